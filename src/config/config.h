@@ -1,0 +1,114 @@
+/*
+ * The configuration: a libconfig file, the environment and the command line become one immutable typed struct, or a list of
+ * complaints that name place and remedy.
+ *
+ * Sources in order, the last wins: file, environment (DOTWARD_*), command line. Lists (listen, upstreams) are replaced
+ * as a whole by a later source. Every scalar key is one row of a table (keys.c) with type, range, default, unit and help;
+ * parser, printer (-T), man page and test all come from the row.
+ */
+#ifndef DOTWARD_CONFIG_CONFIG_H
+#define DOTWARD_CONFIG_CONFIG_H
+
+#include "base/addr.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+enum { CONFIG_PIN_BYTES = 32 }; /* SHA-256 of the SubjectPublicKeyInfo */
+
+struct config_listen {
+	struct addr address; /* with port */
+	bool udp, tcp;       /* protocols = [ "udp", "tcp" ]; both by default */
+};
+
+struct config_upstream {
+	char *name;             /* unique; default: the first address */
+	struct addr *addresses; /* with port */
+	size_t address_count;
+	char *auth_name;        /* "" : none */
+	uint8_t (*pins)[CONFIG_PIN_BYTES];
+	size_t pin_count;
+	char *ca_file;          /* "" : the system's trust store */
+	char *tls_priority;     /* "" : dotward's own default */
+	unsigned max_connections;  /* per worker and address */
+	unsigned max_outstanding;  /* per connection */
+	unsigned idle_timeout_ms;  /* 0: as the upstream says, else 9500 */
+	uint16_t port;
+};
+
+enum config_policy { CONFIG_SEQUENTIAL, CONFIG_ROUND_ROBIN, CONFIG_FASTEST, CONFIG_HASHED };
+
+struct config_forward {
+	enum config_policy policy;
+	unsigned timeout_ms;
+	unsigned attempt_timeout_ms;
+	unsigned connect_timeout_ms;
+	unsigned handshake_timeout_ms;
+	unsigned attempts;
+	unsigned padding;      /* 0: off */
+	bool client_subnet_forward; /* client_subnet = "forward" */
+};
+
+struct config_access {
+	struct addr_net *allow, *deny;
+	size_t allow_count, deny_count;
+	bool drop; /* denied = "drop" */
+};
+
+struct config_limits {
+	unsigned queries_in_flight; /* per worker */
+	unsigned tcp_clients;       /* per worker */
+	unsigned tcp_clients_per_address;
+	unsigned tcp_idle_timeout_ms;
+	unsigned tcp_queries_per_client;
+	unsigned udp_answer_size;   /* bytes */
+};
+
+struct config_log {
+	char *target;
+	enum log_level level;
+	bool queries;
+};
+
+struct config {
+	struct config_listen *listens;
+	size_t listen_count;
+	struct config_upstream *upstreams;
+	size_t upstream_count;
+	struct config_access access;
+	struct config_forward forward;
+	struct config_limits limits;
+	struct config_log log;
+	unsigned workers; /* never 0 here: the number to fork */
+	char *user;       /* "": stay who we are */
+	char *pid_file;   /* "": none */
+	unsigned drain_timeout_ms;
+};
+
+/* One override from the command line: -o PATH=VALUE, or an option that stands for it. */
+struct config_override {
+	const char *origin; /* how the user wrote it, for complaints: "-o", "--listen" */
+	const char *path;   /* "forward.timeout_ms", "listen", "upstreams" */
+	const char *value;  /* a libconfig value, or bare text for a string; for "listen" and "upstreams" also the short
+	                       forms ADDR[@PORT] and ADDR[@PORT][#AUTH_NAME]; given several times they add up */
+};
+
+struct config_sources {
+	const char *file; /* NULL: none; the defaults and the overrides must do */
+	const struct config_override *overrides;
+	size_t override_count;
+	char *const *environment; /* environ, or NULL */
+};
+
+/*
+ * Reads all sources. Complaints, one a line, all of them in one run, go to `complaints`
+ * (dotward.conf:41: forward.timeout_ms = 400000: at most 60000). Returns NULL if there was any that is an error.
+ * Remarks (a key that has no effect in this version) begin with the same place and do not fail.
+ */
+struct config *config_load(const struct config_sources *sources, FILE *complaints);
+void config_free(struct config *config);
+/* Prints the effective configuration so that config_load() reads the same from it; every key, with its help as comment. */
+void config_print(const struct config *config, FILE *out);
+
+#endif
