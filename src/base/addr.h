@@ -47,7 +47,8 @@ bool addr_same_host(const struct addr *a, const struct addr *b);
 /* The 4 or 16 address bytes; *count says how many. */
 const uint8_t *addr_host(const struct addr *a, size_t *count);
 
-/* Reads ADDRESS[/PREFIX]; bits behind the prefix must be 0. 0, -EINVAL (no network) or -EDOM (bits behind the prefix). */
+/* Reads ADDRESS[/PREFIX]; bits behind the prefix must be 0. 0, -EINVAL (no network) or -EDOM (bits behind the
+ * prefix). */
 int addr_net_parse(struct addr_net *out, const char *text) __attribute__((warn_unused_result));
 const char *addr_net_text(const struct addr_net *n, char out[ADDR_TEXT_BYTES]);
 bool addr_net_holds(const struct addr_net *n, const struct addr *a);

@@ -1,9 +1,9 @@
 /*
  * The log: one event a line, present tense, then key=value.
  *
- * error: a human must act; warn: degraded; notice: births, deaths, an upstream going up or down and why; info: life
- * cycle; debug: per query. A stranger's bytes go in only through log_quote(). Lines are one write(2) each, so that
- * processes sharing a descriptor do not mix theirs.
+ * error: a human must act; warn: degraded; notice: births, deaths, an upstream going up or down and why;
+ * info: life cycle; debug: per query. A stranger's bytes go in only through log_quote(). Lines are one
+ * write(2) each, so that processes sharing a descriptor do not mix theirs.
  */
 #ifndef DOTWARD_BASE_LOG_H
 #define DOTWARD_BASE_LOG_H
@@ -14,15 +14,18 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* Where a stream of events that strangers can cause is held to a few lines: one per second, the rest counted. */
+/* Where a stream of events that strangers can cause is held to a few lines: one per second, the rest counted.
+ */
 struct log_limit {
 	uint64_t next_ms;
 	unsigned suppressed;
 };
 
-/* Opens "stderr", "syslog" or "file:PATH" (appended to, mode 0640). 0 or -errno; on failure the old target stays. */
+/* Opens "stderr", "syslog" or "file:PATH" (appended to, mode 0640). 0 or -errno; on failure the old target
+ * stays. */
 int log_open(const char *target, enum log_level level) __attribute__((warn_unused_result));
-/* Opens the file target anew, after a rotation; -errno leaves the old one in use. Nothing for other targets. */
+/* Opens the file target anew, after a rotation; -errno leaves the old one in use. Nothing for other targets.
+ */
 int log_reopen(void) __attribute__((warn_unused_result));
 void log_close(void);
 void log_set_level(enum log_level level);
@@ -34,13 +37,14 @@ bool log_wants(enum log_level level);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* True when a line may be written now; *suppressed is how many were not since the last. */
 bool log_allowed(struct log_limit *limit, uint64_t now_ms, unsigned *suppressed);
-/* Writes bytes as printable text: control bytes, quotes, backslashes and bytes above 126 become \ddd. Cut at `room`. */
+/* Writes bytes as printable text: control bytes, quotes, backslashes and bytes above 126 become \ddd. Cut at
+ * `room`. */
 const char *log_quote(char *out, size_t room, const void *bytes, size_t count);
 
-#define log_at(level, ...)                                                                                         \
-	do {                                                                                                       \
-		if (log_wants(level))                                                                              \
-			log_write(level, __VA_ARGS__);                                                             \
+#define log_at(level, ...)                                                                                   \
+	do {                                                                                                 \
+		if (log_wants(level))                                                                        \
+			log_write(level, __VA_ARGS__);                                                       \
 	} while (0)
 #define log_error(...)  log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...)   log_at(LOG_LEVEL_WARN, __VA_ARGS__)

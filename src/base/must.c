@@ -1,0 +1,32 @@
+/*
+ * The end of a process whose books do not add up.
+ */
+#include "base/must.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+_Noreturn void
+must_fail(const char *claim, const char *file, int line)
+{
+	log_write(LOG_LEVEL_ERROR, "assertion failed claim=\"%s\" at=%s:%d", claim, file, line);
+	abort();
+}
+
+void *
+must_alloc(size_t count, size_t bytes)
+{
+	void *room = calloc(count ? count : 1, bytes ? bytes : 1);
+	must(room != NULL);
+	return room;
+}
+
+char *
+must_copy(const char *text)
+{
+	char *copy = strdup(text);
+	must(copy != NULL);
+	return copy;
+}
