@@ -1,0 +1,307 @@
+/*
+ * Binding and steering.
+ *
+ * A group of SO_REUSEPORT sockets would also let a second dotward of the same user join it in silence and
+ * take half of the questions, so each address is first bound alone, without SO_REUSEPORT, which fails if
+ * anybody is there.
+ */
+#include "net/sockets.h"
+
+#include "base/log.h"
+#include "base/must.h"
+#include "net/holder.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	SOCKETS_BACKLOG = 1024,
+	SOCKETS_UDP_BUFFER_BYTES = 4 << 20, /* a burst while a worker is reborn has to wait somewhere */
+};
+
+struct sockets_listen {
+	struct addr address;
+	int *udp, *tcp; /* by slot; NULL: not this protocol */
+};
+
+struct sockets {
+	unsigned slots;
+	size_t count;
+	struct sockets_listen *listens;
+};
+
+static int
+option_set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof value);
+}
+
+/* An unbound socket for this address, or -errno. */
+static int
+socket_new(const struct addr *address, int type)
+{
+	int fd = socket(address->any.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* Each family has its own socket: an answer to ::ffff:192.0.2.1 would need a second way of doing
+	 * everything. */
+	if (address->any.sa_family == AF_INET6)
+		option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+	if (type == SOCK_STREAM)
+		option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	return fd;
+}
+
+/* Is the address free? Binds it alone and lets go again. 0 or -errno. */
+static int
+address_try(const struct addr *address, int type)
+{
+	int fd = socket_new(address, type);
+	if (fd < 0)
+		return fd;
+	int result = bind(fd, &address->any, addr_bytes(address)) < 0 ? -errno : 0;
+	/* SO_REUSEADDR lets bind() pass while another socket is bound but not yet listening; listen() tells.
+	 */
+	if (result == 0 && type == SOCK_STREAM && listen(fd, 1) < 0)
+		result = -errno;
+	close(fd);
+	return result;
+}
+
+static void
+udp_dress(int fd, const struct addr *address)
+{
+	if (option_set(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKETS_UDP_BUFFER_BYTES) < 0)
+		option_set(fd, SOL_SOCKET, SO_RCVBUF, SOCKETS_UDP_BUFFER_BYTES);
+	if (option_set(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKETS_UDP_BUFFER_BYTES) < 0)
+		option_set(fd, SOL_SOCKET, SO_SNDBUF, SOCKETS_UDP_BUFFER_BYTES);
+	if (address->any.sa_family == AF_INET) {
+		/* RFC 9715: neither fragment answers nor believe a forged path MTU */
+		option_set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+		if (addr_is_wildcard(address))
+			option_set(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	} else {
+		option_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
+		if (addr_is_wildcard(address))
+			option_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+	}
+}
+
+/* A bound member of the group, or -errno. */
+static int
+member_open(const struct addr *address, int type)
+{
+	int fd = socket_new(address, type);
+	if (fd < 0)
+		return fd;
+	if (type == SOCK_DGRAM)
+		udp_dress(fd, address);
+	int failed = option_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (failed == 0)
+		failed = bind(fd, &address->any, addr_bytes(address));
+	if (failed == 0 && type == SOCK_STREAM)
+		failed = listen(fd, SOCKETS_BACKLOG);
+	if (failed == 0)
+		return fd;
+	failed = -errno;
+	close(fd);
+	return failed;
+}
+
+/*
+ * Any worker can answer any question, so the kernel picks at random: one busy client address then still uses
+ * every core, which the kernel's own choice, a hash over the addresses, would not.
+ */
+static int
+group_steer(int fd, unsigned slots)
+{
+	struct sock_filter code[] = {
+	        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)),
+	        BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, slots),
+	        BPF_STMT(BPF_RET | BPF_A, 0),
+	};
+	struct sock_fprog program = {.len = sizeof code / sizeof code[0], .filter = code};
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) < 0 ? -errno
+	                                                                                          : 0;
+}
+
+static void
+group_close(int *group, unsigned slots, unsigned keep)
+{
+	for (unsigned slot = 0; group != NULL && slot < slots; slot++) {
+		if (slot == keep || group[slot] < 0)
+			continue;
+		close(group[slot]);
+		group[slot] = -1;
+	}
+}
+
+/* All sockets of one address and protocol, by slot; NULL with *error = -errno. */
+static int *
+group_open(const struct addr *address, int type, unsigned slots, int *error)
+{
+	*error = address_try(address, type);
+	if (*error < 0)
+		return NULL;
+	int *group = must_alloc(slots, sizeof *group);
+	memset(group, -1, slots * sizeof *group);
+	for (unsigned slot = 0; slot < slots && *error == 0; slot++) {
+		int fd = member_open(address, type);
+		if (fd < 0)
+			*error = fd;
+		else
+			group[slot] = fd;
+	}
+	if (*error == 0 && slots > 1)
+		*error = group_steer(group[0], slots);
+	if (*error == 0)
+		return group;
+	group_close(group, slots, slots);
+	free(group);
+	return NULL;
+}
+
+static void
+explain(const struct addr *address, int type, int error, char why[SOCKETS_WHY_BYTES])
+{
+	char text[ADDR_TEXT_BYTES], holder[HOLDER_TEXT_BYTES];
+	const char *protocol = type == SOCK_DGRAM ? "UDP" : "TCP";
+	addr_text(address, text);
+	switch (-error) {
+	case EADDRINUSE:
+		holder_find(address, type == SOCK_DGRAM, holder);
+		snprintf(why, SOCKETS_WHY_BYTES, "cannot listen on %s (%s): the address is in use%s", text,
+		        protocol, holder);
+		break;
+	case EACCES:
+	case EPERM:
+		snprintf(why, SOCKETS_WHY_BYTES,
+		        "cannot listen on %s (%s): not permitted; ports below 1024 need root or "
+		        "CAP_NET_BIND_SERVICE, or use a higher port",
+		        text, protocol);
+		break;
+	case EADDRNOTAVAIL:
+		snprintf(why, SOCKETS_WHY_BYTES,
+		        "cannot listen on %s (%s): no interface of this machine has this address", text,
+		        protocol);
+		break;
+	default:
+		snprintf(why, SOCKETS_WHY_BYTES, "cannot listen on %s (%s): %s", text, protocol,
+		        strerror(-error));
+	}
+}
+
+/* 0, or the error of the protocol in *type. */
+static int
+listen_open(struct sockets_listen *l, const struct config_listen *wanted, unsigned slots, int *type)
+{
+	int error = 0;
+	l->address = wanted->address;
+	*type = SOCK_DGRAM;
+	if (wanted->udp)
+		l->udp = group_open(&l->address, SOCK_DGRAM, slots, &error);
+	if (error < 0)
+		return error;
+	*type = SOCK_STREAM;
+	if (wanted->tcp)
+		l->tcp = group_open(&l->address, SOCK_STREAM, slots, &error);
+	return error;
+}
+
+static void
+listen_close(struct sockets_listen *l, unsigned slots)
+{
+	group_close(l->udp, slots, slots);
+	group_close(l->tcp, slots, slots);
+	free(l->udp);
+	free(l->tcp);
+	*l = (struct sockets_listen){0};
+}
+
+/* The shipped configuration listens on ::1 too; a machine with IPv6 off should not fail for that. */
+static bool
+is_missing_ipv6(const struct addr *address, int error)
+{
+	if (address->any.sa_family != AF_INET6)
+		return false;
+	return error == -EAFNOSUPPORT ||
+	       (error == -EADDRNOTAVAIL && IN6_IS_ADDR_LOOPBACK(&address->in6.sin6_addr));
+}
+
+struct sockets *
+sockets_open(const struct config_listen *listens, size_t count, unsigned slots, char why[SOCKETS_WHY_BYTES])
+{
+	struct sockets *sockets = must_alloc(1, sizeof *sockets);
+	sockets->slots = slots;
+	sockets->listens = must_alloc(count, sizeof *sockets->listens);
+	for (size_t i = 0; i < count; i++) {
+		int type;
+		struct sockets_listen *l = &sockets->listens[sockets->count];
+		int error = listen_open(l, &listens[i], slots, &type);
+		if (error == 0) {
+			sockets->count++;
+			continue;
+		}
+		explain(&listens[i].address, type, error, why);
+		listen_close(l, slots);
+		if (!is_missing_ipv6(&listens[i].address, error)) {
+			sockets_close(sockets);
+			return NULL;
+		}
+		log_warn("%s; going on without it", why);
+	}
+	if (sockets->count == 0) {
+		sockets_close(sockets);
+		return NULL;
+	}
+	return sockets;
+}
+
+void
+sockets_close(struct sockets *sockets)
+{
+	if (sockets == NULL)
+		return;
+	for (size_t i = 0; i < sockets->count; i++)
+		listen_close(&sockets->listens[i], sockets->slots);
+	free(sockets->listens);
+	free(sockets);
+}
+
+void
+sockets_keep_slot(struct sockets *sockets, unsigned slot)
+{
+	for (size_t i = 0; i < sockets->count; i++) {
+		group_close(sockets->listens[i].udp, sockets->slots, slot);
+		group_close(sockets->listens[i].tcp, sockets->slots, slot);
+	}
+}
+
+size_t
+sockets_count(const struct sockets *sockets)
+{
+	return sockets->count;
+}
+
+const struct addr *
+sockets_address(const struct sockets *sockets, size_t listen)
+{
+	return &sockets->listens[listen].address;
+}
+
+int
+sockets_udp(const struct sockets *sockets, size_t listen, unsigned slot)
+{
+	return sockets->listens[listen].udp ? sockets->listens[listen].udp[slot] : -1;
+}
+
+int
+sockets_tcp(const struct sockets *sockets, size_t listen, unsigned slot)
+{
+	return sockets->listens[listen].tcp ? sockets->listens[listen].tcp[slot] : -1;
+}

@@ -1,0 +1,33 @@
+/*
+ * The listening sockets: for every listen address one UDP and one TCP socket per worker slot, in one
+ * SO_REUSEPORT group each, bound by the master and kept open for its whole life. What the kernel queued on a
+ * dead worker's sockets waits for its successor.
+ */
+#ifndef DOTWARD_NET_SOCKETS_H
+#define DOTWARD_NET_SOCKETS_H
+
+#include "base/addr.h"
+#include "config/config.h"
+
+struct sockets;
+
+enum { SOCKETS_WHY_BYTES = 512 };
+
+/*
+ * Binds everything, or nothing: NULL, with one line in `why` that names the address, who holds it where that
+ * can be found, and the remedy. IPv6 loopback on a machine without IPv6 is left out with a warning as long as
+ * something else is listened on.
+ */
+struct sockets *sockets_open(
+        const struct config_listen *listens, size_t count, unsigned slots, char why[SOCKETS_WHY_BYTES]);
+void sockets_close(struct sockets *sockets);
+/* In a worker: closes the sockets of all other slots. */
+void sockets_keep_slot(struct sockets *sockets, unsigned slot);
+
+size_t sockets_count(const struct sockets *sockets);
+const struct addr *sockets_address(const struct sockets *sockets, size_t listen);
+/* The descriptor, or -1 when this address does not speak UDP (or TCP). */
+int sockets_udp(const struct sockets *sockets, size_t listen, unsigned slot);
+int sockets_tcp(const struct sockets *sockets, size_t listen, unsigned slot);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * Memory that all processes of one dotward share: one memfd, laid out before the first fork, preallocated so
+ * that a full machine shows at start and never as SIGBUS. Rule: nobody waits on anything in it.
+ */
+#ifndef DOTWARD_SHARED_SHM_H
+#define DOTWARD_SHARED_SHM_H
+
+#include <stddef.h>
+
+struct shm;
+
+/* Zeroed memory of this size. NULL with errno. The creator frees; children inherit the mapping. */
+struct shm *shm_new(size_t bytes) __attribute__((warn_unused_result));
+void shm_free(struct shm *shm);
+/* The next `bytes` of it, aligned to a cache line. Asking for more than is left is a bug of ours. */
+void *shm_carve(struct shm *shm, size_t bytes) __attribute__((returns_nonnull));
+/* What shm_carve() really takes for `bytes`; sum these for shm_new(). */
+size_t shm_footprint(size_t bytes);
+
+#endif

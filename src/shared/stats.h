@@ -1,0 +1,80 @@
+/*
+ * Counters: one slab per worker slot in shared memory, written by its worker alone, summed by whoever asks.
+ * They outlive the worker: a successor in the slot counts on.
+ */
+#ifndef DOTWARD_SHARED_STATS_H
+#define DOTWARD_SHARED_STATS_H
+
+#include "shared/shm.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* name as it is logged, and what it counts */
+#define STATS_COUNTERS(X)                                                                                    \
+	X(queries, "messages that came from clients, of whatever kind")                                      \
+	X(queries_udp, "of them by UDP")                                                                     \
+	X(queries_tcp, "of them by TCP")                                                                     \
+	X(answered, "answers given to clients, of whatever rcode")                                           \
+	X(dropped_malformed, "not a DNS query: a response, or shorter than a header; silence")               \
+	X(dropped_denied, "from clients that are not allowed; silence")                                      \
+	X(dropped_unsent, "UDP answers that the kernel did not take")                                        \
+	X(dropped_gone, "answers whose TCP client had gone")                                                 \
+	X(formerr, "malformed queries, answered FORMERR")                                                    \
+	X(notimp, "opcodes other than QUERY, answered NOTIMP")                                               \
+	X(badvers, "EDNS versions above 0, answered BADVERS")                                                \
+	X(refused_denied, "from clients that are not allowed, answered REFUSED")                             \
+	X(refused_overload, "no room for another question, answered REFUSED")                                \
+	X(refused_transfer, "zone transfers asked for, answered REFUSED")                                    \
+	X(servfail, "no upstream answered, answered SERVFAIL")                                               \
+	X(truncated, "answers sent with TC")                                                                 \
+	X(tcp_clients, "TCP connections accepted")                                                           \
+	X(tcp_refused, "TCP connections closed at once, for a limit")                                        \
+	X(tcp_cut_off, "TCP clients cut off because they did not read")                                      \
+	X(upstream_asked, "questions sent upstream, attempts of all kinds")                                  \
+	X(upstream_answered, "answers from upstream that answered their question")                           \
+	X(upstream_failed_over, "SERVFAIL and REFUSED from upstream for which another upstream was asked")   \
+	X(upstream_timeouts, "attempts without an answer in time")                                           \
+	X(upstream_resent, "questions re-sent because their connection was lost")                            \
+	X(upstream_bad_answers, "answers from upstream that were no DNS or answered another question")       \
+	X(upstream_stray, "answers from upstream with an id that nobody waits for")                          \
+	X(upstream_connections, "connections to upstreams begun")                                            \
+	X(upstream_handshakes, "TLS handshakes completed and verified")                                      \
+	X(upstream_failures, "connections that could not be opened or failed")                               \
+	X(upstream_unverified, "of them because the certificate was not the right one")
+
+#define STATS_ENUM(name, help) STATS_##name,
+enum stats_counter { STATS_COUNTERS(STATS_ENUM) STATS_COUNT };
+#undef STATS_ENUM
+
+struct stats_slab {
+	_Atomic uint64_t counters[STATS_COUNT];
+};
+
+struct stats;
+
+/* What stats_carve() takes from shared memory. */
+size_t stats_footprint(unsigned slots);
+/* The creator frees; the slabs stay in shm. */
+struct stats *stats_carve(struct shm *shm, unsigned slots);
+void stats_free(struct stats *stats);
+struct stats_slab *stats_slab(struct stats *stats, unsigned slot);
+uint64_t stats_sum(const struct stats *stats, enum stats_counter counter);
+const char *stats_name(enum stats_counter counter);
+
+/* One writer per slab, so a plain load and store is enough; atomic only that a reader sees whole words. */
+static inline void
+stats_add(struct stats_slab *slab, enum stats_counter counter, uint64_t count)
+{
+	uint64_t now = atomic_load_explicit(&slab->counters[counter], memory_order_relaxed);
+	atomic_store_explicit(&slab->counters[counter], now + count, memory_order_relaxed);
+}
+
+static inline void
+stats_one(struct stats_slab *slab, enum stats_counter counter)
+{
+	stats_add(slab, counter, 1);
+}
+
+#endif
