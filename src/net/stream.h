@@ -1,0 +1,83 @@
+/*
+ * DNS messages over a byte stream: TCP or TLS, two bytes of length before each (RFC 1035 section 4.2.2, RFC
+ * 7766, RFC 7858).
+ *
+ * What is sent is queued, and leaves in one piece before the loop sleeps: many messages share a TLS record
+ * and a system call. Reads take a large block. All streams of a process live in one room, which holds what
+ * they share.
+ */
+#ifndef DOTWARD_NET_STREAM_H
+#define DOTWARD_NET_STREAM_H
+
+#include "base/addr.h"
+#include "net/tls.h"
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct stream_room;
+struct stream;
+
+enum stream_end {
+	STREAM_EOF,  /* the peer has sent its last byte, in order; a plain stream can still be written to */
+	STREAM_LOST, /* anything else; why says what */
+	STREAM_UNVERIFIED, /* TLS: the certificate is not the right one */
+};
+
+/*
+ * None is called from inside stream_connect(), stream_adopt() or stream_send(), and none after stream_close()
+ * or stream_finish(). Each may close its stream.
+ */
+struct stream_events {
+	/* TCP is connected, TLS begins; NULL if nobody wants to know. */
+	void (*connected)(void *arg);
+	/* Connected, and for TLS verified: what was queued goes out now. Not for adopted streams. */
+	void (*opened)(void *arg);
+	/* One message; it lies in a buffer of ours and may be changed, until this returns. */
+	void (*message)(void *arg, uint8_t *msg, size_t bytes);
+	/* At most once with STREAM_EOF, and after that at most once with another. */
+	void (*ended)(void *arg, enum stream_end end, const char *why);
+	/* Some of what was queued has left; NULL if nobody wants to know. */
+	void (*sent)(void *arg);
+};
+
+struct stream_room *stream_room_new(struct ev_loop *loop);
+/* All streams must be closed. */
+void stream_room_free(struct stream_room *room);
+
+/*
+ * Connects, without waiting; with a profile, speaks TLS. `from`: local address, or NULL. NULL with errno when
+ * it failed at once. Queued bytes are bounded by `limit_bytes`.
+ */
+struct stream *stream_connect(struct stream_room *room, const struct addr *to,
+        const struct tls_profile *profile, const struct stream_events *events, void *arg, size_t limit_bytes);
+/* Takes over an accepted TCP connection (closed with the stream). NULL when memory is out: the descriptor is
+ * closed then too. */
+struct stream *stream_adopt(
+        struct stream_room *room, int fd, const struct stream_events *events, void *arg, size_t limit_bytes);
+
+/*
+ * Room for a message of up to `bytes` (at most 65535), to be written in place and sent with stream_commit().
+ * NULL when the queue is full or the stream has failed.
+ */
+uint8_t *stream_reserve(struct stream *stream, size_t bytes);
+void stream_commit(struct stream *stream, size_t bytes);
+/* Bytes that are queued and not yet with the kernel. */
+size_t stream_unsent(const struct stream *stream);
+/* Stops reading, or goes on; what has been read already is kept. */
+void stream_pause(struct stream *stream, bool pause);
+
+/* Orderly end: what is queued leaves (for at most two seconds), then the connection closes. Nulls the
+ * caller's pointer. */
+void stream_finish(struct stream **stream);
+/* Ends at once; with reset, the peer gets a TCP RST and what is queued is thrown away. Nulls the caller's
+ * pointer. */
+void stream_close(struct stream **stream);
+void stream_reset(struct stream **stream);
+
+/* The TLS version for the log, or "". */
+const char *stream_tls_version(const struct stream *stream);
+
+#endif

@@ -1,0 +1,376 @@
+/*
+ * A connection keeps its questions in slots; the slot is the lower part of the id on the wire, the upper part
+ * changes with each use, so that a late answer to a withdrawn question is not taken for one to its successor.
+ *
+ * Invariant: slots[id & mask] is the question with that id, and every question in `outstanding` has a slot.
+ */
+#include "upstream/uconn.h"
+
+#include "base/clock.h"
+#include "base/must.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum {
+	UCONN_ASK_BYTES =
+	        1152,         /* header, longest question, OPT with client subnet, padding to the next 512 */
+	UCONN_IDLE_MS = 9500, /* below the 10 s at which the large resolvers close */
+	UCONN_IDLE_MOST_MS = 60000,
+	UCONN_UDP_BYTES =
+	        1232, /* what our OPT announces; means nothing over TLS, but some servers look at it */
+};
+
+struct uconn {
+	struct stream *stream;
+	struct ev_loop *loop;
+	ev_timer timer; /* connect, then handshake, then idle */
+	const struct uconn_target *target;
+	const struct uconn_events *events;
+	void *arg;
+	struct stats_slab *stats;
+	struct uconn_ask **slots;
+	uint16_t *free_slots;
+	uint16_t *turns; /* upper part of the id, by slot */
+	unsigned slot_bits, free_count, capacity;
+	struct list outstanding;
+	unsigned answers;
+	unsigned idle_ms;
+	uint64_t heard_ms, active_ms;
+	bool open, connected;
+};
+
+static const struct stream_events stream_events;
+
+static void
+uconn_free(struct uconn *conn)
+{
+	ev_timer_stop(conn->loop, &conn->timer);
+	free(conn->slots);
+	free(conn->free_slots);
+	free(conn->turns);
+	free(conn);
+}
+
+/* Hands everything back and is gone. The stream is closed. */
+static void
+end(struct uconn *conn, enum uconn_end how, const char *why)
+{
+	struct list orphans;
+	list_init(&orphans);
+	list_take_all(&orphans, &conn->outstanding);
+	list_each (at, &orphans)
+		list_entry(at, struct uconn_ask, link)->conn = NULL;
+	conn->events->ended(conn->arg, conn, how, why, &orphans);
+	uconn_free(conn);
+}
+
+static void
+timer_set(struct uconn *conn, unsigned ms)
+{
+	ev_timer_stop(conn->loop, &conn->timer);
+	ev_timer_set(&conn->timer, ms / 1000., 0.);
+	ev_timer_start(conn->loop, &conn->timer);
+}
+
+/* Closes if idle for long enough, else looks again when it could be. */
+static void
+check_idle(struct uconn *conn)
+{
+	uint64_t now_ms = clock_now_ms(), until_ms = conn->active_ms + conn->idle_ms;
+	if (conn->free_count == conn->capacity && now_ms >= until_ms) {
+		log_debug("upstream connection closed upstream=%s address=%s why=idle answers=%u",
+		        conn->target->upstream->name, conn->target->text, conn->answers);
+		stream_finish(&conn->stream);
+		end(conn, UCONN_IDLE, "idle");
+		return;
+	}
+	/* Something is outstanding: its answer will say when the connection became idle. */
+	timer_set(conn, until_ms > now_ms ? (unsigned)(until_ms - now_ms) + 1 : conn->idle_ms + 1);
+}
+
+static void
+on_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct uconn *conn = timer->data;
+	(void)loop;
+	(void)events;
+	char why[64];
+	if (conn->open) {
+		check_idle(conn);
+		return;
+	}
+	if (conn->connected)
+		snprintf(why, sizeof why, "no TLS handshake within %u ms",
+		        conn->target->forward->handshake_timeout_ms);
+	else
+		snprintf(why, sizeof why, "no connection within %u ms",
+		        conn->target->forward->connect_timeout_ms);
+	uconn_abandon(conn, why);
+}
+
+static void
+on_connected(void *arg)
+{
+	struct uconn *conn = arg;
+	conn->connected = true;
+	timer_set(conn, conn->target->forward->handshake_timeout_ms);
+}
+
+static void
+on_opened(void *arg)
+{
+	struct uconn *conn = arg;
+	conn->open = true;
+	conn->active_ms = clock_now_ms();
+	timer_set(conn, conn->idle_ms);
+	stats_one(conn->stats, STATS_upstream_handshakes);
+	log_info("upstream connected upstream=%s address=%s tls=%s", conn->target->upstream->name,
+	        conn->target->text, stream_tls_version(conn->stream));
+	conn->events->opened(conn->arg, conn);
+}
+
+static unsigned
+slot_of(const struct uconn *conn, uint16_t id)
+{
+	return id & ((1u << conn->slot_bits) - 1);
+}
+
+static void
+slot_release(struct uconn *conn, struct uconn_ask *ask)
+{
+	unsigned slot = slot_of(conn, ask->id);
+	must(conn->slots[slot] == ask);
+	conn->slots[slot] = NULL;
+	conn->free_slots[conn->free_count++] = (uint16_t)slot;
+	list_remove(&ask->link);
+	ask->conn = NULL;
+}
+
+/* RFC 7828: the server's word on how long an idle connection may stay; a margin, so that we are the one who
+ * closes. */
+static void
+heed_keepalive(struct uconn *conn, const struct edns *edns)
+{
+	if (!edns->keepalive_value || conn->target->upstream->idle_timeout_ms != 0)
+		return;
+	unsigned told_ms = edns->keepalive_tenths * 100u;
+	unsigned idle_ms = told_ms / 100 * 95;
+	conn->idle_ms = idle_ms < UCONN_IDLE_MOST_MS ? idle_ms : UCONN_IDLE_MOST_MS;
+	if (conn->idle_ms < UCONN_IDLE_MS) /* the timer that runs may be too long now */
+		timer_set(conn, conn->idle_ms + 1);
+}
+
+/* The question that this message claims to answer, or NULL. */
+static struct uconn_ask *
+asker(const struct uconn *conn, const uint8_t *msg)
+{
+	uint16_t id = wire_id(msg);
+	unsigned slot = slot_of(conn, id);
+	struct uconn_ask *ask = slot < conn->capacity ? conn->slots[slot] : NULL;
+	return ask != NULL && ask->id == id ? ask : NULL;
+}
+
+static void
+on_message(void *arg, uint8_t *msg, size_t bytes)
+{
+	struct uconn *conn = arg;
+	conn->heard_ms = conn->active_ms = clock_now_ms();
+	if (bytes < WIRE_HEADER_BYTES) {
+		stats_one(conn->stats, STATS_upstream_bad_answers);
+		uconn_abandon(conn, "the server sent a message that is shorter than a DNS header");
+		return;
+	}
+	struct uconn_ask *ask = asker(conn, msg);
+	if (ask == NULL) {
+		stats_one(conn->stats, STATS_upstream_stray);
+		log_debug("stray answer upstream=%s address=%s id=%u bytes=%zu", conn->target->upstream->name,
+		        conn->target->text, wire_id(msg), bytes);
+		return;
+	}
+	struct wire_answer answer;
+	enum wire_match match = wire_answer_take(msg, bytes, &ask->query->question, &answer);
+	slot_release(conn, ask);
+	if (match == WIRE_MATCH) {
+		conn->answers++;
+		stats_one(conn->stats, STATS_upstream_answered);
+		heed_keepalive(conn, &answer.edns);
+	} else {
+		stats_one(conn->stats, STATS_upstream_bad_answers);
+	}
+	log_debug("q=%u answer from upstream=%s address=%s id=%u bytes=%zu tls=%s ms=%llu %s", ask->number,
+	        conn->target->upstream->name, conn->target->text, ask->id, bytes,
+	        stream_tls_version(conn->stream), (unsigned long long)(conn->heard_ms - ask->asked_ms),
+	        match == WIRE_MATCH     ? "good"
+	        : match == WIRE_GARBAGE ? "malformed"
+	                                : "to another question");
+	conn->events->answered(conn->arg, conn, ask, match == WIRE_MATCH ? &answer : NULL);
+}
+
+static void
+on_ended(void *arg, enum stream_end how, const char *why)
+{
+	struct uconn *conn = arg;
+	bool idle = conn->open && list_empty(&conn->outstanding) && how != STREAM_UNVERIFIED;
+	enum uconn_end as = how == STREAM_UNVERIFIED          ? UCONN_UNVERIFIED
+	                    : idle                            ? UCONN_IDLE
+	                    : how == STREAM_EOF && conn->open ? UCONN_CLOSED
+	                                                      : UCONN_FAILED;
+	log_debug("upstream connection ended upstream=%s address=%s why=\"%s\" answers=%u",
+	        conn->target->upstream->name, conn->target->text, why, conn->answers);
+	stream_close(&conn->stream);
+	end(conn, as, why);
+}
+
+static const struct stream_events stream_events = {
+        .connected = on_connected,
+        .opened = on_opened,
+        .message = on_message,
+        .ended = on_ended,
+};
+
+/* The slots for this many outstanding questions, and random upper parts of their ids. */
+static void
+slots_make(struct uconn *conn, unsigned capacity)
+{
+	conn->capacity = capacity;
+	while ((1u << conn->slot_bits) < capacity)
+		conn->slot_bits++;
+	conn->slots = must_alloc(capacity, sizeof(struct uconn_ask *));
+	conn->free_slots = must_alloc(capacity, sizeof *conn->free_slots);
+	conn->turns = must_alloc(capacity, sizeof *conn->turns);
+	if (getrandom(conn->turns, capacity * sizeof *conn->turns, 0) < 0)
+		conn->turns[0] = 0; /* nothing depends on it: the stream is authenticated */
+	while (conn->free_count < capacity) {
+		conn->free_slots[conn->free_count] = (uint16_t)(capacity - 1 - conn->free_count);
+		conn->free_count++;
+	}
+}
+
+struct uconn *
+uconn_open(struct stream_room *room, struct ev_loop *loop, const struct uconn_target *target,
+        struct stats_slab *stats, const struct uconn_events *events, void *arg)
+{
+	unsigned capacity = target->upstream->max_outstanding;
+	struct uconn *conn = must_alloc(1, sizeof *conn);
+	conn->loop = loop;
+	conn->target = target;
+	conn->events = events;
+	conn->arg = arg;
+	conn->stats = stats;
+	conn->idle_ms =
+	        target->upstream->idle_timeout_ms != 0 ? target->upstream->idle_timeout_ms : UCONN_IDLE_MS;
+	list_init(&conn->outstanding);
+	ev_init(&conn->timer, on_timer);
+	conn->timer.data = conn;
+	stats_one(stats, STATS_upstream_connections);
+	conn->stream = stream_connect(room, &target->address, target->profile, &stream_events, conn,
+	        (size_t)(capacity + 1) * UCONN_ASK_BYTES);
+	if (conn->stream == NULL) {
+		int error = errno;
+		uconn_free(conn);
+		errno = error;
+		return NULL;
+	}
+	slots_make(conn, capacity);
+	timer_set(conn, target->forward->connect_timeout_ms);
+	return conn;
+}
+
+void
+uconn_close(struct uconn **at)
+{
+	struct uconn *conn = *at;
+	*at = NULL;
+	must(list_empty(&conn->outstanding));
+	stream_finish(&conn->stream);
+	uconn_free(conn);
+}
+
+void
+uconn_abandon(struct uconn *conn, const char *why)
+{
+	stream_close(&conn->stream);
+	end(conn, UCONN_FAILED, why);
+}
+
+bool
+uconn_is_open(const struct uconn *conn)
+{
+	return conn->open;
+}
+
+unsigned
+uconn_outstanding(const struct uconn *conn)
+{
+	return conn->capacity - conn->free_count;
+}
+
+unsigned
+uconn_answers(const struct uconn *conn)
+{
+	return conn->answers;
+}
+
+uint64_t
+uconn_heard_ms(const struct uconn *conn)
+{
+	return conn->heard_ms;
+}
+
+const char *
+uconn_tls_version(const struct uconn *conn)
+{
+	return stream_tls_version(conn->stream);
+}
+
+/* What every question of ours carries: keepalive, padding, and the client's subnet if the administrator lets
+ * it pass. */
+static struct edns_write
+opt_for(const struct uconn *conn, const struct wire_query *query)
+{
+	const struct config_forward *forward = conn->target->forward;
+	bool subnet = forward->client_subnet_forward && query->edns.present && query->edns.subnet_bytes > 0;
+	return (struct edns_write){
+	        .udp_bytes = UCONN_UDP_BYTES,
+	        .dnssec_ok = query->edns.present && query->edns.dnssec_ok,
+	        .keepalive = true,
+	        .subnet = subnet ? query->edns.subnet : NULL,
+	        .subnet_bytes = subnet ? query->edns.subnet_bytes : 0,
+	        .padding_block = forward->padding,
+	};
+}
+
+bool
+uconn_ask(struct uconn *conn, struct uconn_ask *ask, uint64_t now_ms)
+{
+	uint8_t *msg = conn->free_count > 0 ? stream_reserve(conn->stream, UCONN_ASK_BYTES) : NULL;
+	if (msg == NULL)
+		return false;
+	unsigned slot = conn->free_slots[--conn->free_count];
+	conn->turns[slot]++;
+	ask->id = (uint16_t)(((unsigned)conn->turns[slot] << conn->slot_bits) | slot);
+	ask->conn = conn;
+	ask->asked_ms = conn->active_ms = now_ms;
+	conn->slots[slot] = ask;
+	list_append(&conn->outstanding, &ask->link);
+	struct edns_write opt = opt_for(conn, ask->query);
+	size_t bytes = wire_ask(msg, UCONN_ASK_BYTES, ask->id, ask->query, &opt);
+	must(bytes > 0);
+	stream_commit(conn->stream, bytes);
+	stats_one(conn->stats, STATS_upstream_asked);
+	log_debug("q=%u asks upstream=%s address=%s id=%u bytes=%zu tls=%s", ask->number,
+	        conn->target->upstream->name, conn->target->text, ask->id, bytes,
+	        conn->open ? stream_tls_version(conn->stream) : "connecting");
+	return true;
+}
+
+void
+uconn_withdraw(struct uconn_ask *ask)
+{
+	if (ask->conn != NULL)
+		slot_release(ask->conn, ask);
+}

@@ -1,0 +1,80 @@
+/*
+ * One pipelined TLS connection to one upstream address.
+ *
+ * Ask any number of questions up to its bound; answers come in any order and are matched by an id that
+ * belongs to this connection and by the question itself. Each question that was put on it ends exactly once:
+ * answered, withdrawn by its asker, or handed back when the connection ends.
+ */
+#ifndef DOTWARD_UPSTREAM_UCONN_H
+#define DOTWARD_UPSTREAM_UCONN_H
+
+#include "base/addr.h"
+#include "base/list.h"
+#include "config/config.h"
+#include "dns/wire.h"
+#include "net/stream.h"
+#include "shared/stats.h"
+
+struct uconn;
+
+/* A question's place on a connection, part of the asker's own object. */
+struct uconn_ask {
+	struct list link;   /* on the connection, oldest first */
+	struct uconn *conn; /* NULL: on none */
+	const struct wire_query *query;
+	uint64_t asked_ms;
+	uint32_t number; /* for the log: q=number */
+	uint16_t id;
+};
+
+/* Where connections lead and how they behave; outlives them. */
+struct uconn_target {
+	const struct config_upstream *upstream;
+	const struct config_forward *forward;
+	const struct tls_profile *profile;
+	struct addr address;
+	char text[ADDR_TEXT_BYTES];
+};
+
+enum uconn_end {
+	UCONN_IDLE,       /* nothing was outstanding; by either side; never a failure */
+	UCONN_CLOSED,     /* the server closed in order although questions were outstanding */
+	UCONN_FAILED,     /* could not be opened, or broke */
+	UCONN_UNVERIFIED, /* the certificate is not the right one */
+};
+
+struct uconn_events {
+	void (*opened)(void *arg, struct uconn *conn);
+	/* answer NULL: what came is no DNS answer, or answers another question. The question is off the
+	 * connection already. */
+	void (*answered)(
+	        void *arg, struct uconn *conn, struct uconn_ask *ask, const struct wire_answer *answer);
+	/* The connection is gone when this returns; orphans are the questions (uconn_ask.link) that were on
+	 * it. */
+	void (*ended)(
+	        void *arg, struct uconn *conn, enum uconn_end end, const char *why, struct list *orphans);
+};
+
+/* No event comes from inside uconn_open(). NULL with errno when it fails at once. */
+struct uconn *uconn_open(struct stream_room *room, struct ev_loop *loop, const struct uconn_target *target,
+        struct stats_slab *stats, const struct uconn_events *events, void *arg);
+/* Closes in order, without an event; nothing may be outstanding. Nulls the caller's pointer. */
+void uconn_close(struct uconn **conn);
+/* Declares it dead: ends with UCONN_FAILED and this reason, from inside. */
+void uconn_abandon(struct uconn *conn, const char *why);
+
+bool uconn_is_open(const struct uconn *conn);
+unsigned uconn_outstanding(const struct uconn *conn);
+/* Answers that came on it. */
+unsigned uconn_answers(const struct uconn *conn);
+/* When something last came from the server; 0: never. */
+uint64_t uconn_heard_ms(const struct uconn *conn);
+const char *uconn_tls_version(const struct uconn *conn);
+
+/* Puts the question on the connection; it leaves before the loop sleeps, or once the connection is open.
+ * False: full. */
+bool uconn_ask(struct uconn *conn, struct uconn_ask *ask, uint64_t now_ms);
+/* Takes it off again; an answer that still comes is thrown away. */
+void uconn_withdraw(struct uconn_ask *ask);
+
+#endif
