@@ -20,6 +20,7 @@ enum {
 	        1152,         /* header, longest question, OPT with client subnet, padding to the next 512 */
 	UCONN_IDLE_MS = 9500, /* below the 10 s at which the large resolvers close */
 	UCONN_IDLE_MOST_MS = 60000,
+	UCONN_IDLE_LEAST_MS = 100, /* a keepalive of 0 asks us to close soon, not to spin */
 	UCONN_UDP_BYTES =
 	        1232, /* what our OPT announces; means nothing over TLS, but some servers look at it */
 };
@@ -160,6 +161,8 @@ heed_keepalive(struct uconn *conn, const struct edns *edns)
 	unsigned told_ms = edns->keepalive_tenths * 100u;
 	unsigned idle_ms = told_ms / 100 * 95;
 	conn->idle_ms = idle_ms < UCONN_IDLE_MOST_MS ? idle_ms : UCONN_IDLE_MOST_MS;
+	if (conn->idle_ms < UCONN_IDLE_LEAST_MS)
+		conn->idle_ms = UCONN_IDLE_LEAST_MS;
 	if (conn->idle_ms < UCONN_IDLE_MS) /* the timer that runs may be too long now */
 		timer_set(conn, conn->idle_ms + 1);
 }
@@ -294,7 +297,7 @@ void
 uconn_abandon(struct uconn *conn, const char *why)
 {
 	stream_close(&conn->stream);
-	end(conn, UCONN_FAILED, why);
+	end(conn, conn->open ? UCONN_SILENT : UCONN_FAILED, why);
 }
 
 bool

@@ -40,6 +40,7 @@ enum uconn_end {
 	UCONN_IDLE,       /* nothing was outstanding; by either side; never a failure */
 	UCONN_CLOSED,     /* the server closed in order although questions were outstanding */
 	UCONN_FAILED,     /* could not be opened, or broke */
+	UCONN_SILENT,     /* given up by uconn_abandon() after it had been open */
 	UCONN_UNVERIFIED, /* the certificate is not the right one */
 };
 
@@ -60,7 +61,8 @@ struct uconn *uconn_open(struct stream_room *room, struct ev_loop *loop, const s
         struct stats_slab *stats, const struct uconn_events *events, void *arg);
 /* Closes in order, without an event; nothing may be outstanding. Nulls the caller's pointer. */
 void uconn_close(struct uconn **conn);
-/* Declares it dead: ends with UCONN_FAILED and this reason, from inside. */
+/* Declares it dead: ends with UCONN_SILENT, or UCONN_FAILED if it never was open, and this reason, from
+ * inside. */
 void uconn_abandon(struct uconn *conn, const char *why);
 
 bool uconn_is_open(const struct uconn *conn);

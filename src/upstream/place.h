@@ -1,0 +1,79 @@
+/*
+ * One address of one upstream as this worker knows it: its connections, the questions that wait for room on
+ * them, and its health.
+ *
+ * A connection more opens when the ones there are half full, up to the upstream's bound; a handshake in
+ * progress takes the questions that wait for it.
+ */
+#ifndef DOTWARD_UPSTREAM_PLACE_H
+#define DOTWARD_UPSTREAM_PLACE_H
+
+#include "shared/health.h"
+#include "upstream/uconn.h"
+
+struct place;
+
+/* A question at a place, part of the asker's own object. */
+struct place_ask {
+	struct uconn_ask on;
+	struct list link; /* in the place's queue while there is no room on a connection */
+	struct place *at; /* NULL: nowhere */
+};
+
+enum place_loss {
+	PLACE_RETRY,  /* the connection had worked and was lost: asking here again is as good as anywhere */
+	PLACE_SILENT, /* the connection was open and nothing came */
+	PLACE_BROKEN, /* the place could not be reached or verified, or never answered */
+};
+
+struct place_events {
+	/* answer NULL: what came was no answer to it. The question has left the place already. */
+	void (*answered)(
+	        void *arg, struct place *place, struct place_ask *ask, const struct wire_answer *answer);
+	/* The questions of a lost connection (place_ask.on.link), all of which have left the place. */
+	void (*lost)(void *arg, struct place *place, enum place_loss loss, struct list *orphans);
+};
+
+struct place_settings {
+	struct ev_loop *loop;
+	struct stream_room *room;
+	struct stats_slab *stats;
+	const struct config_upstream *upstream;
+	const struct config_forward *forward;
+	const struct tls_profile *profile;
+	const struct place_events *events;
+	void *arg;
+};
+
+struct place *place_new(const struct place_settings *settings, const struct addr *address);
+/* Nothing may be outstanding or waiting. */
+void place_free(struct place *place);
+
+/*
+ * Brings the question to the place. 0, or -errno when no connection can even be begun; then the place's
+ * health has suffered and the question is not there.
+ */
+int place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
+        __attribute__((warn_unused_result));
+/* Takes the question away from wherever it is; harmless when it is nowhere. */
+void place_withdraw(struct place_ask *ask);
+/*
+ * The question has waited for too long. When its connection has been silent since it was asked, the
+ * connection is declared dead: the question and its companions come back through lost(), and this returns
+ * true.
+ */
+bool place_overdue(struct place_ask *ask, uint64_t now_ms);
+
+bool place_usable(const struct place *place, uint64_t now_ms);
+const struct health *place_health(const struct place *place);
+/* Questions outstanding and waiting. */
+unsigned place_load(const struct place *place);
+const struct config_upstream *place_upstream(const struct place *place);
+/* ADDRESS@PORT */
+const char *place_text(const struct place *place);
+/* Why the place last failed, or "". */
+const char *place_why(const struct place *place);
+/* The failure is one of authentication or time, not of the network: decides the Extended DNS Error. */
+bool place_unreachable(const struct place *place);
+
+#endif
