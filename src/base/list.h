@@ -44,6 +44,13 @@ list_remove(struct list *member)
 	list_init(member);
 }
 
+/* Puts a member first. */
+static inline void
+list_push(struct list *head, struct list *member)
+{
+	list_append(head->next, member);
+}
+
 /* Moves all members of `from` behind those of `to`; `from` is empty afterwards. */
 static inline void
 list_take_all(struct list *to, struct list *from)

@@ -1,0 +1,444 @@
+/*
+ * TCP clients live in slots; a question carries its client's slot and which life of the slot it was, so that
+ * an answer to one that has gone is recognised and thrown away.
+ *
+ *    accept ─► serving ─► peer's end of stream ─► last answer sent ─► closed
+ *                 └─ idle, cut off, lost ────────────────────────────► closed
+ *
+ * Activity is a complete question or an answer that left; a client that sends a byte now and then is idle all
+ * the same.
+ */
+#include "client/listener_stream.h"
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/must.h"
+#include "query/policy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+enum {
+	TCP_LISTENS = 64,
+	TCP_BUCKETS = 256,            /* by client address, to count them */
+	TCP_PAUSE_BYTES = 128 * 1024, /* unsent answers after which no more questions are read */
+	TCP_OUT_BYTES = 1024 * 1024,  /* unsent answers after which a client that does not read is cut off */
+	TCP_ACCEPTS = 32,             /* per turn */
+	TCP_DRAIN_IDLE_MS = 100,      /* when stopping: time for what a client has already sent */
+};
+
+struct client {
+	struct listener_stream *listener;
+	struct stream *stream; /* NULL: the slot is free */
+	struct addr peer;
+	struct list link;   /* idle order, or the free slots */
+	struct list bucket; /* others of the same hash */
+	uint64_t active_ms;
+	uint32_t life;
+	uint32_t listen;
+	unsigned outstanding;
+	bool eof; /* has sent its last question */
+};
+
+struct accepting {
+	struct listener_stream *listener;
+	ev_io io;
+	uint32_t listen;
+};
+
+struct listener_stream {
+	struct ev_loop *loop;
+	struct stream_room *room;
+	struct queries *queries;
+	const struct config *config;
+	struct stats_slab *stats;
+	struct query_door door;
+	struct accepting accepting[TCP_LISTENS];
+	unsigned accepting_count;
+	struct client *clients;
+	unsigned count;
+	struct list free, idle; /* idle: longest first */
+	struct list buckets[TCP_BUCKETS];
+	ev_timer timer;
+	struct log_limit limit;
+	bool draining;
+};
+
+static void
+client_forget(struct client *c)
+{
+	struct listener_stream *l = c->listener;
+	list_remove(&c->bucket);
+	list_remove(&c->link);
+	list_append(&l->free, &c->link);
+	c->life++;
+	l->count--;
+}
+
+/* What is queued still leaves. */
+static void
+client_close(struct client *c)
+{
+	stream_finish(&c->stream);
+	client_forget(c);
+}
+
+static void
+client_reset(struct client *c)
+{
+	stream_reset(&c->stream);
+	client_forget(c);
+}
+
+static uint64_t
+idle_limit_ms(const struct listener_stream *l)
+{
+	uint64_t limit_ms = l->config->limits.tcp_idle_timeout_ms;
+	if (l->draining)
+		return TCP_DRAIN_IDLE_MS;
+	/* Nearly full: room for others is worth more than a connection that may be used again. */
+	return l->count * 5 > l->config->limits.tcp_clients * 4 ? limit_ms / 4 : limit_ms;
+}
+
+static void
+timer_start(struct listener_stream *l, uint64_t wait_ms)
+{
+	ev_timer_set(&l->timer, (double)wait_ms / 1000. + 0.001, 0.);
+	ev_timer_start(l->loop, &l->timer);
+}
+
+static void
+client_active(struct client *c)
+{
+	struct listener_stream *l = c->listener;
+	c->active_ms = clock_now_ms();
+	list_remove(&c->link);
+	list_append(&l->idle, &c->link);
+	if (!ev_is_active(&l->timer))
+		timer_start(l, idle_limit_ms(l));
+}
+
+/* A connection that waits for our answer is not idle, unless the client does not take what is there already.
+ */
+static bool
+client_is_idle(const struct client *c)
+{
+	return c->outstanding == 0 || stream_unsent(c->stream) > 0;
+}
+
+static void
+on_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct listener_stream *l = timer->data;
+	uint64_t now_ms = clock_now_ms();
+	(void)loop;
+	(void)events;
+	while (!list_empty(&l->idle)) {
+		struct client *c = list_first(&l->idle, struct client, link);
+		uint64_t until_ms = c->active_ms + idle_limit_ms(l);
+		if (until_ms > now_ms) {
+			timer_start(l, until_ms - now_ms);
+			return;
+		}
+		if (!client_is_idle(c)) {
+			client_active(c);
+			continue;
+		}
+		if (stream_unsent(c->stream) > 0) {
+			stats_one(l->stats, STATS_tcp_cut_off);
+			client_reset(c);
+		} else {
+			client_close(c);
+		}
+	}
+}
+
+/* Closes a client that has nothing more to get and nothing more to ask. */
+static void
+client_settle(struct client *c)
+{
+	if (c->outstanding == 0 && c->eof)
+		client_close(c);
+}
+
+static void
+client_pace(struct client *c)
+{
+	bool enough = c->outstanding >= c->listener->config->limits.tcp_queries_per_client;
+	stream_pause(c->stream, enough || stream_unsent(c->stream) > TCP_PAUSE_BYTES);
+}
+
+static struct client *
+client_of(struct listener_stream *l, const struct query_from *from)
+{
+	struct client *c = &l->clients[from->client];
+	return c->life == from->client_life && c->stream != NULL ? c : NULL;
+}
+
+static uint8_t *
+door_reserve(void *arg, const struct query_from *from, size_t bytes)
+{
+	struct listener_stream *l = arg;
+	struct client *c = client_of(l, from);
+	if (c == NULL) {
+		stats_one(l->stats, STATS_dropped_gone);
+		return NULL;
+	}
+	uint8_t *room = stream_reserve(c->stream, bytes);
+	if (room == NULL) {
+		/* It asks and does not read. */
+		stats_one(l->stats, STATS_tcp_cut_off);
+		client_reset(c);
+	}
+	return room;
+}
+
+static void
+door_commit(void *arg, const struct query_from *from, size_t bytes)
+{
+	struct client *c = client_of(arg, from);
+	if (c == NULL)
+		return;
+	must(c->outstanding > 0);
+	c->outstanding--;
+	if (bytes > 0)
+		stream_commit(c->stream, bytes);
+	client_settle(c);
+	if (c->stream != NULL)
+		client_pace(c);
+}
+
+static void
+on_message(void *arg, uint8_t *msg, size_t bytes)
+{
+	struct client *c = arg;
+	struct listener_stream *l = c->listener;
+	struct query_from from = {
+	        .door = &l->door,
+	        .peer = c->peer,
+	        .listen = c->listen,
+	        .client = (uint32_t)(c - l->clients),
+	        .client_life = c->life,
+	        .stream = true,
+	};
+	client_active(c);
+	c->outstanding++;
+	client_pace(c);
+	query_begin(l->queries, msg, bytes, &from);
+}
+
+static void
+on_ended(void *arg, enum stream_end end, const char *why)
+{
+	struct client *c = arg;
+	(void)why;
+	if (end != STREAM_EOF) {
+		stream_close(&c->stream);
+		client_forget(c);
+		return;
+	}
+	c->eof = true;
+	client_settle(c);
+}
+
+static void
+on_sent(void *arg)
+{
+	client_active(arg);
+	client_pace(arg);
+}
+
+static const struct stream_events events = {.message = on_message, .ended = on_ended, .sent = on_sent};
+
+static struct list *
+bucket_of(struct listener_stream *l, const struct addr *peer)
+{
+	size_t count;
+	const uint8_t *host = addr_host(peer, &count);
+	return &l->buckets[XXH3_64bits(host, count) % TCP_BUCKETS];
+}
+
+static unsigned
+clients_of_host(struct listener_stream *l, const struct addr *peer)
+{
+	unsigned count = 0;
+	list_each (at, bucket_of(l, peer)) {
+		if (addr_same_host(&list_entry(at, struct client, bucket)->peer, peer))
+			count++;
+	}
+	return count;
+}
+
+/* Room for one more: the client that has been idle the longest goes, if there is one that waits for nothing.
+ */
+static bool
+make_room(struct listener_stream *l)
+{
+	if (l->count < l->config->limits.tcp_clients)
+		return true;
+	list_each (at, &l->idle) {
+		struct client *c = list_entry(at, struct client, link);
+		if (c->outstanding == 0) {
+			client_close(c);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Why this client is not let in, or NULL. */
+static const char *
+objection(struct listener_stream *l, const struct addr *peer)
+{
+	if (policy_judge(&l->config->access, peer) == POLICY_DROP)
+		return "not allowed";
+	if (clients_of_host(l, peer) >= l->config->limits.tcp_clients_per_address)
+		return "limits.tcp_clients_per_address";
+	if (l->count == l->config->limits.tcp_clients && !close_idlest(l))
+		return "limits.tcp_clients";
+	return NULL;
+}
+
+static void
+client_refuse(struct listener_stream *l, int fd, const char *why)
+{
+	unsigned suppressed;
+	stats_one(l->stats, STATS_tcp_refused);
+	close(fd);
+	if (log_wants(LOG_LEVEL_INFO) && log_allowed(&l->limit, clock_now_ms(), &suppressed))
+		log_info("TCP client refused why=\"%s\" more=%u", why, suppressed);
+}
+
+static void
+client_admit(struct listener_stream *l, int fd, const struct addr *peer, uint32_t listen)
+{
+	const char *why = objection(l, peer);
+	if (why != NULL) {
+		client_refuse(l, fd, why);
+		return;
+	}
+	struct client *c = list_first(&l->free, struct client, link);
+	c->stream = stream_adopt(l->room, fd, &events, c, TCP_OUT_BYTES);
+	if (c->stream == NULL)
+		return;
+	c->peer = *peer;
+	c->listen = listen;
+	c->outstanding = 0;
+	c->eof = false;
+	l->count++;
+	list_append(bucket_of(l, peer), &c->bucket);
+	client_active(c);
+	stats_one(l->stats, STATS_tcp_clients);
+}
+
+/* Accepts what is queued, up to `most`. */
+static void
+accept_some(struct accepting *a, unsigned most)
+{
+	for (unsigned i = 0; i < most; i++) {
+		struct addr peer = {0};
+		socklen_t bytes = sizeof peer;
+		int fd = accept4(a->io.fd, &peer.any, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0)
+			client_admit(a->listener, fd, &peer, a->listen);
+		else if ((errno == EMFILE || errno == ENFILE) && close_idlest(a->listener))
+			continue;
+		else if (errno != EINTR && errno != ECONNABORTED)
+			return;
+	}
+}
+
+static void
+on_acceptable(struct ev_loop *loop, ev_io *io, int revents)
+{
+	(void)loop;
+	(void)revents;
+	accept_some(io->data, TCP_ACCEPTS);
+}
+
+struct listener_stream *
+listener_stream_new(struct ev_loop *loop, struct stream_room *room, struct queries *queries,
+        const struct config *config, struct stats_slab *stats)
+{
+	struct listener_stream *l = must_alloc(1, sizeof *l);
+	l->loop = loop;
+	l->room = room;
+	l->queries = queries;
+	l->config = config;
+	l->stats = stats;
+	l->door = (struct query_door){.arg = l, .reserve = door_reserve, .commit = door_commit};
+	list_init(&l->free);
+	list_init(&l->idle);
+	for (unsigned i = 0; i < TCP_BUCKETS; i++)
+		list_init(&l->buckets[i]);
+	l->clients = must_alloc(config->limits.tcp_clients, sizeof *l->clients);
+	for (unsigned i = 0; i < config->limits.tcp_clients; i++) {
+		l->clients[i].listener = l;
+		list_init(&l->clients[i].bucket);
+		list_append(&l->free, &l->clients[i].link);
+	}
+	ev_init(&l->timer, on_timer);
+	l->timer.data = l;
+	return l;
+}
+
+void
+listener_stream_add(struct listener_stream *l, int fd, uint32_t listen)
+{
+	must(l->accepting_count < TCP_LISTENS);
+	struct accepting *a = &l->accepting[l->accepting_count++];
+	a->listener = l;
+	a->listen = listen;
+	ev_io_init(&a->io, on_acceptable, fd, EV_READ);
+	a->io.data = a;
+	ev_io_start(l->loop, &a->io);
+}
+
+static void
+accepting_stop(struct listener_stream *l)
+{
+	for (unsigned i = 0; i < l->accepting_count; i++)
+		ev_io_stop(l->loop, &l->accepting[i].io);
+}
+
+void
+listener_stream_drain(struct listener_stream *l)
+{
+	if (l->draining)
+		return;
+	accepting_stop(l);
+	for (unsigned i = 0; i < l->accepting_count; i++)
+		accept_some(&l->accepting[i], l->config->limits.tcp_clients);
+	l->draining = true;
+	uint64_t now_ms = clock_now_ms();
+	list_each (at, &l->idle)
+		list_entry(at, struct client, link)->active_ms = now_ms;
+	ev_timer_stop(l->loop, &l->timer);
+	if (!list_empty(&l->idle))
+		timer_start(l, idle_limit_ms(l));
+}
+
+void
+listener_stream_free(struct listener_stream *l)
+{
+	if (l == NULL)
+		return;
+	accepting_stop(l);
+	ev_timer_stop(l->loop, &l->timer);
+	while (!list_empty(&l->idle)) {
+		struct client *c = list_first(&l->idle, struct client, link);
+		stream_close(&c->stream);
+		client_forget(c);
+	}
+	free(l->clients);
+	free(l);
+}
+
+unsigned
+listener_stream_clients(const struct listener_stream *l)
+{
+	return l->count;
+}
