@@ -1,10 +1,10 @@
 /*
- * The configuration: a libconfig file, the environment and the command line become one immutable typed struct, or a list of
- * complaints that name place and remedy.
+ * The configuration: a libconfig file, the environment and the command line become one immutable typed
+ * struct, or a list of complaints that name place and remedy.
  *
- * Sources in order, the last wins: file, environment (DOTWARD_*), command line. Lists (listen, upstreams) are replaced
- * as a whole by a later source. Every scalar key is one row of a table (keys.c) with type, range, default, unit and help;
- * parser, printer (-T), man page and test all come from the row.
+ * Sources in order, the last wins: file, environment (DOTWARD_*), command line. Lists (listen, upstreams) are
+ * replaced as a whole by a later source. Every scalar key is one row of a table (keys.c) with type, range,
+ * default, unit and help; parser, printer (-T), man page and test all come from the row.
  */
 #ifndef DOTWARD_CONFIG_CONFIG_H
 #define DOTWARD_CONFIG_CONFIG_H
@@ -26,14 +26,14 @@ struct config_upstream {
 	char *name;             /* unique; default: the first address */
 	struct addr *addresses; /* with port */
 	size_t address_count;
-	char *auth_name;        /* "" : none */
+	char *auth_name; /* "" : none */
 	uint8_t (*pins)[CONFIG_PIN_BYTES];
 	size_t pin_count;
-	char *ca_file;          /* "" : the system's trust store */
-	char *tls_priority;     /* "" : dotward's own default */
-	unsigned max_connections;  /* per worker and address */
-	unsigned max_outstanding;  /* per connection */
-	unsigned idle_timeout_ms;  /* 0: as the upstream says, else 9500 */
+	char *ca_file;            /* "" : the system's trust store */
+	char *tls_priority;       /* "" : dotward's own default */
+	unsigned max_connections; /* per worker and address */
+	unsigned max_outstanding; /* per connection */
+	unsigned idle_timeout_ms; /* 0: as the upstream says, else 9500 */
 	uint16_t port;
 };
 
@@ -46,7 +46,7 @@ struct config_forward {
 	unsigned connect_timeout_ms;
 	unsigned handshake_timeout_ms;
 	unsigned attempts;
-	unsigned padding;      /* 0: off */
+	unsigned padding;           /* 0: off */
 	bool client_subnet_forward; /* client_subnet = "forward" */
 };
 
@@ -62,7 +62,7 @@ struct config_limits {
 	unsigned tcp_clients_per_address;
 	unsigned tcp_idle_timeout_ms;
 	unsigned tcp_queries_per_client;
-	unsigned udp_answer_size;   /* bytes */
+	unsigned udp_answer_size; /* bytes */
 };
 
 struct config_log {
@@ -90,8 +90,9 @@ struct config {
 struct config_override {
 	const char *origin; /* how the user wrote it, for complaints: "-o", "--listen" */
 	const char *path;   /* "forward.timeout_ms", "listen", "upstreams" */
-	const char *value;  /* a libconfig value, or bare text for a string; for "listen" and "upstreams" also the short
-	                       forms ADDR[@PORT] and ADDR[@PORT][#AUTH_NAME]; given several times they add up */
+	const char *value;  /* a libconfig value, or bare text for a string; for "listen" and "upstreams" also
+	                       the short  forms ADDR[@PORT] and ADDR[@PORT][#AUTH_NAME]; given several times
+	                       they add up */
 };
 
 struct config_sources {
@@ -103,12 +104,13 @@ struct config_sources {
 
 /*
  * Reads all sources. Complaints, one a line, all of them in one run, go to `complaints`
- * (dotward.conf:41: forward.timeout_ms = 400000: at most 60000). Returns NULL if there was any that is an error.
- * Remarks (a key that has no effect in this version) begin with the same place and do not fail.
+ * (dotward.conf:41: forward.timeout_ms = 400000: at most 60000). Returns NULL if there was any that is an
+ * error. Remarks (a key that has no effect in this version) begin with the same place and do not fail.
  */
 struct config *config_load(const struct config_sources *sources, FILE *complaints);
 void config_free(struct config *config);
-/* Prints the effective configuration so that config_load() reads the same from it; every key, with its help as comment. */
+/* Prints the effective configuration so that config_load() reads the same from it; every key, with its help
+ * as comment. */
 void config_print(const struct config *config, FILE *out);
 
 #endif
