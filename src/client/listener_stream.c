@@ -272,13 +272,10 @@ clients_of_host(struct listener_stream *l, const struct addr *peer)
 	return count;
 }
 
-/* Room for one more: the client that has been idle the longest goes, if there is one that waits for nothing.
- */
+/* Closes the client that has been idle the longest, if there is one that waits for nothing. */
 static bool
-make_room(struct listener_stream *l)
+close_idlest(struct listener_stream *l)
 {
-	if (l->count < l->config->limits.tcp_clients)
-		return true;
 	list_each (at, &l->idle) {
 		struct client *c = list_entry(at, struct client, link);
 		if (c->outstanding == 0) {
