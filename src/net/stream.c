@@ -36,14 +36,15 @@ struct stream_room {
 	ev_prepare before_sleep;
 	struct list dirty; /* streams with something queued */
 	struct list dead;
-	size_t alive;
+	struct list every;                 /* all but the dead */
 	uint8_t block[STREAM_BLOCK_BYTES]; /* what was just received */
 	uint8_t plain[STREAM_PLAIN_BYTES]; /* what was just decrypted */
 };
 
 struct stream {
 	struct stream_room *room;
-	struct list link; /* in dirty or dead, or nowhere */
+	struct list link;  /* in dirty or dead, or nowhere */
+	struct list every; /* in the room */
 	ev_io io;
 	ev_timer linger;
 	enum stream_state state;
@@ -390,7 +391,6 @@ bury(struct stream_room *room)
 		buffer_free(&stream->in);
 		buffer_free(&stream->out);
 		free(stream);
-		room->alive--;
 	}
 }
 
@@ -416,6 +416,7 @@ stream_room_new(struct ev_loop *loop)
 	room->loop = loop;
 	list_init(&room->dirty);
 	list_init(&room->dead);
+	list_init(&room->every);
 	ev_prepare_init(&room->before_sleep, on_before_sleep);
 	room->before_sleep.data = room;
 	/* Before the other hooks: what fails here makes answers that they have to send. */
@@ -429,9 +430,11 @@ stream_room_free(struct stream_room *room)
 {
 	if (room == NULL)
 		return;
-	bury(room);
-	must(room->alive == 0);
 	ev_prepare_stop(room->loop, &room->before_sleep);
+	on_before_sleep(room->loop, &room->before_sleep, 0);
+	list_each_safe (at, after, &room->every)
+		stream_die(list_entry(at, struct stream, every));
+	bury(room);
 	free(room);
 }
 
@@ -455,7 +458,7 @@ stream_new(
 	stream->io.data = stream;
 	ev_init(&stream->linger, on_linger);
 	stream->linger.data = stream;
-	room->alive++;
+	list_append(&room->every, &stream->every);
 	return stream;
 }
 
@@ -562,6 +565,7 @@ stream_die(struct stream *stream)
 	ev_io_stop(stream->room->loop, &stream->io);
 	ev_timer_stop(stream->room->loop, &stream->linger);
 	close(stream->fd);
+	list_remove(&stream->every);
 	list_remove(&stream->link);
 	list_append(&stream->room->dead, &stream->link);
 }

@@ -44,7 +44,7 @@ struct stream_events {
 };
 
 struct stream_room *stream_room_new(struct ev_loop *loop);
-/* All streams must be closed. */
+/* All streams must be closed or finishing; what those have left is sent if the kernel takes it at once. */
 void stream_room_free(struct stream_room *room);
 
 /*

@@ -1,0 +1,108 @@
+/*
+ * A resolver's client in its smallest form: one datagram out, one back, retried once a second.
+ */
+#include "process/ask.h"
+
+#include "base/addr.h"
+#include "dns/wire.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { ASK_TRIES = 5, ASK_TRY_MS = 1000, ASK_USAGE = 2 };
+
+/* "example.com." to wire form; its length, or 0. Escapes are not needed for a health check. */
+static size_t
+name_read(const char *text, uint8_t out[NAME_BYTES])
+{
+	size_t used = 0;
+	if (strcmp(text, ".") == 0)
+		text = "";
+	while (*text != '\0') {
+		size_t label = strcspn(text, ".");
+		if (label == 0 || label > 63 || used + label + 2 > NAME_BYTES)
+			return 0;
+		out[used] = (uint8_t)label;
+		memcpy(out + used + 1, text, label);
+		used += label + 1;
+		text += label + (text[label] == '.');
+	}
+	out[used] = 0;
+	return used + 1;
+}
+
+static bool
+type_read(const char *text, uint16_t *type)
+{
+	for (unsigned i = 1; i <= UINT16_MAX; i++) {
+		char word[WIRE_WORD_BYTES], plain[WIRE_WORD_BYTES];
+		snprintf(plain, sizeof plain, "TYPE%u", i);
+		if (strcasecmp(text, wire_type_text((uint16_t)i, word)) == 0 ||
+		        strcasecmp(text, plain) == 0) {
+			*type = (uint16_t)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* One try. The rcode, or -1. */
+static int
+ask_once(int fd, const uint8_t *query, size_t bytes, const struct wire_question *question)
+{
+	uint8_t msg[WIRE_MESSAGE_BYTES];
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	if (send(fd, query, bytes, 0) < 0 || poll(&p, 1, ASK_TRY_MS) <= 0)
+		return -1;
+	ssize_t got = recv(fd, msg, sizeof msg, 0);
+	struct wire_answer answer;
+	if (got < WIRE_HEADER_BYTES || wire_id(msg) != wire_id(query) ||
+	        wire_answer_take(msg, (size_t)got, question, &answer) != WIRE_MATCH)
+		return -1;
+	return answer.rcode;
+}
+
+static int
+ask_server(const struct addr *server, const struct wire_query *query)
+{
+	uint8_t msg[WIRE_UDP_FLOOR_BYTES];
+	struct edns_write opt = {.udp_bytes = 1232};
+	size_t bytes = wire_ask(msg, sizeof msg, query->id, query, &opt);
+	int fd = socket(server->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), rcode = -1;
+	if (fd < 0)
+		return -1;
+	if (bytes > 0 && connect(fd, &server->any, addr_bytes(server)) == 0)
+		for (int i = 0; i < ASK_TRIES && rcode < 0; i++)
+			rcode = ask_once(fd, msg, bytes, &query->question);
+	close(fd);
+	return rcode;
+}
+
+int
+ask_run(const char *server, const char *name, const char *type)
+{
+	struct addr address;
+	struct wire_query query = {.flags = WIRE_FLAG_RD, .question = {.type = 1, .class = 1}};
+	char word[WIRE_WORD_BYTES];
+	query.question.name_bytes = (uint16_t)name_read(name, query.question.name);
+	if (addr_parse(&address, server, 53) < 0 || query.question.name_bytes == 0 ||
+	        (type != NULL && !type_read(type, &query.question.type))) {
+		fprintf(stderr, "dotward: --ask ADDR[@PORT] NAME [TYPE]: the address, the name or the type "
+		                "is not one\n");
+		return ASK_USAGE;
+	}
+	if (getrandom(&query.id, sizeof query.id, 0) < 0)
+		query.id = (uint16_t)getpid();
+	int rcode = ask_server(&address, &query);
+	if (rcode < 0)
+		printf("%s: no answer\n", server);
+	else
+		printf("%s: %s\n", server, wire_rcode_text((uint16_t)rcode, word));
+	return rcode == WIRE_RCODE_NOERROR ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,14 @@
+/*
+ * One question to a running dotward, for health checks in images that have neither a shell nor dig.
+ */
+#ifndef DOTWARD_PROCESS_ASK_H
+#define DOTWARD_PROCESS_ASK_H
+
+/*
+ * Asks ADDR[@PORT] by UDP for this name and type ("A", "TYPE65"; NULL: A) and prints one line. Exit status: 0
+ * when the answer is NOERROR, 1 for another answer or none within five seconds, 2 when the arguments make no
+ * sense.
+ */
+int ask_run(const char *server, const char *name, const char *type);
+
+#endif

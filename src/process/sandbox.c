@@ -1,0 +1,114 @@
+/*
+ * Privileges are given up in one order: groups, group, user (each needs the one that goes last),
+ * capabilities, new privileges, and the parent-death signal at the end, because a change of user clears it.
+ */
+#include "process/sandbox.h"
+
+#include "base/log.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+int
+sandbox_find_user(const char *name, struct sandbox_user *out, char why[SANDBOX_WHY_BYTES])
+{
+	*out = (struct sandbox_user){.change = false};
+	if (name[0] == '\0' || geteuid() != 0)
+		return 0;
+	errno = 0;
+	const struct passwd *user = getpwnam(name);
+	if (user == NULL) {
+		snprintf(why, SANDBOX_WHY_BYTES,
+		        "user = \"%s\": there is no such user; make it (useradd --system --no-create-home "
+		        "%s) or set user "
+		        "= \"\" to stay root",
+		        name, name);
+		return errno ? -errno : -ENOENT;
+	}
+	*out = (struct sandbox_user){.change = true, .uid = user->pw_uid, .gid = user->pw_gid};
+	return 0;
+}
+
+void
+sandbox_limit(void)
+{
+	struct rlimit files, none = {0, 0};
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	setrlimit(RLIMIT_CORE, &none);
+}
+
+int
+sandbox_enter_master(void)
+{
+	/* to make workers into their user, to end them afterwards, to bind at a reload, to give a new log
+	 * file to that user */
+	static const unsigned kept[] = {
+	        CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL, CAP_NET_BIND_SERVICE, CAP_CHOWN};
+	if (geteuid() != 0)
+		return 0;
+	bool have[sizeof kept / sizeof kept[0]];
+	for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+		have[i] = capng_have_capability(CAPNG_PERMITTED, kept[i]) != 0;
+	capng_clear(CAPNG_SELECT_CAPS);
+	for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+		if (have[i])
+			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i]);
+	return capng_apply(CAPNG_SELECT_CAPS) == 0 ? 0 : -EPERM;
+}
+
+static int
+become(const struct sandbox_user *user)
+{
+	if (!user->change)
+		return 0;
+	if (setgroups(0, NULL) < 0 || setresgid(user->gid, user->gid, user->gid) < 0 ||
+	        setresuid(user->uid, user->uid, user->uid) < 0)
+		return -errno;
+	return 0;
+}
+
+int
+sandbox_enter_worker(const struct sandbox_user *user, pid_t master, char why[SANDBOX_WHY_BYTES])
+{
+	/* The bounding set can be emptied only while there is CAP_SETPCAP; without it there is nothing worth
+	 * bounding. */
+	capng_clear(CAPNG_SELECT_BOTH);
+	capng_apply(CAPNG_SELECT_BOUNDS);
+	int failed = become(user);
+	if (failed < 0) {
+		snprintf(why, SANDBOX_WHY_BYTES, "cannot become uid %u gid %u: %s", user->uid, user->gid,
+		        strerror(-failed));
+		return failed;
+	}
+	if (capng_apply(CAPNG_SELECT_CAPS) != 0)
+		failed = -EPERM;
+	if (failed == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		failed = -errno;
+	if (failed == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		failed = -errno;
+#ifdef DOTWARD_SANITIZERS
+	prctl(PR_SET_DUMPABLE,
+	        1); /* the leak checker traces its own process, which a change of user forbids */
+#endif
+	if (failed < 0) {
+		snprintf(why, SANDBOX_WHY_BYTES, "cannot give up privileges: %s", strerror(-failed));
+		return failed;
+	}
+	/* The master may have died before the signal was asked for. */
+	if (getppid() != master) {
+		snprintf(why, SANDBOX_WHY_BYTES, "the master is gone");
+		return -ESRCH;
+	}
+	return 0;
+}

@@ -1,0 +1,180 @@
+/*
+ * The worker's main: puts the parts together, runs the loop, takes them apart.
+ *
+ *    serving ── SIGTERM ──► draining ── nothing left, or drain_timeout_ms ──► gone
+ */
+#include "process/worker.h"
+
+#include "base/clock.h"
+#include "base/must.h"
+#include "client/listener_stream.h"
+#include "client/listener_udp.h"
+#include "query/query.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct worker {
+	const struct worker_setup *setup;
+	struct ev_loop *loop;
+	struct stream_room *room;
+	struct queries *queries;
+	struct listener_stream *tcp;
+	struct listener_udp **udp; /* by listen address; NULL where there is none */
+	ev_signal terminate, reopen;
+	ev_prepare before_sleep;
+	ev_timer patience;
+	bool draining;
+};
+
+static void
+on_reopen(struct ev_loop *loop, ev_signal *signal, int events)
+{
+	(void)loop;
+	(void)signal;
+	(void)events;
+	int failed = log_reopen();
+	if (failed < 0)
+		log_error("log file cannot be reopened; going on with the old one why=\"%s\"",
+		        strerror(-failed));
+}
+
+static void
+on_terminate(struct ev_loop *loop, ev_signal *signal, int events)
+{
+	struct worker *w = signal->data;
+	(void)events;
+	if (w->draining)
+		return;
+	w->draining = true;
+	log_info("draining in_flight=%u tcp_clients=%u", queries_in_flight(w->queries),
+	        listener_stream_clients(w->tcp));
+	queries_drain(w->queries);
+	for (size_t i = 0; i < sockets_count(w->setup->sockets); i++)
+		if (w->udp[i] != NULL)
+			listener_udp_drain(w->udp[i]);
+	listener_stream_drain(w->tcp);
+	ev_timer_start(loop, &w->patience);
+}
+
+static void
+on_patience(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct worker *w = timer->data;
+	(void)events;
+	log_warn("drain_timeout_ms is up in_flight=%u tcp_clients=%u", queries_in_flight(w->queries),
+	        listener_stream_clients(w->tcp));
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void
+on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+	struct worker *w = prepare->data;
+	(void)events;
+	if (w->draining && queries_in_flight(w->queries) == 0 && listener_stream_clients(w->tcp) == 0)
+		ev_break(loop, EVBREAK_ALL);
+}
+
+static void
+watch(struct worker *w)
+{
+	ev_signal_init(&w->terminate, on_terminate, SIGTERM);
+	ev_signal_init(&w->reopen, on_reopen, SIGUSR1);
+	ev_timer_init(&w->patience, on_patience, w->setup->config->drain_timeout_ms / 1000., 0.);
+	ev_prepare_init(&w->before_sleep, on_before_sleep);
+	/* After the hooks that send: what they sent is gone when this one looks. */
+	ev_set_priority(&w->before_sleep, EV_MINPRI);
+	w->terminate.data = w->reopen.data = w->patience.data = w->before_sleep.data = w;
+	ev_signal_start(w->loop, &w->terminate);
+	ev_signal_start(w->loop, &w->reopen);
+	ev_prepare_start(w->loop, &w->before_sleep);
+}
+
+static void
+listen_all(struct worker *w, struct stats_slab *stats)
+{
+	const struct worker_setup *setup = w->setup;
+	size_t count = sockets_count(setup->sockets);
+	w->udp = must_alloc(count, sizeof(struct listener_udp *));
+	w->tcp = listener_stream_new(w->loop, w->room, w->queries, setup->config, stats);
+	for (size_t i = 0; i < count; i++) {
+		int udp = sockets_udp(setup->sockets, i, setup->slot);
+		int tcp = sockets_tcp(setup->sockets, i, setup->slot);
+		if (udp >= 0)
+			w->udp[i] = listener_udp_new(w->loop, w->queries, sockets_address(setup->sockets, i),
+			        udp, (uint32_t)i, stats);
+		if (tcp >= 0)
+			listener_stream_add(w->tcp, tcp, (uint32_t)i);
+	}
+}
+
+static void
+take_apart(struct worker *w)
+{
+	for (size_t i = 0; i < sockets_count(w->setup->sockets); i++)
+		listener_udp_free(w->udp[i]);
+	free(w->udp);
+	listener_stream_free(w->tcp);
+	queries_free(w->queries);
+	stream_room_free(w->room);
+	ev_signal_stop(w->loop, &w->terminate);
+	ev_signal_stop(w->loop, &w->reopen);
+	ev_timer_stop(w->loop, &w->patience);
+	ev_prepare_stop(w->loop, &w->before_sleep);
+	ev_loop_destroy(w->loop);
+}
+
+/* What the master set up for itself is not for us. Ctrl-C goes to the whole group, but it is the master who
+ * says when to stop. */
+static void
+reset_signals(void)
+{
+	static const int defaults[] = {SIGCHLD, SIGQUIT, SIGALRM, SIGUSR2, SIGABRT};
+	static const int ignored[] = {SIGINT, SIGHUP, SIGPIPE};
+	for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++)
+		signal(defaults[i], SIG_DFL);
+	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+		signal(ignored[i], SIG_IGN);
+}
+
+static void
+unblock_signals(void)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int
+worker_run(const struct worker_setup *setup)
+{
+	char role[16], why[SANDBOX_WHY_BYTES];
+	snprintf(role, sizeof role, "worker %u", setup->slot);
+	log_set_role(role);
+	reset_signals();
+	sockets_keep_slot(setup->sockets, setup->slot);
+	if (sandbox_enter_worker(&setup->user, setup->master, why) < 0) {
+		log_error("worker cannot start: %s", why);
+		return EXIT_FAILURE;
+	}
+	struct worker w = {.setup = setup};
+	struct stats_slab *stats = stats_slab(setup->stats, setup->slot);
+	w.loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+	if (w.loop == NULL) {
+		log_error("worker cannot start: no event loop: %s", strerror(errno));
+		return EXIT_FAILURE;
+	}
+	w.room = stream_room_new(w.loop);
+	w.queries = queries_new(w.loop, w.room, setup->config, setup->tls, stats);
+	listen_all(&w, stats);
+	watch(&w);
+	/* Only now: a signal that came before waits until somebody handles it. */
+	unblock_signals();
+	ev_run(w.loop, 0);
+	take_apart(&w);
+	return EXIT_SUCCESS;
+}
