@@ -58,10 +58,10 @@ struct edns_write {
 	bool keepalive; /* to a server: empty; to a client: with the value */
 	bool keepalive_value;
 	uint16_t keepalive_tenths;
-	const uint8_t *subnet; /* OPTION-DATA, or NULL */
-	size_t subnet_bytes;
-	const uint8_t *ede; /* OPTION-DATA (code and text), or NULL */
-	size_t ede_bytes;
+	const uint8_t *subnet;  /* OPTION-DATA */
+	size_t subnet_bytes;    /* 0: no such option */
+	const uint8_t *ede;     /* OPTION-DATA: code and text */
+	size_t ede_bytes;       /* 0: no such option */
 	unsigned padding_block; /* pad the whole message to a multiple of this (RFC 8467); 0: none */
 };
 

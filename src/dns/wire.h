@@ -116,7 +116,7 @@ uint16_t wire_id(const uint8_t *msg);
 /*
  * Writes the answer as this client gets it: its id, its RD and CD, its spelling of the name, AD only when it
  * set AD or DO (RFC 6840 section 5.8), its own OPT if and only if it sent one (opt->extended_rcode and
- * dnssec_ok are filled in here; the upstream's EDE is passed on when opt->ede is NULL); AA, TC, RA and the
+ * dnssec_ok are filled in here; the upstream's EDE is passed on when opt has none); AA, TC, RA and the
  * records as the upstream gave them. The answer must be one to the query's question. When it does not fit in
  * `room` (the client's size), the text of the EDE goes first; then all but header, question and OPT (still
  * without that text), with TC. An extended rcode for a client without OPT becomes SERVFAIL. Returns the

@@ -273,17 +273,26 @@ version_note(struct tls *tls)
 	snprintf(tls->version, sizeof tls->version, "%s", name ? name : "?");
 }
 
+/* GnuTLS also says "again" when it has only digested a ticket; what was fed may hold more. */
+static bool
+is_hungry(const struct tls *tls, size_t before)
+{
+	return tls->fed_bytes > 0 && tls->fed_bytes < before;
+}
+
 enum tls_step
 tls_handshake(struct tls *tls)
 {
 	for (;;) {
+		size_t before = tls->fed_bytes;
 		int result = gnutls_handshake(tls->session);
 		if (result == GNUTLS_E_SUCCESS) {
 			version_note(tls);
 			return TLS_DONE;
 		}
-		if (result == GNUTLS_E_AGAIN)
-			return TLS_AGAIN;
+		if (result == GNUTLS_E_AGAIN && !is_hungry(tls, before))
+			return tls->fed_bytes == 0 ? TLS_AGAIN
+			                           : fail(tls, "TLS handshake", GNUTLS_E_INTERNAL_ERROR);
 		if (gnutls_error_is_fatal(result)) {
 			gnutls_alert_send_appropriate(tls->session, result);
 			return fail(tls, "TLS handshake", result);
@@ -296,6 +305,7 @@ enum tls_step
 tls_read(struct tls *tls, uint8_t *out, size_t room, size_t *count)
 {
 	for (;;) {
+		size_t before = tls->fed_bytes;
 		ssize_t got = gnutls_record_recv(tls->session, out, room);
 		if (got > 0) {
 			*count = (size_t)got;
@@ -303,8 +313,8 @@ tls_read(struct tls *tls, uint8_t *out, size_t room, size_t *count)
 		}
 		if (got == 0 || (got == GNUTLS_E_PREMATURE_TERMINATION && tls->fed_end))
 			return TLS_ENDED;
-		if (got == GNUTLS_E_AGAIN)
-			return TLS_AGAIN;
+		if (got == GNUTLS_E_AGAIN && !is_hungry(tls, before))
+			return tls->fed_bytes == 0 ? TLS_AGAIN : fail(tls, "TLS", GNUTLS_E_INTERNAL_ERROR);
 		/* No renegotiation: a server that asks for it in TLS 1.2 is told nothing and goes on or not.
 		 */
 		if (got != GNUTLS_E_REHANDSHAKE && gnutls_error_is_fatal((int)got))

@@ -60,7 +60,7 @@ log_answered(
 		return;
 	char peer[ADDR_TEXT_BYTES], name[NAME_TEXT_BYTES], type[WIRE_WORD_BYTES], word[WIRE_WORD_BYTES];
 	log_write(wanted ? LOG_LEVEL_NOTICE : LOG_LEVEL_DEBUG,
-	        "q=%u answered client=%s protocol=%s name=%s type=%s rcode=%s bytes=%zu ms=%llu from=%s",
+	        "q=%u answered client=%s protocol=%s name=%s type=%s rcode=%s bytes=%zu ms=%llu from=\"%s\"",
 	        q->number, addr_text(&q->from.peer, peer), protocol(q),
 	        name_text(q->wire.question.name, q->wire.question.name_bytes, name),
 	        wire_type_text(q->wire.question.type, type), wire_rcode_text(rcode, word), bytes,

@@ -1,0 +1,122 @@
+/*
+ * The checks across keys. Elements that have been complained about already are passed over, so that one
+ * mistake makes one complaint.
+ */
+#include "config/check.h"
+
+#include "config/keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void
+check_listen_pair(struct draft *draft, size_t first, size_t second)
+{
+	const struct config_listen *a = &draft->config->listens[first], *b = &draft->config->listens[second];
+	char text[ADDR_TEXT_BYTES], subject[ADDR_TEXT_BYTES + 16];
+	if (a->address.any.sa_family == AF_UNSPEC || !addr_equal(&a->address, &b->address))
+		return;
+	if (!(a->udp && b->udp) && !(a->tcp && b->tcp))
+		return;
+	unsigned line = draft->listen_places[first].line;
+	snprintf(subject, sizeof subject, "listen.[%zu]", second);
+	complain(&draft->complaints, &draft->listen_places[second], subject,
+	        line ? "%s is in this list already, in line %u; leave one out" : "%s is in this list already",
+	        addr_text(&b->address, text), line);
+}
+
+static void
+check_listens(struct draft *draft)
+{
+	const struct config *config = draft->config;
+	for (size_t second = 1; second < config->listen_count; second++)
+		for (size_t first = 0; first < second && second < CHECK_MAX_LISTENS; first++)
+			check_listen_pair(draft, first, second);
+	if (config->listen_count > CHECK_MAX_LISTENS)
+		complain(&draft->complaints, &draft->listen_places[CHECK_MAX_LISTENS], "listen",
+		        "at most %d addresses", CHECK_MAX_LISTENS);
+}
+
+/* What else this element has is of no use before it has a name of its own. */
+static bool
+check_name(struct draft *draft, size_t second)
+{
+	const struct config_upstream *upstreams = draft->config->upstreams;
+	char subject[48];
+	for (size_t first = 0; first < second; first++) {
+		if (*upstreams[first].name == '\0' ||
+		        strcmp(upstreams[first].name, upstreams[second].name) != 0)
+			continue;
+		unsigned line = draft->upstream_places[first].line;
+		snprintf(subject, sizeof subject, "upstreams.[%zu]", second);
+		complain(&draft->complaints, &draft->upstream_places[second], subject,
+		        line ? "\"%s\" is the name of the one in line %u, too; give each a name of its own, "
+		               "name = \"...\""
+		             : "\"%s\" is the name of another one, too; give each a name of its own, name = "
+		               "\"...\"",
+		        upstreams[second].name, line);
+		return false;
+	}
+	return true;
+}
+
+static void
+check_addresses(struct draft *draft, size_t index)
+{
+	const struct config_upstream *upstream = &draft->config->upstreams[index];
+	char text[ADDR_TEXT_BYTES], subject[48];
+	snprintf(subject, sizeof subject, "upstreams.[%zu].addresses", index);
+	for (size_t second = 1; second < upstream->address_count && second < CHECK_MAX_ADDRESSES; second++)
+		for (size_t first = 0; first < second; first++)
+			if (addr_equal(&upstream->addresses[first], &upstream->addresses[second]))
+				complain(&draft->complaints, &draft->upstream_places[index], subject,
+				        "%s is given twice; leave one out",
+				        addr_text(&upstream->addresses[second], text));
+}
+
+static void
+check_upstreams(struct draft *draft)
+{
+	const struct config *config = draft->config;
+	size_t addresses = 0;
+	for (size_t i = 0; i < config->upstream_count; i++) {
+		size_t before = addresses;
+		addresses += config->upstreams[i].address_count;
+		if (before <= CHECK_MAX_ADDRESSES && addresses > CHECK_MAX_ADDRESSES)
+			complain(&draft->complaints, &draft->upstream_places[i], "upstreams",
+			        "at most %d addresses over all upstreams", CHECK_MAX_ADDRESSES);
+		if (addresses <= CHECK_MAX_ADDRESSES && check_name(draft, i))
+			check_addresses(draft, i);
+	}
+}
+
+static const struct place *
+place_of_key(const struct draft *draft, const char *path)
+{
+	return &draft->places[keys_find(path) - keys];
+}
+
+static void
+check_timeouts(struct draft *draft)
+{
+	struct config_forward *forward = &draft->config->forward;
+	const struct place *attempt = place_of_key(draft, "forward.attempt_timeout_ms");
+	char subject[80];
+	if (forward->attempt_timeout_ms <= forward->timeout_ms)
+		return;
+	if (attempt->order == 0) { /* nobody asked for the default */
+		forward->attempt_timeout_ms = forward->timeout_ms;
+		return;
+	}
+	snprintf(subject, sizeof subject, "forward.attempt_timeout_ms = %u", forward->attempt_timeout_ms);
+	complain(&draft->complaints, attempt, subject, "at most forward.timeout_ms, which is %u",
+	        forward->timeout_ms);
+}
+
+void
+check_draft(struct draft *draft)
+{
+	check_listens(draft);
+	check_upstreams(draft);
+	check_timeouts(draft);
+}

@@ -1,0 +1,284 @@
+/*
+ * Text to value and back for everything that is written as text, with the remedy where it is not right.
+ */
+#include "config/items.h"
+
+#include "base/addr.h"
+#include "config/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NAME_MAX_LETTERS = 63, HOST_MAX_LETTERS = 253, LABEL_MAX_LETTERS = 63 };
+
+static const char pin_prefix[] = "sha256//";
+static const char base64_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+bool
+why_not(struct why *why, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(why->text, sizeof why->text, format, args);
+	va_end(args);
+	return false;
+}
+
+static bool
+address_take(struct addr *out, const char *text, uint16_t port, struct why *why)
+{
+	if (addr_parse(out, text, port) == 0)
+		return true;
+	const char *at = strchr(text, '@');
+	struct addr host;
+	char bare[ADDR_TEXT_BYTES];
+	snprintf(bare, sizeof bare, "%.*s", (int)(at ? at - text : 0), text);
+	if (at != NULL && addr_parse(&host, bare, port) == 0)
+		return why_not(why, "the port behind the @ must be 1 to 65535");
+	if (strchr(text, '/') != NULL)
+		return why_not(why, "one address is wanted here, not a network");
+	if (*text == '[' ||
+	        (strchr(text, '.') != NULL && strchr(text, ':') != NULL && strstr(text, "::") == NULL))
+		return why_not(why, "the port goes behind an @: \"192.0.2.1@853\", \"2001:db8::1@853\"");
+	return why_not(why,
+	        "no IP address; write \"192.0.2.1\" or \"2001:db8::1\", with another port \"192.0.2.1@853\"");
+}
+
+static bool
+listen_take(void *value, const void *object, const char *text, struct why *why)
+{
+	const struct config_listen *listen = object;
+	uint16_t port = addr_port(&listen->address);
+	struct addr address;
+	if (!address_take(&address, text, port, why))
+		return false;
+	if (addr_port(&address) != port && port != ITEM_LISTEN_PORT)
+		return why_not(why, "the port is given here and as port = %u; leave one out", port);
+	*(struct addr *)value = address;
+	return true;
+}
+
+static void
+listen_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
+{
+	(void)object;
+	addr_host_text(value, out);
+}
+
+static bool
+upstream_take(void *value, const void *object, const char *text, struct why *why)
+{
+	const struct config_upstream *upstream = object;
+	if (!address_take(value, text, upstream->port, why))
+		return false;
+	if (addr_is_wildcard(value))
+		return why_not(why, "this address means every address; nobody can be asked at it");
+	return true;
+}
+
+static void
+upstream_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
+{
+	const struct config_upstream *upstream = object;
+	if (addr_port(value) == upstream->port)
+		addr_host_text(value, out);
+	else
+		addr_text(value, out);
+}
+
+static bool
+net_take(void *value, const void *object, const char *text, struct why *why)
+{
+	struct addr_net *net = value;
+	(void)object;
+	int result = addr_net_parse(net, text);
+	if (result == 0)
+		return true;
+	if (result != -EDOM)
+		return why_not(why, "no network; write \"192.0.2.0/24\", \"2001:db8::/32\" or one address");
+	for (unsigned bit = net->prefix; bit < 8 * sizeof net->bytes; bit++)
+		net->bytes[bit / 8] = (uint8_t)(net->bytes[bit / 8] & ~(0x80u >> (bit % 8)));
+	char right[ADDR_TEXT_BYTES];
+	return why_not(
+	        why, "there are bits behind the prefix; the network is \"%s\"", addr_net_text(net, right));
+}
+
+static void
+net_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
+{
+	(void)object;
+	addr_net_text(value, out);
+}
+
+/* The value of a letter, or -1. */
+static int
+base64_value(char letter)
+{
+	const char *found = letter ? strchr(base64_letters, letter) : NULL;
+	return found ? (int)(found - base64_letters) : -1;
+}
+
+/* Says what is wrong with what should be 43 letters and one =. */
+static bool
+pin_why(const char *text, size_t letters, struct why *why)
+{
+	size_t length = strlen(text), padding = length - letters;
+	if (strspn(text + letters, "=") != padding)
+		return why_not(why, "\"%c\" is no letter of base64",
+		        isprint((unsigned char)text[letters]) ? text[letters] : '?');
+	size_t bytes = letters * 3 / 4;
+	if (bytes != CONFIG_PIN_BYTES)
+		return why_not(why, "this is %zu bytes in base64; a SHA-256 has %d (44 characters)", bytes,
+		        CONFIG_PIN_BYTES);
+	if (padding != 1)
+		return why_not(why, "base64 of 32 bytes ends with one =");
+	return why_not(why, "the last letter of the base64 has bits too many; copy the pin again");
+}
+
+static bool
+pin_take(void *value, const void *object, const char *text, struct why *why)
+{
+	enum { LETTERS = 43, LEFT_OVER_BITS = 3 };
+	uint8_t *out = value;
+	(void)object;
+	if (strncmp(text, pin_prefix, sizeof pin_prefix - 1) != 0)
+		return why_not(why, "a pin is written \"sha256//BASE64=\"");
+	text += sizeof pin_prefix - 1;
+	size_t letters = strspn(text, base64_letters);
+	if (letters != LETTERS || strcmp(text + letters, "=") != 0)
+		return pin_why(text, letters, why);
+	unsigned bits = 0, held = 0;
+	for (size_t i = 0; i < LETTERS; i++) {
+		bits = (bits << 6 | (unsigned)base64_value(text[i])) & 0xffff;
+		held += 6;
+		if (held >= 8)
+			*out++ = (uint8_t)(bits >> (held -= 8));
+	}
+	return (bits & LEFT_OVER_BITS) == 0 || pin_why(text, letters, why);
+}
+
+static void
+pin_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
+{
+	const uint8_t *in = value;
+	(void)object;
+	out += sprintf(out, "%s", pin_prefix);
+	unsigned bits = 0, held = 0;
+	for (size_t i = 0; i < CONFIG_PIN_BYTES; i++) {
+		bits = (bits << 8 | in[i]) & 0xffff;
+		for (held += 8; held >= 6; held -= 6)
+			*out++ = base64_letters[bits >> (held - 6) & 63];
+	}
+	*out++ = base64_letters[bits << (6 - held) & 63];
+	*out++ = '=';
+	*out = '\0';
+}
+
+static bool
+any_take(void *value, const void *object, const char *text, struct why *why)
+{
+	(void)value, (void)object, (void)text, (void)why;
+	return true;
+}
+
+const struct item item_listen_address = {sizeof(struct addr), "an address", listen_take, listen_show};
+const struct item item_upstream_address = {sizeof(struct addr), "an address", upstream_take, upstream_show};
+const struct item item_net = {sizeof(struct addr_net), "a network", net_take, net_show};
+const struct item item_pin = {CONFIG_PIN_BYTES, "a pin", pin_take, pin_show};
+const struct item item_any = {1, "a text", any_take, NULL};
+
+bool
+item_check_name(const char *text, struct why *why)
+{
+	size_t length = strlen(text);
+	if (length > NAME_MAX_LETTERS)
+		return why_not(why, "at most %d characters", NAME_MAX_LETTERS);
+	for (size_t i = 0; i < length; i++)
+		if (!isgraph((unsigned char)text[i]) || text[i] == '"' || text[i] == '\\')
+			return why_not(why, "a name has no spaces, quotes or letters beyond ASCII");
+	return true;
+}
+
+static bool
+check_label(const char *label, size_t length, struct why *why)
+{
+	if (length == 0)
+		return why_not(why, "no host name: there is nothing between two dots");
+	if (length > LABEL_MAX_LETTERS)
+		return why_not(
+		        why, "no host name: more than %d characters between two dots", LABEL_MAX_LETTERS);
+	if (label[0] == '-' || label[length - 1] == '-')
+		return why_not(why, "no host name: a hyphen stands at an edge");
+	for (size_t i = 0; i < length; i++) {
+		if ((unsigned char)label[i] >= 0x80)
+			return why_not(why, "write this name in its ASCII form (xn--...)");
+		if (!isalnum((unsigned char)label[i]) && label[i] != '-' && label[i] != '_')
+			return why_not(why, "no host name: only letters, digits, hyphens and dots");
+	}
+	return true;
+}
+
+bool
+item_check_host(const char *text, struct why *why)
+{
+	struct addr address;
+	size_t length = strlen(text);
+	if (length == 0)
+		return true;
+	if (addr_parse(&address, text, 1) == 0)
+		return why_not(why,
+		        "an address is no name; without auth_name the certificate must name the address");
+	if (text[length - 1] == '.' && length > 1)
+		return why_not(why, "leave out the dot at the end: certificates have none");
+	if (length > HOST_MAX_LETTERS)
+		return why_not(why, "no host name: at most %d characters", HOST_MAX_LETTERS);
+	for (const char *label = text;; label++) {
+		size_t bytes = strcspn(label, ".");
+		if (!check_label(label, bytes, why))
+			return false;
+		label += bytes;
+		if (*label == '\0')
+			return true;
+	}
+}
+
+bool
+item_check_file(const char *text, struct why *why)
+{
+	struct stat st;
+	if (*text == '\0')
+		return true;
+	if (stat(text, &st) < 0 || access(text, R_OK) < 0)
+		return why_not(why, "cannot be read: %s", strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return why_not(why, "no regular file; name a file of certificates in PEM form");
+	return true;
+}
+
+bool
+item_check_log_target(const char *text, struct why *why)
+{
+	static const char file[] = "file:";
+	if (strcmp(text, "stderr") == 0 || strcmp(text, "syslog") == 0)
+		return true;
+	if (strncmp(text, file, sizeof file - 1) == 0 && text[sizeof file - 1] != '\0')
+		return true;
+	if (*text == '/')
+		return why_not(why, "write \"file:%.150s\"", text);
+	return why_not(why, "one of \"stderr\", \"syslog\", \"file:PATH\"");
+}
+
+bool
+item_check_size(const char *text, struct why *why)
+{
+	size_t digits = strspn(text, "0123456789");
+	const char *unit = text + digits;
+	if (digits > 0 && digits < 10 && (*unit == '\0' || (strchr("KMG", *unit) && unit[1] == '\0')))
+		return true;
+	return why_not(why, "a size is written \"512K\", \"32M\" or \"1G\"");
+}

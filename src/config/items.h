@@ -1,0 +1,41 @@
+/*
+ * The kinds of text that mean something: addresses, networks, pins, names, files. Each is read from text and
+ * written back as text that reads the same.
+ */
+#ifndef DOTWARD_CONFIG_ITEMS_H
+#define DOTWARD_CONFIG_ITEMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { ITEM_TEXT_BYTES = 160, ITEM_LISTEN_PORT = 53 };
+
+/* What is wrong and what would be right, for a complaint. */
+struct why {
+	char text[240];
+};
+
+/* Says it and returns false, so that a check can end in one line. */
+bool why_not(struct why *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+struct item {
+	size_t bytes; /* of the value */
+	const char *what;
+	/* `object` is the struct that holds the value, for what else it says */
+	bool (*take)(void *value, const void *object, const char *text, struct why *why);
+	void (*show)(const void *value, const void *object, char out[ITEM_TEXT_BYTES]);
+};
+
+extern const struct item item_listen_address;   /* struct addr in struct config_listen */
+extern const struct item item_upstream_address; /* struct addr in struct config_upstream */
+extern const struct item item_net;              /* struct addr_net */
+extern const struct item item_pin;              /* uint8_t[CONFIG_PIN_BYTES] */
+extern const struct item item_any;              /* text of keys that are checked and not kept */
+
+bool item_check_name(const char *text, struct why *why);
+bool item_check_host(const char *text, struct why *why);
+bool item_check_file(const char *text, struct why *why);
+bool item_check_log_target(const char *text, struct why *why);
+bool item_check_size(const char *text, struct why *why);
+
+#endif

@@ -1,0 +1,386 @@
+/*
+ * One row for each key there is, in the order of the file. Rows without a field are known so that they can be
+ * answered better than "no such key"; rows that are KEY_ABSENT would, ignored, leave a hole their writer
+ * relies on being closed.
+ */
+#include "config/keys.h"
+
+#include "base/must.h"
+#include "config/complain.h"
+#include "config/config.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+static_assert(offsetof(struct config_listen, tcp) == offsetof(struct config_listen, udp) + sizeof(bool),
+        "KEY_FLAGS: one bool after the other, in the order of the words");
+static_assert(sizeof(enum config_policy) == sizeof(unsigned) && sizeof(enum log_level) == sizeof(unsigned),
+        "KEY_WORD: an index");
+
+#define FIELD(type, member) .offset = offsetof(type, member), .bytes = sizeof(((type *)0)->member)
+#define CONFIG(member)      FIELD(struct config, member)
+#define LISTEN(member)      FIELD(struct config_listen, member)
+#define UPSTREAM(member)    FIELD(struct config_upstream, member)
+#define ITEMS(type, member, member_count)                                                                    \
+	.offset = offsetof(type, member), .count_offset = offsetof(type, member_count),                      \
+	.bytes = sizeof(void *)
+#define NO_FIELD       .offset = KEY_NO_FIELD
+#define RANGE(low, up) .min = (low), .max = (up)
+#define WORDS(...)                                                                                           \
+	.words = (const char *const[])                                                                       \
+	{                                                                                                    \
+		__VA_ARGS__, NULL                                                                            \
+	}
+#define LATER(...)                                                                                           \
+	.later_words = (const char *const[])                                                                 \
+	{                                                                                                    \
+		__VA_ARGS__, NULL                                                                            \
+	}
+#define IN_MS .unit = "milliseconds"
+#define IN_S  .unit = "seconds"
+
+#define LOCAL_NETWORKS                                                                                       \
+	"127.0.0.0/8 ::1/128 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 fc00::/7 fe80::/10"
+
+/* clang-format off */
+const struct key keys[] = {
+	/* --- what to listen on */
+	{ "listen", KEY_LIST, KEY_NOW, .offset = offsetof(struct config, listens),
+		.count_offset = offsetof(struct config, listen_count), .bytes = sizeof(struct config_listen),
+		.help = "Where clients ask. Without this list: 127.0.0.1 and ::1, port 53." },
+	{ "listen[].address", KEY_ITEM, KEY_NOW, LISTEN(address), .item = &item_listen_address, .needed = true,
+		.help = "IPv4 or IPv6 address; \"0.0.0.0\" and \"::\" are all of the machine's.\n"
+			"\"ADDRESS@PORT\" is understood, too." },
+	{ "listen[].port", KEY_PORT, KEY_NOW, LISTEN(address), RANGE(1, 65535), .fallback = "53",
+		.help = "UDP and TCP port." },
+	{ "listen[].protocols", KEY_FLAGS, KEY_NOW, LISTEN(udp), WORDS("udp", "tcp"), LATER("tls"),
+		.fallback = "udp tcp",
+		.help = "What is spoken there. Without \"tcp\", long answers do not reach the client." },
+	{ "listen[].certificate", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "",
+		.help = "Certificate chain (PEM) for protocol \"tls\"." },
+	{ "listen[].key", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "", .help = "Private key (PEM) for protocol \"tls\"." },
+
+	/* --- whom to ask */
+	{ "upstreams", KEY_LIST, KEY_NOW, .offset = offsetof(struct config, upstreams),
+		.count_offset = offsetof(struct config, upstream_count), .bytes = sizeof(struct config_upstream),
+		.help = "The resolvers that are asked, over TLS and nothing else. At least one is needed." },
+	{ "upstreams[].name", KEY_TEXT, KEY_NOW, UPSTREAM(name), .fallback = "", .check = item_check_name,
+		.help = "What the log calls it; unique. \"\": its first address." },
+	{ "upstreams[].addresses", KEY_ITEMS, KEY_NOW, ITEMS(struct config_upstream, addresses, address_count),
+		.item = &item_upstream_address, .needed = true,
+		.help = "All addresses of this resolver; \"ADDRESS@PORT\" for another port than the rest." },
+	{ "upstreams[].host", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "",
+		.help = "Host name whose addresses are looked up, instead of addresses." },
+	{ "upstreams[].bootstrap", KEY_ITEMS, KEY_ABSENT, NO_FIELD, .item = &item_any, .fallback = "",
+		.help = "Who is asked for the addresses of host." },
+	{ "upstreams[].port", KEY_NUMBER, KEY_NOW, UPSTREAM(port), RANGE(1, 65535), .fallback = "853", .help = "TCP port." },
+	{ "upstreams[].auth_name", KEY_TEXT, KEY_NOW, UPSTREAM(auth_name), .fallback = "", .check = item_check_host,
+		.help = "The name its certificate must have. \"\": the certificate must have the address,\n"
+			"or, if there are pins, one of them must match." },
+	{ "upstreams[].pins", KEY_ITEMS, KEY_NOW, ITEMS(struct config_upstream, pins, pin_count), .item = &item_pin,
+		.fallback = "",
+		.help = "SHA-256 of public keys (RFC 7858), \"sha256//BASE64=\"; one of them must match,\n"
+			"and with auth_name both the name and the pin." },
+	{ "upstreams[].profile", KEY_WORD, KEY_NOW, NO_FIELD, WORDS("strict"), LATER("opportunistic"), .fallback = "strict",
+		.help = "\"strict\" (RFC 8310): who cannot be verified is not asked." },
+	{ "upstreams[].ca_file", KEY_TEXT, KEY_NOW, UPSTREAM(ca_file), .fallback = "", .check = item_check_file,
+		.help = "Trusted certificates (PEM). \"\": those of the system." },
+	{ "upstreams[].tls_priority", KEY_TEXT, KEY_NOW, UPSTREAM(tls_priority), .fallback = "",
+		.help = "GnuTLS priority string. \"\": dotward's own." },
+	{ "upstreams[].client_certificate", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "",
+		.help = "Certificate (PEM) to show to the upstream." },
+	{ "upstreams[].client_key", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "", .help = "Private key (PEM) of client_certificate." },
+	{ "upstreams[].source_address", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "", .help = "Local address to connect from." },
+	{ "upstreams[].max_connections", KEY_NUMBER, KEY_NOW, UPSTREAM(max_connections), RANGE(1, 16), .fallback = "2",
+		.help = "Connections at once, of each worker to each address." },
+	{ "upstreams[].max_outstanding", KEY_NUMBER, KEY_NOW, UPSTREAM(max_outstanding), RANGE(1, 1000), .fallback = "100",
+		.help = "Questions without an answer yet, on one connection." },
+	{ "upstreams[].idle_timeout_ms", KEY_NUMBER, KEY_NOW, UPSTREAM(idle_timeout_ms), RANGE(0, 600000), .fallback = "0", IN_MS,
+		.help = "How long an unused connection stays open. 0: as the upstream says, else 9500." },
+
+	/* --- who may ask */
+	{ "access", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "Who may ask." },
+	{ "access.allow", KEY_ITEMS, KEY_NOW, ITEMS(struct config, access.allow, access.allow_count), .item = &item_net,
+		.fallback = LOCAL_NETWORKS, .help = "Networks whose questions are answered. Without this key: local ones only." },
+	{ "access.deny", KEY_ITEMS, KEY_NOW, ITEMS(struct config, access.deny, access.deny_count), .item = &item_net,
+		.fallback = "", .help = "Networks whose questions are not, even if allowed above." },
+	{ "access.denied", KEY_WORD, KEY_NOW, CONFIG(access.drop), WORDS("refuse", "drop"), .fallback = "refuse",
+		.help = "What the others get: REFUSED, or silence." },
+
+	/* --- the process */
+	{ "workers", KEY_NUMBER, KEY_NOW, CONFIG(workers), RANGE(0, 256), .fallback = "0",
+		.help = "Processes that serve. 0: one for each CPU available." },
+	{ "user", KEY_TEXT, KEY_NOW, CONFIG(user), .fallback = "dotward",
+		.help = "Who the workers are once the sockets are open. \"\": who started them." },
+	{ "pid_file", KEY_TEXT, KEY_NOW, CONFIG(pid_file), .fallback = "", .help = "Where the master writes its process id. \"\": nowhere." },
+	{ "watchdog_ms", KEY_NUMBER, KEY_LATER, NO_FIELD, RANGE(0, 600000), .fallback = "5000", IN_MS,
+		.help = "A worker silent for so long is replaced. 0: off." },
+	{ "drain_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(drain_timeout_ms), RANGE(0, 600000), .fallback = "5000", IN_MS,
+		.help = "How long questions in flight are waited for when stopping." },
+	{ "sandbox", KEY_BOOL, KEY_LATER, NO_FIELD, .fallback = "true", .help = "Forbid the workers all system calls they do not need." },
+	{ "control", KEY_GROUP, KEY_LATER, NO_FIELD, .help = "Control by dotwardctl." },
+	{ "control.socket", KEY_TEXT, KEY_LATER, NO_FIELD, .fallback = "/run/dotward/control", .help = "Path of the control socket." },
+
+	/* --- forwarding */
+	{ "forward", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "How upstreams are asked." },
+	{ "forward.policy", KEY_WORD, KEY_NOW, CONFIG(forward.policy), WORDS("sequential", "round-robin", "fastest", "hashed"),
+		.fallback = "fastest",
+		.help = "Which upstream is asked first: the first of the list, each in turn, the fastest,\n"
+			"or one chosen by the name asked for (so that none sees all names)." },
+	{ "forward.timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(forward.timeout_ms), RANGE(10, 60000), .fallback = "5000", IN_MS,
+		.help = "What a client waits at most." },
+	{ "forward.attempt_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(forward.attempt_timeout_ms), RANGE(10, 60000),
+		.fallback = "1500", IN_MS, .help = "When to ask another upstream; at most timeout_ms." },
+	{ "forward.connect_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(forward.connect_timeout_ms), RANGE(10, 60000),
+		.fallback = "2000", IN_MS, .help = "For the TCP connection." },
+	{ "forward.handshake_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(forward.handshake_timeout_ms), RANGE(10, 60000),
+		.fallback = "3000", IN_MS, .help = "For the TLS handshake." },
+	{ "forward.attempts", KEY_NUMBER, KEY_NOW, CONFIG(forward.attempts), RANGE(1, 16), .fallback = "3",
+		.help = "How often a question is asked before it is given up." },
+	{ "forward.hedge", KEY_BOOL, KEY_LATER, NO_FIELD, .fallback = "true",
+		.help = "Ask once more elsewhere when an answer is slow." },
+	{ "forward.padding", KEY_NUMBER, KEY_NOW, CONFIG(forward.padding), RANGE(16, 512), .or_zero = true, .fallback = "128",
+		.unit = "octets", .help = "Questions are padded to a multiple of this (RFC 8467). 0: off." },
+	{ "forward.client_subnet", KEY_WORD, KEY_NOW, CONFIG(forward.client_subnet_forward), WORDS("strip", "forward"),
+		.fallback = "strip", .help = "What happens to a client subnet option (RFC 7871) in a question." },
+	{ "routes", KEY_LIST, KEY_ABSENT, NO_FIELD, .help = "Names that are asked elsewhere." },
+
+	/* --- cache */
+	{ "cache", KEY_GROUP, KEY_LATER, NO_FIELD, .help = "Answers that are remembered." },
+	{ "cache.size", KEY_TEXT, KEY_LATER, NO_FIELD, .fallback = "32M", .check = item_check_size,
+		.help = "Memory, shared by all workers. \"0\": off." },
+	{ "cache.min_ttl_s", KEY_NUMBER, KEY_LATER, NO_FIELD, RANGE(0, 86400), .fallback = "0", IN_S, .help = "Least time an answer is kept." },
+	{ "cache.max_ttl_s", KEY_NUMBER, KEY_LATER, NO_FIELD, RANGE(0, 604800), .fallback = "86400", IN_S, .help = "Longest time an answer is kept." },
+	{ "cache.negative_max_ttl_s", KEY_NUMBER, KEY_LATER, NO_FIELD, RANGE(0, 604800), .fallback = "3600", IN_S,
+		.help = "The same for \"no such name\"." },
+	{ "cache.failure_ttl_s", KEY_NUMBER, KEY_LATER, NO_FIELD, RANGE(0, 300), .fallback = "2", IN_S, .help = "How long a failure is kept (RFC 9520)." },
+	{ "cache.stale_s", KEY_NUMBER, KEY_LATER, NO_FIELD, RANGE(0, 604800), .fallback = "86400", IN_S,
+		.help = "How long an expired answer may help out (RFC 8767)." },
+	{ "cache.stale_answer_ttl_s", KEY_NUMBER, KEY_LATER, NO_FIELD, RANGE(1, 3600), .fallback = "30", IN_S, .help = "TTL of such an answer." },
+	{ "cache.stale_wait_ms", KEY_NUMBER, KEY_LATER, NO_FIELD, RANGE(0, 60000), .fallback = "1800", IN_MS,
+		.help = "How long a fresh answer is waited for before." },
+	{ "cache.prefetch", KEY_BOOL, KEY_LATER, NO_FIELD, .fallback = "true", .help = "Renew what is asked often before it expires." },
+
+	/* --- limits */
+	{ "limits", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "Bounds, each for one worker." },
+	{ "limits.queries_in_flight", KEY_NUMBER, KEY_NOW, CONFIG(limits.queries_in_flight), RANGE(1, 65536), .fallback = "4096",
+		.help = "Questions that wait for an answer; more are REFUSED at once." },
+	{ "limits.tcp_clients", KEY_NUMBER, KEY_NOW, CONFIG(limits.tcp_clients), RANGE(1, 65536), .fallback = "1024",
+		.help = "Clients connected by TCP." },
+	{ "limits.tcp_clients_per_address", KEY_NUMBER, KEY_NOW, CONFIG(limits.tcp_clients_per_address), RANGE(1, 65536),
+		.fallback = "64", .help = "The same, from one address." },
+	{ "limits.tcp_idle_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(limits.tcp_idle_timeout_ms), RANGE(10, 600000),
+		.fallback = "10000", IN_MS, .help = "When an idle client is disconnected." },
+	{ "limits.tcp_queries_per_client", KEY_NUMBER, KEY_NOW, CONFIG(limits.tcp_queries_per_client), RANGE(1, 4096),
+		.fallback = "128", .help = "Questions of one TCP client that are worked on at once." },
+	{ "limits.udp_answer_size", KEY_NUMBER, KEY_NOW, CONFIG(limits.udp_answer_size), RANGE(512, 4096), .fallback = "1232",
+		.unit = "bytes", .help = "Longer answers are truncated, and the client asks again by TCP." },
+	{ "limits.rate", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "Questions per client network." },
+	{ "limits.rate.queries_per_second", KEY_NUMBER, KEY_ABSENT, NO_FIELD, RANGE(0, 1000000), .fallback = "0", .help = "0: no limit." },
+	{ "limits.rate.burst", KEY_NUMBER, KEY_LATER, NO_FIELD, RANGE(0, 1000000), .fallback = "0", .help = "How many at once." },
+	{ "limits.rate.ipv4_prefix", KEY_NUMBER, KEY_LATER, NO_FIELD, RANGE(8, 32), .fallback = "24", .help = "Size of an IPv4 client network." },
+	{ "limits.rate.ipv6_prefix", KEY_NUMBER, KEY_LATER, NO_FIELD, RANGE(16, 128), .fallback = "56", .help = "Size of an IPv6 client network." },
+	{ "limits.rate.exempt", KEY_ITEMS, KEY_LATER, NO_FIELD, .item = &item_net, .fallback = "", .help = "Networks without that limit." },
+
+	/* --- names answered here */
+	{ "policy", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "Names that are answered here." },
+	{ "policy.block_lists", KEY_LIST, KEY_ABSENT, NO_FIELD, .help = "Files of names that are not resolved." },
+	{ "policy.allow_lists", KEY_LIST, KEY_ABSENT, NO_FIELD, .help = "Files of names that are, in spite of that." },
+	{ "policy.hosts_file", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "", .help = "A hosts file." },
+	{ "policy.records", KEY_LIST, KEY_ABSENT, NO_FIELD, .help = "Records of our own." },
+	{ "policy.special_names", KEY_BOOL, KEY_LATER, NO_FIELD, .fallback = "true", .help = "Answer special names here (RFC 6761, RFC 6303)." },
+	{ "policy.rebind_protection", KEY_BOOL, KEY_ABSENT, NO_FIELD, .fallback = "false",
+		.help = "No local addresses from outside." },
+	{ "policy.refuse_any", KEY_BOOL, KEY_LATER, NO_FIELD, .fallback = "true", .help = "Short answers to ANY (RFC 8482)." },
+
+	/* --- log and metrics */
+	{ "log", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "What is written down." },
+	{ "log.target", KEY_TEXT, KEY_NOW, CONFIG(log.target), .fallback = "stderr", .check = item_check_log_target,
+		.help = "\"stderr\", \"syslog\" or \"file:PATH\"; a file is opened anew on SIGUSR1." },
+	{ "log.level", KEY_WORD, KEY_NOW, CONFIG(log.level), WORDS("error", "warn", "notice", "info", "debug"),
+		.fallback = "notice", .help = "How much." },
+	{ "log.format", KEY_WORD, KEY_NOW, NO_FIELD, WORDS("text"), LATER("json"), .fallback = "text", .help = "Form of the lines." },
+	{ "log.queries", KEY_BOOL, KEY_NOW, CONFIG(log.queries), .fallback = "false",
+		.help = "Whether names and clients may appear in the log." },
+	{ "metrics", KEY_GROUP, KEY_LATER, NO_FIELD, .help = "Counters over HTTP." },
+	{ "metrics.address", KEY_TEXT, KEY_LATER, NO_FIELD, .fallback = "127.0.0.1", .help = "Where." },
+	{ "metrics.port", KEY_NUMBER, KEY_LATER, NO_FIELD, RANGE(1, 65535), .fallback = "9353", .help = "TCP port." },
+	{ "metrics.enabled", KEY_BOOL, KEY_LATER, NO_FIELD, .fallback = "false", .help = "Whether." },
+};
+/* clang-format on */
+
+const size_t keys_count = sizeof keys / sizeof *keys;
+
+const struct key *
+keys_find(const char *path)
+{
+	for (size_t i = 0; i < keys_count; i++)
+		if (strcmp(keys[i].path, path) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+const char *
+keys_name(const struct key *key)
+{
+	const char *dot = strrchr(key->path, '.');
+	return dot ? dot + 1 : key->path;
+}
+
+bool
+keys_is_member(const struct key *key, const char *parent)
+{
+	const char *name = keys_name(key);
+	size_t parent_bytes = name == key->path ? 0 : (size_t)(name - 1 - key->path);
+	return parent_bytes == strlen(parent) && memcmp(key->path, parent, parent_bytes) == 0;
+}
+
+const struct key *
+keys_member(const char *parent, const char *name)
+{
+	for (size_t i = 0; i < keys_count; i++)
+		if (keys_is_member(&keys[i], parent) && strcmp(keys_name(&keys[i]), name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+/* First among its brothers, then anywhere: a right name in the wrong group is a slip, too. */
+const char *
+keys_suggest(const char *parent, const char *name)
+{
+	const struct key *best = NULL;
+	size_t nearest = SIZE_MAX;
+	for (size_t i = 0; i < keys_count; i++) {
+		size_t distance = complain_distance(name, keys_name(&keys[i]));
+		if (keys_is_member(&keys[i], parent) && complain_is_near(name, keys_name(&keys[i])) &&
+		        distance < nearest) {
+			best = &keys[i];
+			nearest = distance;
+		}
+	}
+	if (best != NULL)
+		return keys_name(best);
+	for (size_t i = 0; i < keys_count; i++)
+		if (strcmp(name, keys_name(&keys[i])) == 0 || strcmp(name, keys[i].path) == 0)
+			return keys[i].path;
+	for (size_t i = 0; i < keys_count; i++)
+		if (strchr(name, '.') != NULL && complain_is_near(name, keys[i].path))
+			return keys[i].path;
+	return NULL;
+}
+
+/* A text that is written bit by bit into a room that may be too small. */
+struct phrase {
+	char *at;
+	size_t room;
+};
+
+__attribute__((format(printf, 2, 3))) static void
+say(struct phrase *p, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int wanted = vsnprintf(p->at, p->room, format, args);
+	va_end(args);
+	size_t used = wanted < 0 ? 0 : (size_t)wanted < p->room ? (size_t)wanted : p->room - 1;
+	p->at += used;
+	p->room -= used;
+}
+
+static void
+say_words(struct phrase *p, const char *const *words)
+{
+	for (size_t i = 0; words[i] != NULL; i++)
+		say(p, "%s\"%s\"", i ? ", " : "", words[i]);
+}
+
+static void
+say_range(struct phrase *p, const struct key *key)
+{
+	say(p, "%s%ld to %ld", key->or_zero ? "0 or " : "", key->min, key->max);
+	if (key->unit != NULL)
+		say(p, " %s", key->unit);
+}
+
+const char *
+keys_expected(const struct key *key, char *out, size_t room)
+{
+	struct phrase p = {out, room};
+	switch (key->type) {
+	case KEY_GROUP:
+		say(&p, "a group, %s: { ... };", keys_name(key));
+		break;
+	case KEY_LIST:
+		say(&p, "a list of groups, %s = ( { ... }, { ... } );", keys_name(key));
+		break;
+	case KEY_NUMBER:
+	case KEY_PORT:
+		say(&p, "a whole number, ");
+		say_range(&p, key);
+		break;
+	case KEY_BOOL:
+		say(&p, "true or false");
+		break;
+	case KEY_WORD:
+		say(&p, key->words[1] ? "one of " : "");
+		say_words(&p, key->words);
+		break;
+	case KEY_FLAGS:
+		say(&p, "an array of ");
+		say_words(&p, key->words);
+		break;
+	case KEY_TEXT:
+	case KEY_ITEM:
+		say(&p, "a text in double quotes");
+		break;
+	case KEY_ITEMS:
+		say(&p, "an array of texts, [ \"...\", \"...\" ]");
+		break;
+	}
+	return out;
+}
+
+static void
+say_array(struct phrase *p, const char *elements)
+{
+	say(p, "[ ");
+	while (*elements != '\0') {
+		int length = (int)strcspn(elements, " ");
+		say(p, "\"%.*s\"", length, elements);
+		elements += length;
+		elements += strspn(elements, " ");
+		say(p, *elements ? ", " : " ");
+	}
+	say(p, "]");
+}
+
+const char *
+keys_default(const struct key *key, char *out, size_t room)
+{
+	struct phrase p = {out, room};
+	*out = '\0';
+	if (key->fallback == NULL)
+		return out;
+	if (key->type == KEY_ITEMS || key->type == KEY_FLAGS)
+		say_array(&p, key->fallback);
+	else if (key->type == KEY_NUMBER || key->type == KEY_PORT || key->type == KEY_BOOL)
+		say(&p, "%s", key->fallback);
+	else
+		say(&p, "\"%s\"", key->fallback);
+	return out;
+}
+
+const char *
+keys_bounds(const struct key *key, char *out, size_t room)
+{
+	struct phrase p = {out, room};
+	*out = '\0';
+	if (key->type == KEY_NUMBER || key->type == KEY_PORT)
+		say_range(&p, key);
+	else if (key->type == KEY_WORD || key->type == KEY_FLAGS)
+		say_words(&p, key->words);
+	return out;
+}

@@ -1,0 +1,135 @@
+/*
+ * Domain names: how far they reach, whether two are the same, and how they read.
+ *
+ * All rests on name_piece(), which walks the labels of one piece and looks at nothing outside it. name_skip()
+ * follows the pointers; because each piece must end before the piece that led to it, it only ever moves
+ * towards the header.
+ */
+#include "dns/name.h"
+
+#include "dns/header.h"
+#include "dns/octets.h"
+
+#include <string.h>
+
+enum {
+	LABEL_BYTES = 63,
+	LABEL_POINTER = 0xc0,
+	POINTER_BYTES = 2,
+	POINTER_TARGET = 0x3fff,
+};
+
+static size_t
+piece_pointer(const uint8_t *msg, size_t limit, size_t at, size_t *target)
+{
+	if (limit - at < POINTER_BYTES)
+		return 0;
+	*target = octets_get16(msg + at) & POINTER_TARGET;
+	return *target >= HEADER_BYTES ? at + POINTER_BYTES : 0;
+}
+
+size_t
+name_piece(const uint8_t *msg, size_t limit, size_t at, size_t *target)
+{
+	size_t longest = at + NAME_BYTES;
+
+	while (at < limit) {
+		size_t label = msg[at];
+		if (label >= LABEL_POINTER)
+			return piece_pointer(msg, limit, at, target);
+		at += 1 + label;
+		if (label > LABEL_BYTES || at > longest)
+			return 0;
+		if (label == 0) {
+			*target = 0;
+			return at;
+		}
+	}
+	return 0;
+}
+
+size_t
+name_skip(const uint8_t *msg, size_t bytes, size_t at)
+{
+	size_t target = 0;
+	size_t end = name_piece(msg, bytes, at, &target);
+	if (end == 0 || target == 0)
+		return end == 0 ? 0 : end - at;
+
+	size_t unfolded = end - at - POINTER_BYTES;
+	size_t limit = at;
+	for (unsigned pointers = 1; target != 0; pointers++) {
+		size_t piece = target;
+		size_t piece_end = name_piece(msg, limit, piece, &target);
+		if (piece_end == 0 || pointers > NAME_POINTERS)
+			return 0;
+		unfolded += piece_end - piece - (target != 0 ? POINTER_BYTES : 0);
+		if (unfolded > NAME_BYTES)
+			return 0;
+		limit = piece;
+	}
+	return end - at;
+}
+
+size_t
+name_plain_bytes(const uint8_t *msg, size_t bytes, size_t at)
+{
+	size_t target = 0;
+	size_t end = name_piece(msg, bytes, at, &target);
+	return end == 0 || target != 0 ? 0 : end - at;
+}
+
+/* Length octets pass unchanged: at most 63, they are below 'A'. */
+static uint8_t
+lower(uint8_t byte)
+{
+	return (uint8_t)(byte - 'A') <= 'Z' - 'A' ? (uint8_t)(byte | 0x20) : byte;
+}
+
+bool
+name_equal(const uint8_t *a, const uint8_t *b, size_t bytes)
+{
+	/* Nearly every upstream gives back the spelling it was asked with. */
+	if (memcmp(a, b, bytes) == 0)
+		return true;
+	for (size_t i = 0; i < bytes; i++)
+		if (lower(a[i]) != lower(b[i]))
+			return false;
+	return true;
+}
+
+static char *
+byte_text(uint8_t byte, char *out)
+{
+	if (byte <= ' ' || byte >= 0x7f) {
+		*out++ = '\\';
+		*out++ = (char)('0' + byte / 100);
+		*out++ = (char)('0' + byte / 10 % 10);
+		*out++ = (char)('0' + byte % 10);
+		return out;
+	}
+	if (strchr(".\\\"();@$", byte) != NULL)
+		*out++ = '\\';
+	*out++ = (char)byte;
+	return out;
+}
+
+const char *
+name_text(const uint8_t *name, size_t bytes, char out[NAME_TEXT_BYTES])
+{
+	char *end = out;
+	size_t at = 0;
+
+	if (bytes > NAME_BYTES)
+		bytes = NAME_BYTES;
+	while (at < bytes && name[at] != 0) {
+		size_t label_end = at + 1 + name[at];
+		for (at++; at < label_end && at < bytes; at++)
+			end = byte_text(name[at], end);
+		*end++ = '.';
+	}
+	if (end == out && bytes > 0)
+		*end++ = '.';
+	*end = '\0';
+	return out;
+}

@@ -1,0 +1,99 @@
+/*
+ * Whatever an upstream sends, taken as the answer to the question it claims to answer, and fitted to a
+ * client.
+ *
+ * Taking the OPT out must leave every other record saying what it said, and what the client gets must itself
+ * be an answer that says the same or a truncated one. The id, which means nothing here, decides what the
+ * client is like.
+ */
+#include "../unit/message.h"
+#include "base/must.h"
+#include "dns/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct message before, after;
+
+static bool
+question_guess(const uint8_t *data, size_t size, struct wire_question *out)
+{
+	size_t name = size < WIRE_HEADER_BYTES ? 0 : name_plain_bytes(data, size, WIRE_HEADER_BYTES);
+	const uint8_t *fixed = data + WIRE_HEADER_BYTES + name;
+	if (name == 0 || size - WIRE_HEADER_BYTES - name < 4)
+		return false;
+	out->name_bytes = (uint16_t)name;
+	memcpy(out->name, data + WIRE_HEADER_BYTES, name);
+	out->type = (uint16_t)message_get16(fixed);
+	out->class = (uint16_t)message_get16(fixed + 2);
+	return true;
+}
+
+static void
+client_make(struct wire_query *out, unsigned dice)
+{
+	out->id = 0x55aa;
+	out->flags = (uint16_t)(WIRE_FLAG_RD | (dice & (WIRE_FLAG_AD | WIRE_FLAG_CD)));
+	edns_clear(&out->edns);
+	out->edns.present = (dice & 1) != 0;
+	out->edns.dnssec_ok = (dice & 3) == 3;
+	for (size_t i = 0; i < out->question.name_bytes; i++)
+		if (dice >> i % 8 & 1 && out->question.name[i] >= 'a' && out->question.name[i] <= 'z')
+			out->question.name[i] = (uint8_t)(out->question.name[i] - 'a' + 'A');
+}
+
+static void
+fit_check(const struct wire_query *query, const struct wire_answer *answer, size_t room)
+{
+	static struct wire_answer again;
+	const struct edns_write opt = {
+	        .udp_bytes = 1232, .keepalive = (room & 1) != 0, .padding_block = (room & 2) != 0 ? 468 : 0};
+	uint8_t *out = malloc(room);
+	size_t length = wire_fit(out, room, query, answer, &opt);
+
+	must(length > 0 && length <= room);
+	must(wire_id(out) == query->id);
+	must(memcmp(out + WIRE_HEADER_BYTES, query->question.name, query->question.name_bytes) == 0);
+	bool upstream_cut = (answer->msg[2] & WIRE_FLAG_TC >> 8) != 0;
+	bool cut = (out[2] & WIRE_FLAG_TC >> 8) != 0;
+	must(wire_answer_take(out, length, &query->question, &again) == WIRE_MATCH);
+	must(again.edns.present == query->edns.present);
+	must(again.edns.dnssec_ok == query->edns.dnssec_ok);
+	must(again.rcode == answer->rcode || !query->edns.present);
+	must(cut || !upstream_cut);
+	size_t records = WIRE_HEADER_BYTES + (size_t)query->question.name_bytes;
+	must(again.bytes == answer->bytes || (cut && again.bytes == records + 4));
+	must(memcmp(again.msg + records, answer->msg + records, again.bytes - records) == 0);
+	free(out);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct wire_query query;
+	static struct wire_answer answer;
+
+	if (!question_guess(data, size, &query.question))
+		return 0;
+	uint8_t *msg = malloc(size);
+	memcpy(msg, data, size);
+	unsigned dice = wire_id(data);
+	client_make(&query, dice);
+	if (wire_answer_take(msg, size, &query.question, &answer) != WIRE_MATCH) {
+		must(memcmp(msg, data, size) == 0);
+		free(msg);
+		return 0;
+	}
+	message_spell(data, &before);
+	message_spell(msg, &after);
+	must(before.length == after.length);
+	must(memcmp(before.bytes, after.bytes, after.length) == 0);
+	must(answer.bytes + (answer.edns.present ? EDNS_OPT_BYTES : 0) <= size);
+
+	fit_check(&query, &answer, WIRE_UDP_FLOOR_BYTES + (dice >> 6));
+	fit_check(&query, &answer, WIRE_MESSAGE_BYTES);
+	free(msg);
+	return 0;
+}

@@ -1,0 +1,129 @@
+/*
+ * Texts that mean something, there and back; what is wrong with the others is in test_read.c.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs those four before it */
+#include <cmocka.h>
+
+#include "config/items.h"
+
+#include "base/addr.h"
+#include "config/config.h"
+
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void
+there_and_back(const struct item *item, const void *object, const char *text, const char *back)
+{
+	union {
+		struct addr address;
+		struct addr_net net;
+		uint8_t pin[CONFIG_PIN_BYTES];
+	} value = {0};
+	struct why why;
+	char out[ITEM_TEXT_BYTES];
+	assert_true(item->bytes <= sizeof value);
+	assert_true(item->take(&value, object, text, &why));
+	item->show(&value, object, out);
+	assert_string_equal(out, back);
+}
+
+static void
+upstream_addresses_show_a_port_of_their_own(void **state)
+{
+	struct config_upstream upstream = {.port = 853};
+	(void)state;
+	there_and_back(&item_upstream_address, &upstream, "192.0.2.1", "192.0.2.1");
+	there_and_back(&item_upstream_address, &upstream, "192.0.2.1@853", "192.0.2.1");
+	there_and_back(&item_upstream_address, &upstream, "2001:DB8::1@443", "2001:db8::1@443");
+}
+
+static void
+networks_are_shown_with_their_prefix(void **state)
+{
+	(void)state;
+	there_and_back(&item_net, NULL, "192.0.2.1", "192.0.2.1/32");
+	there_and_back(&item_net, NULL, "0.0.0.0/0", "0.0.0.0/0");
+	there_and_back(&item_net, NULL, "2001:db8::/32", "2001:db8::/32");
+}
+
+static void
+pins_are_their_bytes(void **state)
+{
+	static const char *const pins[] = {
+	        "sha256//AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+	        "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+	        "sha256////////////////////////////////////////////8=",
+	        "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+	};
+	uint8_t bytes[CONFIG_PIN_BYTES];
+	struct why why;
+	(void)state;
+	assert_true(item_pin.take(bytes, NULL, pins[3], &why));
+	assert_int_equal(bytes[0], 0xe3);
+	assert_int_equal(bytes[1], 0xb0);
+	assert_int_equal(bytes[30], 0xb8);
+	assert_int_equal(bytes[31], 0x55);
+	for (size_t i = 0; i < COUNT(pins); i++)
+		there_and_back(&item_pin, NULL, pins[i], pins[i]);
+}
+
+static void
+host_names_are_told_from_others(void **state)
+{
+	static const char *const good[] = {
+	        "", "dns.quad9.net", "a", "x-1.example", "_dns.example", "1.example"};
+	static const char *const bad[] = {
+	        ".", "a..b", ".a", "a.", "-a", "a-", "a b", "192.0.2.1", "::1", "a/b", "*.example"};
+	struct why why;
+	char name[300];
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++)
+		assert_true(item_check_host(good[i], &why));
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_false(item_check_host(bad[i], &why));
+	memset(name, 'a', sizeof name);
+	for (size_t i = 50; i < sizeof name; i += 50)
+		name[i] = '.';
+	name[253] = '\0';
+	assert_true(item_check_host(name, &why));
+	name[253] = 'a';
+	name[254] = '\0';
+	assert_false(item_check_host(name, &why));
+}
+
+static void
+sizes_and_targets_are_told_from_others(void **state)
+{
+	struct why why;
+	(void)state;
+	assert_true(item_check_size("0", &why));
+	assert_true(item_check_size("512K", &why));
+	assert_true(item_check_size("1G", &why));
+	assert_false(item_check_size("", &why));
+	assert_false(item_check_size("M", &why));
+	assert_false(item_check_size("5MB", &why));
+	assert_false(item_check_size("-5M", &why));
+	assert_true(item_check_log_target("stderr", &why));
+	assert_true(item_check_log_target("file:x", &why));
+	assert_false(item_check_log_target("", &why));
+	assert_false(item_check_log_target("stdout", &why));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(upstream_addresses_show_a_port_of_their_own),
+	        cmocka_unit_test(networks_are_shown_with_their_prefix),
+	        cmocka_unit_test(pins_are_their_bytes),
+	        cmocka_unit_test(host_names_are_told_from_others),
+	        cmocka_unit_test(sizes_and_targets_are_told_from_others),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
