@@ -89,7 +89,8 @@ struct config {
 /* One override from the command line: -o PATH=VALUE, or an option that stands for it. */
 struct config_override {
 	const char *origin; /* how the user wrote it, for complaints: "-o", "--listen" */
-	const char *path;   /* "forward.timeout_ms", "listen", "upstreams" */
+	const char *path;   /* "forward.timeout_ms", "listen", "upstreams"; "ca_file": that of all upstreams
+	                       without one */
 	const char *value;  /* a libconfig value, or bare text for a string; for "listen" and "upstreams" also
 	                       the short  forms ADDR[@PORT] and ADDR[@PORT][#AUTH_NAME]; given several times
 	                       they add up */

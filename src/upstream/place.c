@@ -204,7 +204,7 @@ place_overdue(struct place_ask *ask, uint64_t now_ms)
 	struct place *place = ask->at;
 	struct uconn *conn = ask->on.conn;
 	stats_one(place->set.stats, STATS_upstream_timeouts);
-	if (conn == NULL || !uconn_is_open(conn) || uconn_heard_ms(conn) >= ask->on.asked_ms)
+	if (conn == NULL || !uconn_is_open(conn) || uconn_heard_ms(conn) > ask->on.asked_ms)
 		return false;
 	char why[64];
 	snprintf(why, sizeof why, "no answer for %llu ms", (unsigned long long)(now_ms - ask->on.asked_ms));

@@ -211,8 +211,10 @@ overdue(struct upstreams *u, struct upstream_ask *ask, uint64_t now_ms)
 {
 	if (ask->place.at == NULL || place_overdue(&ask->place, now_ms))
 		return; /* lost() has taken care of it */
-	if (choose_next(u, ask, true) < 0)
-		return; /* nobody else to ask: the answer may still come */
+	if (choose_next(u, ask, true) < 0) {
+		clock_attempt(u, ask, now_ms); /* nobody else to ask: the answer may still come */
+		return;
+	}
 	place_withdraw(&ask->place);
 	advance(u, ask);
 }
