@@ -92,7 +92,7 @@ struct config_override {
 	const char *path;   /* "forward.timeout_ms", "listen", "upstreams"; "ca_file": that of all upstreams
 	                       without one */
 	const char *value;  /* a libconfig value, or bare text for a string; for "listen" and "upstreams" also
-	                       the short  forms ADDR[@PORT] and ADDR[@PORT][#AUTH_NAME]; given several times
+	                       the short forms ADDR[@PORT] and ADDR[@PORT][#AUTH_NAME]; given several times
 	                       they add up */
 };
 

@@ -19,8 +19,7 @@ struct reader {
 	size_t line_count;
 };
 
-static void read_group(
-        struct reader *r, const char *parent, const config_setting_t *group, void *object, bool remarked);
+static void read_group(struct reader *r, const char *parent, const config_setting_t *group, void *object);
 
 static struct place
 place_of_line(const struct reader *r, unsigned line)
@@ -123,7 +122,8 @@ refuse_type(struct reader *r, const struct key *key, const config_setting_t *set
 	if (text && plain && *string != '\0' && strlen(string) < 10 &&
 	        (strspn(string, "0123456789") == strlen(string) || !strcmp(string, "true") ||
 	                !strcmp(string, "false")))
-		why_not(&why, "write it without quotes: %s", string);
+		why_not(&why, "%s without quotes: %s",
+		        key->type == KEY_BOOL ? "write it" : "write the number", string);
 	else if (text && array && strlen(string) < 64 && strchr(string, '"') == NULL)
 		why_not(&why, "write [ \"%s\" ]", string);
 	else if (array && config_setting_is_list(setting))
@@ -219,7 +219,7 @@ read_list_element(struct reader *r, const char *parent, const config_setting_t *
 		        many ? "[ \"192.0.2.1\" ]" : "\"192.0.2.1\"");
 		refuse(r, group, why.text);
 	}
-	read_group(r, parent, group, object, false);
+	read_group(r, parent, group, object);
 }
 
 static struct place **
@@ -314,15 +314,13 @@ read_absent_list(struct reader *r, const struct key *key, const config_setting_t
 }
 
 static void
-read_setting(
-        struct reader *r, const struct key *key, const config_setting_t *setting, void *object, bool remarked)
+read_setting(struct reader *r, const struct key *key, const config_setting_t *setting, void *object)
 {
 	bool well;
-	bool remark = key->effect == KEY_LATER && !remarked;
 	if (key->type == KEY_GROUP) {
 		well = config_setting_is_group(setting);
 		if (well)
-			read_group(r, key->path, setting, object, remarked || remark);
+			read_group(r, key->path, setting, object);
 		else
 			refuse_type(r, key, setting);
 	} else if (key->type == KEY_LIST) {
@@ -333,7 +331,7 @@ read_setting(
 	}
 	if (well && key->effect == KEY_ABSENT && !says_nothing(key, setting))
 		refuse(r, setting, "not in this version; leave it out");
-	else if (well && remark)
+	else if (well && key->effect == KEY_LATER && key->type != KEY_GROUP)
 		remark_no_effect(r, setting);
 	r->draft->places[key - keys] = place_of(r, setting);
 }
@@ -365,24 +363,23 @@ is_address(const struct key *key)
 }
 
 static void
-read_known(struct reader *r, const char *parent, const config_setting_t *group, void *object, bool remarked,
-        bool addresses)
+read_known(struct reader *r, const char *parent, const config_setting_t *group, void *object, bool addresses)
 {
 	for (size_t i = 0; i < keys_count; i++) {
 		if (!keys_is_member(&keys[i], parent) || is_address(&keys[i]) != addresses)
 			continue;
 		const config_setting_t *setting = config_setting_get_member(group, keys_name(&keys[i]));
 		if (setting != NULL)
-			read_setting(r, &keys[i], setting, object, remarked);
+			read_setting(r, &keys[i], setting, object);
 	}
 }
 
 /* Addresses last, since what they mean depends on the port. */
 static void
-read_group(struct reader *r, const char *parent, const config_setting_t *group, void *object, bool remarked)
+read_group(struct reader *r, const char *parent, const config_setting_t *group, void *object)
 {
-	read_known(r, parent, group, object, remarked, false);
-	read_known(r, parent, group, object, remarked, true);
+	read_known(r, parent, group, object, false);
+	read_known(r, parent, group, object, true);
 	for (unsigned i = 0; i < (unsigned)config_setting_length(group); i++) {
 		const config_setting_t *setting = config_setting_get_elem(group, i);
 		if (keys_member(parent, config_setting_name(setting)) == NULL)
@@ -398,7 +395,7 @@ read_tokens(struct draft *draft, const struct lex *lex)
 	config_t tree;
 	config_init(&tree);
 	if (config_read_string(&tree, text)) {
-		read_group(&r, "", config_root_setting(&tree), draft->config, false);
+		read_group(&r, "", config_root_setting(&tree), draft->config);
 	} else if (lex->count > 0) {
 		/* syntax_check() should have found it; if not, libconfig's words are better than none */
 		struct place place = place_of_line(&r, (unsigned)config_error_line(&tree));

@@ -204,6 +204,7 @@ no_file_is_needed(void **state)
 {
 	const struct config_override overrides[] = {
 	        {"--listen", "listen", "127.0.0.1@5300"},
+	        {"-o", "listen", "( )"},
 	        {"--listen", "listen", "::1"},
 	        {"--upstream", "upstreams", "9.9.9.9#dns.quad9.net"},
 	        {"--upstream", "upstreams", "2606:4700:4700::1111@8853"},

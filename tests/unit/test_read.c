@@ -21,7 +21,7 @@ static const struct loading_row values[] = {
         {"workers = 0x100000001;", "dotward.conf:2: workers = 4294967297: at most 256\n"},
         {"workers = 99999999999999999999999L;",
                 "dotward.conf:2: workers = 9223372036854775807: at most 256\n"},
-        {"workers = \"4\";", "dotward.conf:2: workers = \"4\": write it without quotes: 4\n"},
+        {"workers = \"4\";", "dotward.conf:2: workers = \"4\": write the number without quotes: 4\n"},
         {"workers = \"four\";", "dotward.conf:2: workers = \"four\": write a whole number, 0 to 256\n"},
         {"workers = 2.0;", "dotward.conf:2: workers = 2.0: write a whole number, 0 to 256\n"},
         {"workers = true;", "dotward.conf:2: workers = true: write a whole number, 0 to 256\n"},
@@ -134,7 +134,7 @@ static const struct loading_row values[] = {
         {"listen = ( { address = \"127.0.0.1\"; port = 65536; } );",
                 "dotward.conf:2: listen.[0].port = 65536: at most 65535\n"},
         {"listen = ( { address = \"127.0.0.1\"; port = \"53\"; } );",
-                "dotward.conf:2: listen.[0].port = \"53\": write it without quotes: 53\n"},
+                "dotward.conf:2: listen.[0].port = \"53\": write the number without quotes: 53\n"},
         {"listen = ( { address = \"127.0.0.1\"; protocols = \"udp\"; } );",
                 "dotward.conf:2: listen.[0].protocols = \"udp\": write [ \"udp\" ]\n"},
         {"listen = ( { address = \"127.0.0.1\"; protocols = [ ]; } );",
@@ -167,20 +167,14 @@ static const struct loading_row values[] = {
                 "dotward.conf:2: policy.rebind_protection = true: not in this version; leave it out\n"},
         {"policy: { records = ( \"nas.home. A 192.0.2.1\" ); };",
                 "dotward.conf:2: policy.records: not in this version; leave it out\n"},
-        {"cache: { size = 32; };", "dotward.conf:2: cache: has no effect in this version\n"
-                                   "dotward.conf:2: cache.size = 32: write a text in double quotes\n"},
+        {"cache: { size = 32; };", "dotward.conf:2: cache.size = 32: write a text in double quotes\n"},
         {"cache: { size = \"32 MB\"; };",
-                "dotward.conf:2: cache: has no effect in this version\n"
                 "dotward.conf:2: cache.size = \"32 MB\": a size is written \"512K\", \"32M\" or \"1G\"\n"},
-        {"cache: { prefetch = 1; };", "dotward.conf:2: cache: has no effect in this version\n"
-                                      "dotward.conf:2: cache.prefetch = 1: write true or false\n"},
-        {"cache: { stale_answer_ttl_s = 0; };", "dotward.conf:2: cache: has no effect in this version\n"
-                                                "dotward.conf:2: cache.stale_answer_ttl_s = 0: at least 1\n"},
-        {"cache: { sise = \"32M\"; };", "dotward.conf:2: cache: has no effect in this version\n"
-                                        "dotward.conf:2: cache.sise: no such key; did you mean \"size\"?\n"},
+        {"cache: { prefetch = 1; };", "dotward.conf:2: cache.prefetch = 1: write true or false\n"},
+        {"cache: { stale_answer_ttl_s = 0; };", "dotward.conf:2: cache.stale_answer_ttl_s = 0: at least 1\n"},
+        {"cache: { sise = \"32M\"; };", "dotward.conf:2: cache.sise: no such key; did you mean \"size\"?\n"},
         {"watchdog_ms = -1;", "dotward.conf:2: watchdog_ms = -1: at least 0\n"},
-        {"metrics: { port = 70000; };", "dotward.conf:2: metrics: has no effect in this version\n"
-                                        "dotward.conf:2: metrics.port = 70000: at most 65535\n"},
+        {"metrics: { port = 70000; };", "dotward.conf:2: metrics.port = 70000: at most 65535\n"},
         {"bogus = 1;", "dotward.conf:2: bogus: no such key\n"},
         {"zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz = 1;",
                 "dotward.conf:2: "
@@ -364,18 +358,19 @@ all_complaints_come_in_one_run_in_the_order_of_the_file(void **state)
 	                         "  padding = \"128\"; };\n"
 	                         "user = 5;",
 	        &said));
-	assert_string_equal(said, "dotward.conf:1: workers = 1000: at most 256\n"
-	                          "dotward.conf:3: upstreams.[0].addresses.[1] = \"nine\": no IP address; "
-	                          "write \"192.0.2.1\" or "
-	                          "\"2001:db8::1\", with another port \"192.0.2.1@853\"\n"
-	                          "dotward.conf:4: upstreams.[0].port = 0: at least 1\n"
-	                          "dotward.conf:6: forward.atempts: no such key; did you mean \"attempts\"?\n"
-	                          "dotward.conf:7: forward.padding = \"128\": write it without quotes: 128\n"
-	                          "dotward.conf:8: user = 5: write a text in double quotes\n");
+	assert_string_equal(said,
+	        "dotward.conf:1: workers = 1000: at most 256\n"
+	        "dotward.conf:3: upstreams.[0].addresses.[1] = \"nine\": no IP address; "
+	        "write \"192.0.2.1\" or "
+	        "\"2001:db8::1\", with another port \"192.0.2.1@853\"\n"
+	        "dotward.conf:4: upstreams.[0].port = 0: at least 1\n"
+	        "dotward.conf:6: forward.atempts: no such key; did you mean \"attempts\"?\n"
+	        "dotward.conf:7: forward.padding = \"128\": write the number without quotes: 128\n"
+	        "dotward.conf:8: user = 5: write a text in double quotes\n");
 	free(said);
 }
 
-/* What belongs to a later version: harmless things are remarked on, and so is a group, once. */
+/* What belongs to a later version: harmless things are remarked on. */
 static void
 what_has_no_effect_yet_is_remarked_on(void **state)
 {
@@ -386,9 +381,9 @@ what_has_no_effect_yet_is_remarked_on(void **state)
 	                                              "control: { socket = \"/run/x\"; };",
 	        &said);
 	assert_non_null(config);
-	assert_string_equal(said, "dotward.conf:2: cache: has no effect in this version\n"
-	                          "dotward.conf:3: forward.hedge = false: has no effect in this version\n"
-	                          "dotward.conf:4: control: has no effect in this version\n");
+	assert_string_equal(said,
+	        "dotward.conf:3: forward.hedge = false: has no effect in this version\n"
+	        "dotward.conf:4: control.socket = \"/run/x\": has no effect in this version\n");
 	config_free(config);
 	free(said);
 }
