@@ -1,0 +1,320 @@
+# What all integration tests stand on: processes by pid, ports, dotward, and the scripted upstream.
+# shellcheck shell=bash
+#
+# From outside: DOTWARD (the binary, or a command that runs it: "valgrind ... dotward"), HELPERS (folder of faultup, dload and rawdns).
+# PATIENCE (a factor, default 1) stretches every time limit, for sanitizers and valgrind.
+#
+# Rules: a process is known by its pid and ended by it; nothing waits by sleeping for a guessed time, only for something that
+# can be seen, with a limit; what a failed test leaves in its logs is shown.
+
+bats_require_minimum_version 1.5.0
+
+PATIENCE=${PATIENCE:-1}
+
+# Where the files of this test, or of this file's servers, go.
+lib_dir() {
+  echo "${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}"
+}
+
+lib_check() {
+  local tool
+  for tool in faultup dload rawdns; do
+    [[ -x ${HELPERS:?set HELPERS to the folder of the built helpers}/$tool ]] || {
+      echo "$HELPERS/$tool is missing" >&2
+      return 1
+    }
+  done
+  : "${DOTWARD:?set DOTWARD to the binary to test}"
+}
+
+# now_ms: milliseconds since the epoch, without a process.
+now_ms() {
+  local t=${EPOCHREALTIME/[.,]/}
+  echo "${t%???}"
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+  local until=$(($(now_ms) + $1 * PATIENCE * 1000))
+  shift
+  until "$@"; do
+    if (($(now_ms) > until)); then
+      echo "waited in vain for: $*" >&2
+      return 1
+    fi
+    sleep 0.02
+  done
+}
+
+free_port() {
+  "$HELPERS/rawdns" port
+}
+
+# --- processes --------------------------------------------------------------------------------------------
+
+# spawn NAME COMMAND...: starts it with its output in NAME.log; sets SPAWNED to its pid.
+spawn() {
+  local name=$1 dir
+  dir=$(lib_dir)
+  shift
+  "$@" </dev/null >>"$dir/$name.log" 2>&1 3>&- &
+  SPAWNED=$!
+  echo "$SPAWNED $name" >>"$dir/pids"
+}
+
+# True while the process runs (a zombie does not).
+alive() {
+  local line
+  { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
+  [[ ${line##*) } != [ZX]* ]]
+}
+
+dead() {
+  ! alive "$1"
+}
+
+# end PID: TERM, and KILL for one that does not go. Returns its exit status.
+end() {
+  kill -TERM "$1" 2>/dev/null
+  if ! wait_for 10 dead "$1"; then
+    kill -KILL "$1" 2>/dev/null
+  fi
+  wait "$1" 2>/dev/null
+}
+
+# Ends all that was spawned, the last first, and waits for it.
+end_all() {
+  local dir pid name
+  dir=$(lib_dir)
+  [[ -e $dir/pids ]] || return 0
+  while read -r pid name; do
+    if alive "$pid"; then
+      end "$pid" || true
+    fi
+  done < <(tac "$dir/pids")
+  rm -f "$dir/pids"
+}
+
+show_logs() {
+  local log
+  for log in "$(lib_dir)"/*.log; do
+    [[ -s $log ]] || continue
+    echo "--- ${log##*/}"
+    tail -n 40 "$log"
+  done
+}
+
+# A sanitizer, an assertion or valgrind had something to say, or a worker died that nobody killed (a test that kills sets KILLS).
+FINDINGS='ERROR: (Address|Leak|Memory)Sanitizer|runtime error:|assertion failed|==[0-9]+== (Invalid|Conditional|.*definitely lost)'
+assert_no_findings() {
+  local log found=0
+  for log in "$(lib_dir)"/*.log; do
+    [[ -e $log ]] || continue
+    if grep -Eq "$FINDINGS" "$log"; then
+      echo "finding in ${log##*/}:"
+      grep -E -A 20 "$FINDINGS" "$log" | head -n 60
+      found=1
+    fi
+    if [[ -z ${KILLS:-} ]] && grep -q 'worker died' "$log"; then
+      echo "a worker died in ${log##*/}"
+      found=1
+    fi
+  done
+  return "$found"
+}
+
+# For teardown() of every file.
+lib_teardown() {
+  local status=0
+  end_all
+  assert_no_findings || status=1
+  if [[ -z ${BATS_TEST_COMPLETED:-} || $status != 0 ]]; then
+    show_logs
+  fi
+  return "$status"
+}
+
+# --- what a test claims -----------------------------------------------------------------------------------
+
+fail() {
+  echo "$*" >&2
+  return 1
+}
+
+assert_equal() {
+  [[ $1 == "$2" ]] || {
+    printf '%s\n' "${3:-values differ}" "  expected: $2" "  found:    $1" >&2
+    return 1
+  }
+}
+
+# assert_has TEXT PATTERN: an extended regular expression that must be found.
+assert_has() {
+  grep -Eq -- "$2" <<<"$1" || {
+    printf 'not found: %s\nin:\n%s\n' "$2" "$1" >&2
+    return 1
+  }
+}
+
+assert_lacks() {
+  if grep -Eq -- "$2" <<<"$1"; then
+    printf 'should not be there: %s\nin:\n%s\n' "$2" "$1" >&2
+    return 1
+  fi
+}
+
+assert_count() {
+  local found
+  found=$(grep -Ec -- "$2" <<<"$1")
+  assert_equal "$found" "$3" "lines with: $2, in: $1"
+}
+
+# --- the scripted upstream --------------------------------------------------------------------------------
+
+# faultup_start NAME [--SETTING VALUE]...: sets NAME_port, NAME_control and NAME_pid. With the certificate "good", unless told otherwise.
+faultup_start() {
+  local name=$1 cert=good log line
+  shift
+  if [[ ${1:-} == --with ]]; then
+    cert=$2
+    shift 2
+  fi
+  spawn "$name" "$HELPERS/faultup" --cert "$CERTS/$cert.pem" --key "$CERTS/$cert.key" "$@"
+  log=$(lib_dir)/$name.log
+  wait_for 5 grep -q '^port=' "$log"
+  line=$(grep '^port=' "$log" | tail -n 1)
+  [[ $line =~ port=([0-9]+)\ control=([0-9]+) ]]
+  printf -v "${name}_port" %s "${BASH_REMATCH[1]}"
+  printf -v "${name}_control" %s "${BASH_REMATCH[2]}"
+  printf -v "${name}_pid" %s "$SPAWNED"
+}
+
+# faultup_say NAME stat | reset | close | set SETTING VALUE
+faultup_say() {
+  local control=${1}_control
+  shift
+  "$HELPERS/rawdns" control "${!control}" "$@"
+}
+
+# faultup_stat NAME KEY: one number or text of its statistics.
+faultup_stat() {
+  faultup_say "$1" stat | sed -nE "s/.*\"$2\":\"?([^,\"}]*).*/\1/p"
+}
+
+# --- dotward ----------------------------------------------------------------------------------------------
+
+# upstream NAME PORT [TEXT]: an entry for the configuration; TEXT in place of the authentication by name.
+upstream() {
+  local how=${3:-auth_name = \"upstream.test\"; ca_file = \"$CERTS/ca.pem\";}
+  echo "{ name = \"$1\"; addresses = [ \"127.0.0.1\" ]; port = $2; $how }"
+}
+
+# The limits of a test's dotward: short, so that nobody waits, and stretched by PATIENCE.
+forward_default() {
+  local key
+  echo 'policy = "sequential";'
+  while read -r key; do
+    echo "${key% *} = $((${key#* } * PATIENCE));"
+  done <<<'timeout_ms 2000
+attempt_timeout_ms 600
+connect_timeout_ms 500
+handshake_timeout_ms 500'
+}
+
+# dotward_config UPSTREAM...: writes dotward.conf with these upstreams. It listens on both loopback addresses, on PORT (set if it
+# is not), or as LISTEN says; WORKERS and FORWARD may say otherwise than the defaults, MORE is added at the end.
+dotward_config() {
+  local IFS=,
+  PORT=${PORT:-$(free_port)}
+  CONFIG=$(lib_dir)/${DOTWARD_NAME:-dotward}.conf
+  local listen="{ address = \"127.0.0.1\"; port = $PORT; }, { address = \"::1\"; port = $PORT; }"
+  cat >"$CONFIG" <<CONFIG
+listen = ( ${LISTEN:-$listen} );
+upstreams = ( $* );
+workers = ${WORKERS:-2};
+user = "";
+forward: { ${FORWARD:-$(forward_default)} };
+${MORE:-}
+CONFIG
+}
+
+# Runs dotward in the foreground, as a test that expects it to end.
+dotward() {
+  local command
+  read -ra command <<<"$DOTWARD"
+  "${command[@]}" "$@"
+}
+
+# The log of the dotward started last. It lies by itself, so that a test can read what the daemon says.
+dotward_log() {
+  cat "$(lib_dir)/${DOTWARD_NAME:-dotward}.log"
+}
+
+logged() {
+  grep -Eq -- "$1" "$(lib_dir)/${DOTWARD_NAME:-dotward}.log"
+}
+
+dotward_is_ready_or_dead() {
+  logged 'ready ' || dead "$DOTWARD_PID"
+}
+
+# dotward_start [OPTION]...: with dotward.conf, until it serves. Sets DOTWARD_PID, the master.
+dotward_start() {
+  local command
+  read -ra command <<<"$DOTWARD"
+  : >"$(lib_dir)/${DOTWARD_NAME:-dotward}.log"
+  spawn "${DOTWARD_NAME:-dotward}" "${command[@]}" -f -c "$CONFIG" "$@"
+  DOTWARD_PID=$SPAWNED
+  wait_for 10 dotward_is_ready_or_dead
+  logged 'ready ' || fail "dotward did not start: $(dotward_log)"
+}
+
+# Stops it and says whether it did so in order.
+dotward_stop() {
+  local status=0
+  end "$DOTWARD_PID" || status=$?
+  return "$status"
+}
+
+# The workers' pids, from the kernel.
+workers() {
+  local children
+  read -r children <"/proc/$DOTWARD_PID/task/$DOTWARD_PID/children" || true
+  echo "$children"
+}
+
+# q NAME [TYPE] [DIG OPTION]...: dig at dotward over UDP, one try, IPv4 unless @ADDRESS is given.
+q() {
+  local at=@127.0.0.1 item
+  for item in "$@"; do
+    [[ $item == @* ]] && at=
+  done
+  # shellcheck disable=SC2086
+  dig $at -p "$PORT" +tries=1 +timeout=$((4 * PATIENCE)) +nocookie "$@"
+}
+
+# raw udp|tcp [OPTION]... MESSAGE...: rawdns at dotward.
+raw() {
+  local how=$1
+  shift
+  "$HELPERS/rawdns" "$how" "${RAW_ADDRESS:-127.0.0.1}" "$PORT" "$@"
+}
+
+# resolves NAME: the computed address comes.
+resolves() {
+  raw udp --wait-ms $((4000 * PATIENCE)) "$1" | grep -q 'right=yes'
+}
+
+assert_resolves() {
+  local found
+  found=$(raw udp --wait-ms $((4000 * PATIENCE)) "$1") || true
+  assert_has "$found" 'rcode=0 .*right=yes'
+}
+
+has_ipv6() {
+  grep -q ' lo$' /proc/net/if_inet6 2>/dev/null
+}
+
+is_root() {
+  [[ $(id -u) == 0 ]]
+}
