@@ -217,7 +217,6 @@ on_message(void *arg, uint8_t *msg, size_t bytes)
 	struct client *c = arg;
 	struct listener_stream *l = c->listener;
 	struct query_from from = {
-	        .door = &l->door,
 	        .peer = c->peer,
 	        .listen = c->listen,
 	        .client = (uint32_t)(c - l->clients),
@@ -367,6 +366,7 @@ listener_stream_new(struct ev_loop *loop, struct stream_room *room, struct queri
 	l->config = config;
 	l->stats = stats;
 	l->door = (struct query_door){.arg = l, .reserve = door_reserve, .commit = door_commit};
+	queries_set_stream_door(queries, &l->door);
 	list_init(&l->free);
 	list_init(&l->idle);
 	for (unsigned i = 0; i < TCP_BUCKETS; i++)

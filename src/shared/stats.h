@@ -28,6 +28,8 @@
 	X(refused_overload, "no room for another question, answered REFUSED")                                \
 	X(refused_transfer, "zone transfers asked for, answered REFUSED")                                    \
 	X(servfail, "no upstream answered, answered SERVFAIL")                                               \
+	X(replayed, "questions of a dead worker, taken up by its successor")                                 \
+	X(quarantined, "questions that had crashed workers, answered SERVFAIL untouched")                    \
 	X(truncated, "answers sent with TC")                                                                 \
 	X(tcp_clients, "TCP connections accepted")                                                           \
 	X(tcp_refused, "TCP connections closed at once, for a limit")                                        \
