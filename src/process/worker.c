@@ -1,7 +1,8 @@
 /*
- * The worker's main: puts the parts together, runs the loop, takes them apart.
+ * The worker's main: puts the parts together, takes up what a predecessor left, runs the loop, takes them
+ * apart.
  *
- *    serving ── SIGTERM ──► draining ── nothing left, or drain_timeout_ms ──► gone
+ *    recovering ──► serving ── SIGTERM ──► draining ── nothing left, or drain_timeout_ms ──► gone
  */
 #include "process/worker.h"
 
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct worker {
 	const struct worker_setup *setup;
@@ -26,7 +28,7 @@ struct worker {
 	struct listener_udp **udp; /* by listen address; NULL where there is none */
 	ev_signal terminate, reopen;
 	ev_prepare before_sleep;
-	ev_timer patience;
+	ev_timer patience, pulse;
 	bool draining;
 };
 
@@ -71,10 +73,26 @@ on_patience(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 static void
+beat(const struct worker *w)
+{
+	atomic_store_explicit(&w->setup->room.state->heartbeat_ms, clock_now_ms(), memory_order_relaxed);
+}
+
+/* Nothing to do but to come round: the hook below writes the heartbeat. */
+static void
+on_pulse(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)timer;
+	(void)events;
+}
+
+static void
 on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
 {
 	struct worker *w = prepare->data;
 	(void)events;
+	beat(w);
 	if (w->draining && queries_in_flight(w->queries) == 0 && listener_stream_clients(w->tcp) == 0)
 		ev_break(loop, EVBREAK_ALL);
 }
@@ -88,6 +106,10 @@ watch(struct worker *w)
 	ev_prepare_init(&w->before_sleep, on_before_sleep);
 	/* After the hooks that send: what they sent is gone when this one looks. */
 	ev_set_priority(&w->before_sleep, EV_MINPRI);
+	double pulse_s = w->setup->config->watchdog_ms / 4000.;
+	ev_timer_init(&w->pulse, on_pulse, pulse_s, pulse_s);
+	if (w->setup->config->watchdog_ms > 0)
+		ev_timer_start(w->loop, &w->pulse);
 	w->terminate.data = w->reopen.data = w->patience.data = w->before_sleep.data = w;
 	ev_signal_start(w->loop, &w->terminate);
 	ev_signal_start(w->loop, &w->reopen);
@@ -106,7 +128,7 @@ listen_all(struct worker *w, struct stats_slab *stats)
 		int tcp = sockets_tcp(setup->sockets, i, setup->slot);
 		if (udp >= 0)
 			w->udp[i] = listener_udp_new(w->loop, w->queries, sockets_address(setup->sockets, i),
-			        udp, (uint32_t)i, stats);
+			        udp, (uint32_t)i, stats, setup->room.udp[i]);
 		if (tcp >= 0)
 			listener_stream_add(w->tcp, tcp, (uint32_t)i);
 	}
@@ -124,6 +146,7 @@ take_apart(struct worker *w)
 	ev_signal_stop(w->loop, &w->terminate);
 	ev_signal_stop(w->loop, &w->reopen);
 	ev_timer_stop(w->loop, &w->patience);
+	ev_timer_stop(w->loop, &w->pulse);
 	ev_prepare_stop(w->loop, &w->before_sleep);
 	ev_loop_destroy(w->loop);
 }
@@ -149,29 +172,98 @@ unblock_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Takes up what a predecessor in this slot left. Its own first questions come after these. */
+static void
+recover(struct worker *w)
+{
+	uint64_t skip = atomic_load(&w->setup->room.state->skip);
+	unsigned count = queries_recover(w->queries, skip);
+	for (size_t i = 0; i < sockets_count(w->setup->sockets); i++)
+		if (w->udp[i] != NULL)
+			listener_udp_recover(w->udp[i], skip);
+	if (count > 0)
+		log_info("questions of the predecessor taken up count=%u", count);
+}
+
+static void
+tell_ready(const struct worker_setup *setup)
+{
+	atomic_store(&setup->room.state->serving, 1);
+	ssize_t ignored = write(setup->ready_fd, "r", 1);
+	(void)ignored;
+	close(setup->ready_fd);
+}
+
+/* Order matters: the hooks that send must be there before what they send. */
+static bool
+put_together(struct worker *w)
+{
+	const struct worker_setup *setup = w->setup;
+	w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+	if (w->loop == NULL) {
+		log_error("worker cannot start: no event loop: %s", strerror(errno));
+		return false;
+	}
+	w->room = stream_room_new(w->loop);
+	struct queries_setup queries = {
+	        .loop = w->loop,
+	        .room = w->room,
+	        .config = setup->config,
+	        .tls = setup->tls,
+	        .stats = setup->room.stats,
+	        .quarantine = setup->quarantine,
+	        .seed = setup->seed,
+	        .memory = setup->room.queries,
+	};
+	w->queries = queries_new(&queries);
+	listen_all(w, setup->room.stats);
+	watch(w);
+	return true;
+}
+
+size_t
+worker_footprint(const struct config *config)
+{
+	return shm_footprint(sizeof(struct slot_state)) + shm_footprint(queries_footprint(config)) +
+	       config->listen_count * shm_footprint(listener_udp_footprint());
+}
+
+void
+worker_carve(struct shm *shm, const struct config *config, struct worker_room *room)
+{
+	room->state = shm_carve(shm, sizeof(struct slot_state));
+	room->queries = shm_carve(shm, queries_footprint(config));
+	room->udp = must_alloc(config->listen_count, sizeof(void *));
+	for (size_t i = 0; i < config->listen_count; i++)
+		room->udp[i] = shm_carve(shm, listener_udp_footprint());
+}
+
+void
+worker_room_free(struct worker_room *room)
+{
+	free(room->udp);
+	room->udp = NULL;
+}
+
 int
 worker_run(const struct worker_setup *setup)
 {
 	char role[16], why[SANDBOX_WHY_BYTES];
 	snprintf(role, sizeof role, "worker %u", setup->slot);
 	log_set_role(role);
+	lastwords_open(&setup->room.state->words);
 	reset_signals();
 	sockets_keep_slot(setup->sockets, setup->slot);
 	if (sandbox_enter_worker(&setup->user, setup->master, why) < 0) {
 		log_error("worker cannot start: %s", why);
-		return EXIT_FAILURE;
+		return WORKER_CANNOT_WORK;
 	}
 	struct worker w = {.setup = setup};
-	struct stats_slab *stats = stats_slab(setup->stats, setup->slot);
-	w.loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
-	if (w.loop == NULL) {
-		log_error("worker cannot start: no event loop: %s", strerror(errno));
+	if (!put_together(&w))
 		return EXIT_FAILURE;
-	}
-	w.room = stream_room_new(w.loop);
-	w.queries = queries_new(w.loop, w.room, setup->config, setup->tls, stats);
-	listen_all(&w, stats);
-	watch(&w);
+	recover(&w);
+	beat(&w);
+	tell_ready(setup);
 	/* Only now: a signal that came before waits until somebody handles it. */
 	unblock_signals();
 	ev_run(w.loop, 0);
