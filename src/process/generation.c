@@ -48,6 +48,7 @@ struct generation {
 	const struct generation_world *world;
 	unsigned number;
 	struct config *config;
+	struct sandbox_user user;
 	struct sockets *sockets;
 	struct tls_store *tls;
 	struct shm *shm;
@@ -89,7 +90,8 @@ generation_new(const struct generation_world *world, unsigned number, struct con
 	g->config = config;
 	g->ready[0] = g->ready[1] = -1;
 	g->slots = must_alloc(config->workers, sizeof *g->slots);
-	g->tls = tls_store_open(config->upstreams, config->upstream_count, why);
+	if (sandbox_find_user(config->user, &g->user, why) == 0)
+		g->tls = tls_store_open(config->upstreams, config->upstream_count, why);
 	if (g->tls != NULL)
 		g->sockets = sockets_open(config->listens, config->listen_count, config->workers, bound, why);
 	if (g->sockets != NULL) {
@@ -145,7 +147,7 @@ setup_of(const struct generation *g, unsigned slot)
 	        .quarantine = g->world->quarantine,
 	        .seed = g->world->seed,
 	        .room = g->slots[slot].room,
-	        .user = g->world->user,
+	        .user = g->user,
 	        .master = getpid(),
 	        .slot = slot,
 	        .ready_fd = g->ready[1],
@@ -439,6 +441,12 @@ const struct sockets *
 generation_sockets(const struct generation *g)
 {
 	return g->sockets;
+}
+
+const struct sandbox_user *
+generation_user(const struct generation *g)
+{
+	return &g->user;
 }
 
 const struct stats *

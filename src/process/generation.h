@@ -17,7 +17,6 @@ enum { GENERATION_WHY_BYTES = 512 };
 
 /* What all generations of one master share. */
 struct generation_world {
-	struct sandbox_user user;
 	struct quarantine *quarantine;
 	uint64_t seed;
 	/* In a worker just forked: closes what belongs to the master alone. */
@@ -32,8 +31,8 @@ enum generation_state {
 };
 
 /*
- * Loads trust stores, opens sockets (taking over what is bound already), lays out shared memory; forks
- * nothing yet. Takes the configuration over, in every case. NULL with a line in `why`.
+ * Finds the user, loads trust stores, opens sockets (taking over what is bound already), lays out shared
+ * memory; forks nothing yet. Takes the configuration over, in every case. NULL with a line in `why`.
  */
 struct generation *generation_new(const struct generation_world *world, unsigned number,
         struct config *config, const struct sockets_bound *bound, char why[GENERATION_WHY_BYTES]);
@@ -65,6 +64,8 @@ int generation_ready_fd(const struct generation *g);
 uint64_t generation_next_ms(const struct generation *g);
 const struct config *generation_config(const struct generation *g);
 const struct sockets *generation_sockets(const struct generation *g);
+/* Who its workers are. */
+const struct sandbox_user *generation_user(const struct generation *g);
 const struct stats *generation_stats(const struct generation *g);
 
 /* What is known of a worker, for reports. */

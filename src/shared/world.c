@@ -19,6 +19,7 @@ struct world_header {
 struct world_memory {
 	struct world_header header;
 	uint64_t seed;
+	uint32_t generation, unused;
 };
 
 struct world_whole {
@@ -79,6 +80,7 @@ world_open(int descriptor)
 			log_warn("no random seed for question hashes");
 	}
 	w->world.seed = memory->seed;
+	w->world.generation = &memory->generation;
 	return &w->world;
 }
 
