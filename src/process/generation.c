@@ -264,7 +264,9 @@ obituary(struct generation *g, unsigned slot, int status, uint64_t now_ms)
 	blame(g, s, status, now_ms, hand, sizeof hand);
 	take_words(s, words, sizeof words);
 	s->deaths++;
-	uint64_t next_ms = child_died(&s->history, uptime_ms);
+	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && s->kill_ms == 0;
+	uint64_t next_ms =
+	        child_died(&s->history, uptime_ms, killed && atomic_load(&s->room.state->serving) != 0);
 	s->birth_ms = now_ms + next_ms;
 	s->retired = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_CANNOT_WORK;
 	/* A new generation that cannot serve is given up; the one before goes on. */

@@ -192,7 +192,8 @@ generation_make(struct master *m, struct config *config, char why[GENERATION_WHY
 		bound.descriptors = fds;
 		bound.count = sockets_descriptors(generation_sockets(m->serving), fds, MASTER_DESCRIPTORS);
 	}
-	return generation_new(&m->shared, *m->world->generation + 1, config, bound.count > 0 ? &bound : NULL, why);
+	return generation_new(
+	        &m->shared, *m->world->generation + 1, config, bound.count > 0 ? &bound : NULL, why);
 }
 
 static void
