@@ -21,6 +21,12 @@
 #ifndef DOTWARD_VERSION
 #define DOTWARD_VERSION "unknown"
 #endif
+/* Nobody should take such a build for the real one. */
+#ifdef DOTWARD_FAULTS
+#define BUILD_KIND " (fault injection)"
+#else
+#define BUILD_KIND ""
+#endif
 
 enum { MAIN_USAGE = 2, MAIN_OVERRIDES = 64 };
 
@@ -157,7 +163,7 @@ take_option(struct command *c, int option, char *value)
 		c->ask = value;
 		return;
 	case 'V':
-		puts("dotward " DOTWARD_VERSION);
+		puts("dotward " DOTWARD_VERSION BUILD_KIND);
 		c->done = true;
 		return;
 	case 'h':

@@ -32,16 +32,22 @@ enum {
 
 enum query_life { QUERY_FREE, QUERY_FLYING };
 
+/* What a successor needs to know. Plain data, in shared memory. */
 struct query {
-	struct list link;
 	_Atomic uint32_t life;
 	uint32_t lives; /* successors that have taken it up */
 	uint64_t begun_ms;
 	uint64_t hash;
 	uint32_t number;
 	struct query_from from;
-	struct upstream_ask ask;
 	struct wire_query wire;
+};
+
+/* What only this process knows of the query with the same index. */
+struct flight {
+	struct list link;
+	struct upstream_ask ask;
+	struct query *query;
 };
 
 /* In shared memory, the pool behind it; the last of its objects is the spare. */
@@ -59,6 +65,7 @@ struct queries {
 	const struct query_door *udp_doors[QUERY_DOORS];
 	const struct query_door *stream_door;
 	struct query_memory *memory;
+	struct flight *flights;
 	struct query *spare; /* to take a message apart when the pool is empty */
 	struct list free, flying;
 	unsigned in_flight;
@@ -66,6 +73,18 @@ struct queries {
 	ev_timer timer;
 	bool draining;
 };
+
+static struct flight *
+flight_of(const struct queries *qs, const struct query *q)
+{
+	return &qs->flights[q - qs->memory->pool];
+}
+
+static struct query *
+first_of(const struct list *head)
+{
+	return list_first(head, struct flight, link)->query;
+}
 
 static const struct query_door *
 door_of(const struct queries *qs, const struct query *q)
@@ -206,8 +225,9 @@ static void
 give_back(struct queries *qs, struct query *q)
 {
 	atomic_store_explicit(&q->life, QUERY_FREE, memory_order_release);
-	list_remove(&q->link);
-	list_push(&qs->free, &q->link); /* the next one finds it warm */
+	struct flight *flight = flight_of(qs, q);
+	list_remove(&flight->link);
+	list_push(&qs->free, &flight->link); /* the next one finds it warm */
 	qs->in_flight--;
 }
 
@@ -226,7 +246,7 @@ static void
 on_done(void *arg, struct upstream_ask *ask, const struct upstream_result *result)
 {
 	struct queries *qs = arg;
-	struct query *q = list_entry(ask, struct query, ask);
+	struct query *q = list_entry(ask, struct flight, ask)->query;
 	answer(qs, q, result);
 	give_back(qs, q);
 }
@@ -247,14 +267,14 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	while (!list_empty(&qs->flying)) {
-		struct query *q = list_first(&qs->flying, struct query, link);
+		struct query *q = first_of(&qs->flying);
 		uint64_t until_ms = q->begun_ms + qs->config->forward.timeout_ms;
 		if (until_ms > now_ms) {
 			timer_start(qs, until_ms - now_ms);
 			return;
 		}
 		struct upstream_result result;
-		upstream_withdraw(qs->upstreams, &q->ask, &result);
+		upstream_withdraw(qs->upstreams, &flight_of(qs, q)->ask, &result);
 		answer(qs, q, &result);
 		give_back(qs, q);
 	}
@@ -303,18 +323,27 @@ settle(struct queries *qs, const struct query *q, enum wire_verdict verdict)
 	return false;
 }
 
+/* The query with this index is used for the first time in this life. */
+static void
+flight_begin(struct queries *qs, struct query *q)
+{
+	struct flight *flight = flight_of(qs, q);
+	flight->query = q;
+	list_append(&qs->free, &flight->link);
+}
+
 /* An object to use, or the spare one when all are in use. */
 static struct query *
 take(struct queries *qs)
 {
 	if (!list_empty(&qs->free))
-		return list_first(&qs->free, struct query, link);
+		return first_of(&qs->free);
 	if (qs->memory->touched == qs->config->limits.queries_in_flight)
 		return qs->spare;
 	struct query *q = &qs->memory->pool[qs->memory->touched];
 	atomic_store_explicit(&q->life, QUERY_FREE, memory_order_release);
 	qs->memory->touched++;
-	list_append(&qs->free, &q->link);
+	flight_begin(qs, q);
 	return q;
 }
 
@@ -323,12 +352,13 @@ static void
 launch(struct queries *qs, struct query *q)
 {
 	atomic_store_explicit(&q->life, QUERY_FLYING, memory_order_release);
-	list_remove(&q->link);
-	list_append(&qs->flying, &q->link);
+	struct flight *flight = flight_of(qs, q);
+	list_remove(&flight->link);
+	list_append(&qs->flying, &flight->link);
 	qs->in_flight++;
 	if (!ev_is_active(&qs->timer))
 		timer_start(qs, qs->config->forward.timeout_ms);
-	upstream_ask(qs->upstreams, &q->ask, &q->wire, q->hash, q->number);
+	upstream_ask(qs->upstreams, &flight->ask, &q->wire, q->hash, q->number);
 }
 
 /* A question that has killed workers is answered without being looked at. */
@@ -417,6 +447,7 @@ queries_new(const struct queries_setup *setup)
 	list_init(&qs->free);
 	list_init(&qs->flying);
 	qs->memory = setup->memory;
+	qs->flights = must_alloc(qs->config->limits.queries_in_flight, sizeof *qs->flights);
 	qs->spare = &qs->memory->pool[qs->config->limits.queries_in_flight];
 	ev_init(&qs->timer, on_timer);
 	qs->timer.data = qs;
@@ -468,7 +499,7 @@ queries_recover(struct queries *qs, uint64_t skip)
 	struct query **again = must_alloc(touched, sizeof(struct query *));
 	for (unsigned i = 0; i < touched; i++) {
 		struct query *q = &qs->memory->pool[i];
-		list_append(&qs->free, &q->link);
+		flight_begin(qs, q);
 		if (is_replayable(qs, q, skip, now_ms))
 			again[count++] = q;
 		else
@@ -493,13 +524,14 @@ queries_free(struct queries *qs)
 	if (qs == NULL)
 		return;
 	while (!list_empty(&qs->flying)) {
-		struct query *q = list_first(&qs->flying, struct query, link);
+		struct query *q = first_of(&qs->flying);
 		struct upstream_result result;
-		upstream_withdraw(qs->upstreams, &q->ask, &result);
+		upstream_withdraw(qs->upstreams, &flight_of(qs, q)->ask, &result);
 		give_back(qs, q);
 	}
 	ev_timer_stop(qs->loop, &qs->timer);
 	upstreams_free(qs->upstreams);
+	free(qs->flights);
 	free(qs);
 }
 
