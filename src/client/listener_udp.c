@@ -243,12 +243,31 @@ on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
 		flush(l);
 }
 
+/* The answers that are complete. Each is looked at, for the one who wrote them died. */
+static void
+answers_check(struct udp_memory *m)
+{
+	if (m->filled > UDP_BATCH || m->sent > m->filled)
+		m->filled = m->sent = 0;
+	for (unsigned i = m->sent; i < m->filled; i++) {
+		struct udp_slot *slot = &m->out_slots[i];
+		struct msghdr *head = &m->out[i].msg_hdr;
+		if (slot->iov.iov_len > UDP_ANSWER_BYTES)
+			slot->iov.iov_len = 0;
+		head->msg_namelen = addr_bytes(&slot->peer);
+		if (head->msg_controllen > UDP_CONTROL_BYTES)
+			head->msg_controllen = 0;
+		head->msg_control = head->msg_controllen > 0 ? slot->control : NULL;
+	}
+}
+
 /* What never changes in the message headers. Done anew in each life, so that nothing of it is taken on trust.
  */
 static void
 batches_prepare(struct listener_udp *l)
 {
 	struct udp_memory *m = l->m;
+	answers_check(m);
 	for (unsigned i = 0; i < UDP_BATCH; i++) {
 		struct msghdr *in = &m->in[i].msg_hdr, *out = &m->out[i].msg_hdr;
 		m->in_slots[i].iov = (struct iovec){m->in_bytes[i], UDP_QUERY_BYTES};
@@ -256,6 +275,8 @@ batches_prepare(struct listener_udp *l)
 		in->msg_iov = &m->in_slots[i].iov;
 		in->msg_iovlen = 1;
 		in->msg_control = l->wildcard ? m->in_slots[i].control : NULL;
+		if (in->msg_control == NULL || in->msg_controllen > UDP_CONTROL_BYTES)
+			in->msg_controllen = 0;
 		m->out_slots[i].iov.iov_base = m->out_bytes[i];
 		out->msg_name = &m->out_slots[i].peer;
 		out->msg_iov = &m->out_slots[i].iov;
@@ -306,33 +327,15 @@ listener_udp_free(struct listener_udp *l)
 	free(l);
 }
 
-/* The answers that are complete. Each is looked at, for the one who wrote them died. */
-static void
-recover_answers(struct listener_udp *l)
-{
-	struct udp_memory *m = l->m;
-	if (m->filled > UDP_BATCH || m->sent > m->filled)
-		m->filled = m->sent = 0;
-	for (unsigned i = m->sent; i < m->filled; i++) {
-		if (m->out_slots[i].iov.iov_len > UDP_ANSWER_BYTES)
-			m->out_slots[i].iov.iov_len = 0;
-		m->out[i].msg_hdr.msg_namelen = addr_bytes(&m->out_slots[i].peer);
-		if (m->out[i].msg_hdr.msg_controllen > UDP_CONTROL_BYTES)
-			m->out[i].msg_hdr.msg_controllen = 0;
-		m->out[i].msg_hdr.msg_control =
-		        m->out[i].msg_hdr.msg_controllen > 0 ? m->out_slots[i].control : NULL;
-	}
-	flush(l);
-}
-
 void
 listener_udp_recover(struct listener_udp *l, uint64_t skip)
 {
-	recover_answers(l);
-	for (unsigned i = l->m->next; i < UDP_BATCH && l->m->in[i].msg_len > 0; i++) {
+	flush(l);
+	/* All of them: an empty datagram has no length either, and others may have come behind it. */
+	for (unsigned i = l->m->next; i < UDP_BATCH; i++) {
 		struct query_from from;
 		size_t bytes = l->m->in[i].msg_len;
-		if (bytes <= UDP_QUERY_BYTES && origin(l, i, &from))
+		if (bytes > 0 && bytes <= UDP_QUERY_BYTES && origin(l, i, &from))
 			query_begin_again(l->queries, l->m->in_bytes[i], bytes, &from, skip);
 		settle_memory();
 		l->m->next = i + 1;

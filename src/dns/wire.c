@@ -98,6 +98,8 @@ wire_query_peek(const uint8_t *msg, size_t bytes, struct wire_query *out)
 		return false;
 	out->id = wire_id(msg);
 	out->flags = octets_get16(msg + HEADER_FLAGS);
+	out->question.type = 0;
+	out->question.class = 0;
 	out->question.name_bytes = 0;
 	edns_clear(&out->edns);
 	question_read(msg, bytes, &out->question);

@@ -475,6 +475,14 @@ by_age(const void *a, const void *b)
 	return ((*left)->begun_ms > (*right)->begun_ms) - ((*left)->begun_ms < (*right)->begun_ms);
 }
 
+static bool
+is_sound_question(const struct wire_query *q)
+{
+	size_t bytes = q->question.name_bytes;
+	return bytes > 0 && bytes <= NAME_BYTES && name_plain_bytes(q->question.name, bytes, 0) == bytes &&
+	       q->edns.subnet_bytes <= EDNS_SUBNET_BYTES;
+}
+
 /* Is this one to be asked again? What lies here was written by a process that died at any instant: nothing in
  * it is believed but for its bounds. */
 static bool
@@ -483,10 +491,10 @@ is_replayable(const struct queries *qs, const struct query *q, uint64_t skip, ui
 	if (atomic_load_explicit(&q->life, memory_order_acquire) != QUERY_FLYING || q->from.stream)
 		return false;
 	if (q->from.listen >= QUERY_DOORS || qs->udp_doors[q->from.listen] == NULL ||
-	        q->wire.question.name_bytes > NAME_BYTES || q->wire.edns.subnet_bytes > EDNS_SUBNET_BYTES)
+	        !is_sound_question(&q->wire))
 		return false;
-	return q->hash != skip && q->lives < QUERY_LIVES &&
-	       q->begun_ms + qs->config->forward.timeout_ms > now_ms;
+	return q->hash != skip && q->lives < QUERY_LIVES && q->begun_ms <= now_ms &&
+	       now_ms - q->begun_ms < qs->config->forward.timeout_ms;
 }
 
 unsigned

@@ -42,7 +42,10 @@ leave(void *arg)
 {
 	struct background b = {.pipe = 99};
 	struct stat null, st;
+	char before[256];
 	(void)arg;
+	if (getcwd(before, sizeof before) == NULL)
+		return 4;
 	background_settle();
 	background_leave_terminal(&b);
 	if (getsid(0) != getpid() || stat("/dev/null", &null) < 0)
@@ -50,8 +53,9 @@ leave(void *arg)
 	for (int fd = 0; fd <= 2; fd++)
 		if (fstat(fd, &st) < 0 || st.st_rdev != null.st_rdev)
 			return 2;
-	char here[64];
-	return getcwd(here, sizeof here) != NULL && strcmp(here, "/") == 0 ? 0 : 3;
+	/* Paths on the command line still lead to the same files at a reload. */
+	char here[256];
+	return getcwd(here, sizeof here) != NULL && strcmp(here, before) == 0 ? 0 : 3;
 }
 
 static void

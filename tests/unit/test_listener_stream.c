@@ -48,7 +48,7 @@ start(void **state)
 static void
 serve(void)
 {
-	queries = queries_new(world.loop, world.room, &world.config, world.tls, &world.stats);
+	queries = world_queries();
 	listener = listener_stream_new(world.loop, world.room, queries, &world.config, &world.stats);
 	listener_stream_add(listener, bound, 0);
 }

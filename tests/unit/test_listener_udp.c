@@ -18,6 +18,7 @@ static struct listener_udp *listener;
 static struct addr_net everybody;
 static struct addr address;
 static int bound, client;
+static struct shm *memory;
 
 static int
 start(void **state)
@@ -28,7 +29,7 @@ start(void **state)
 	world.config.access = (struct config_access){.allow = &everybody, .allow_count = 1};
 	world.config.limits.queries_in_flight = 512;
 	world.upstreams[0].max_outstanding = 512;
-	queries = queries_new(world.loop, world.room, &world.config, world.tls, &world.stats);
+	queries = world_queries();
 	return 0;
 }
 
@@ -41,6 +42,8 @@ stop(void **state)
 	world_close();
 	close(bound);
 	close(client);
+	shm_free(memory);
+	memory = NULL;
 	return 0;
 }
 
@@ -48,11 +51,13 @@ static void
 listen_on(const char *host)
 {
 	int on = 1;
+	memory = shm_new(listener_udp_footprint());
+	assert_non_null(memory);
 	address = ports_free(host);
 	bound = ports_bind(&address, SOCK_DGRAM);
 	assert_true(bound >= 0);
 	setsockopt(bound, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
-	listener = listener_udp_new(world.loop, queries, &address, bound, 0, &world.stats);
+	listener = listener_udp_new(world.loop, queries, &address, bound, 0, &world.stats, shm_start(memory));
 	client = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 }
 

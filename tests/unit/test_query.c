@@ -61,7 +61,7 @@ start(void **state)
 	world_open(2);
 	assert_int_equal(addr_net_parse(&everybody, "127.0.0.0/8"), 0);
 	world.config.access = (struct config_access){.allow = &everybody, .allow_count = 1};
-	from = (struct query_from){.door = &door, .listen = 7};
+	from = (struct query_from){.listen = 7};
 	assert_int_equal(addr_parse(&from.peer, "127.0.0.1@4000", 0), 0);
 	queries = NULL;
 	commits = 0;
@@ -81,10 +81,18 @@ stop(void **state)
 }
 
 static void
+start_queries(void)
+{
+	queries = world_queries();
+	queries_set_udp_door(queries, 7, &door);
+	queries_set_stream_door(queries, &door);
+}
+
+static void
 say(const uint8_t *bytes, size_t count)
 {
 	if (queries == NULL)
-		queries = queries_new(world.loop, world.room, &world.config, world.tls, &world.stats);
+		start_queries();
 	uint8_t *copy = malloc(count + 1);
 	memcpy(copy, bytes, count);
 	query_begin(queries, copy, count, &from);

@@ -42,7 +42,7 @@ each_slot_has_its_own(void **state)
 {
 	struct config_listen l = listen_on("127.0.0.1");
 	(void)state;
-	struct sockets *s = sockets_open(&l, 1, 2, why);
+	struct sockets *s = sockets_open(&l, 1, 2, NULL, why);
 	assert_non_null(s);
 	assert_int_equal(sockets_count(s), 1);
 	assert_true(addr_equal(sockets_address(s, 0), &l.address));
@@ -69,7 +69,7 @@ protocols_as_configured(void **state)
 	(void)state;
 	two[0].tcp = false;
 	two[1].udp = false;
-	struct sockets *s = sockets_open(two, 2, 1, why);
+	struct sockets *s = sockets_open(two, 2, 1, NULL, why);
 	assert_non_null(s);
 	assert_true(sockets_udp(s, 0, 0) >= 0);
 	assert_int_equal(sockets_tcp(s, 0, 0), -1);
@@ -84,7 +84,7 @@ one_client_uses_all_slots(void **state)
 {
 	struct config_listen l = listen_on("127.0.0.1");
 	(void)state;
-	struct sockets *s = sockets_open(&l, 1, 2, why);
+	struct sockets *s = sockets_open(&l, 1, 2, NULL, why);
 	assert_non_null(s);
 	int client = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(connect(client, &l.address.any, addr_bytes(&l.address)), 0);
@@ -103,7 +103,7 @@ slots_that_are_not_ours(void **state)
 	struct config_listen l = listen_on("127.0.0.1");
 	int fds[3];
 	(void)state;
-	struct sockets *s = sockets_open(&l, 1, 3, why);
+	struct sockets *s = sockets_open(&l, 1, 3, NULL, why);
 	assert_non_null(s);
 	for (unsigned slot = 0; slot < 3; slot++)
 		fds[slot] = sockets_udp(s, 0, slot);
@@ -122,7 +122,7 @@ static void
 assert_in_use(const struct config_listen *l, const char *protocol)
 {
 	char text[ADDR_TEXT_BYTES], want[256];
-	assert_null(sockets_open(l, 1, 2, why));
+	assert_null(sockets_open(l, 1, 2, NULL, why));
 	snprintf(want, sizeof want, "cannot listen on %s (%s): the address is in use by ",
 	        addr_text(&l->address, text), protocol);
 	assert_memory_equal(why, want, strlen(want));
@@ -136,13 +136,13 @@ second_on_the_same_address(void **state)
 {
 	struct config_listen l = listen_on("127.0.0.1"), tcp = l;
 	(void)state;
-	struct sockets *s = sockets_open(&l, 1, 2, why);
+	struct sockets *s = sockets_open(&l, 1, 2, NULL, why);
 	assert_non_null(s);
 	assert_in_use(&l, "UDP");
 	tcp.udp = false;
 	assert_in_use(&tcp, "TCP");
 	sockets_close(s);
-	s = sockets_open(&l, 1, 2, why);
+	s = sockets_open(&l, 1, 2, NULL, why);
 	assert_non_null(s);
 	sockets_close(s);
 }
@@ -153,11 +153,11 @@ wildcard_and_one_address(void **state)
 	struct config_listen wild = listen_on("0.0.0.0"), one = wild;
 	(void)state;
 	assert_int_equal(addr_parse(&one.address, "127.0.0.1", addr_port(&wild.address)), 0);
-	struct sockets *s = sockets_open(&wild, 1, 2, why);
+	struct sockets *s = sockets_open(&wild, 1, 2, NULL, why);
 	assert_non_null(s);
 	assert_in_use(&one, "UDP");
 	sockets_close(s);
-	s = sockets_open(&one, 1, 2, why);
+	s = sockets_open(&one, 1, 2, NULL, why);
 	assert_non_null(s);
 	assert_in_use(&wild, "UDP");
 	sockets_close(s);
@@ -169,10 +169,10 @@ all_or_nothing(void **state)
 {
 	struct config_listen two[] = {listen_on("127.0.0.1"), listen_on("127.0.0.2")};
 	(void)state;
-	struct sockets *other = sockets_open(&two[1], 1, 1, why);
+	struct sockets *other = sockets_open(&two[1], 1, 1, NULL, why);
 	assert_non_null(other);
-	assert_null(sockets_open(two, 2, 2, why));
-	struct sockets *s = sockets_open(two, 1, 2, why);
+	assert_null(sockets_open(two, 2, 2, NULL, why));
+	struct sockets *s = sockets_open(two, 1, 2, NULL, why);
 	assert_non_null(s);
 	sockets_close(s);
 	sockets_close(other);
@@ -184,7 +184,7 @@ address_of_another_machine(void **state)
 	struct config_listen l = {.udp = true};
 	(void)state;
 	assert_int_equal(addr_parse(&l.address, "192.0.2.77", 5353), 0);
-	assert_null(sockets_open(&l, 1, 1, why));
+	assert_null(sockets_open(&l, 1, 1, NULL, why));
 	assert_string_equal(
 	        why, "cannot listen on 192.0.2.77@5353 (UDP): no interface of this machine has this address");
 }
@@ -198,7 +198,7 @@ bind_as_nobody(void *arg)
 		return 1;
 	if (addr_parse(&l.address, "127.0.0.1", 1) < 0)
 		return 2;
-	struct sockets *s = sockets_open(&l, 1, 1, why);
+	struct sockets *s = sockets_open(&l, 1, 1, NULL, why);
 	sockets_close(s);
 	if (s != NULL)
 		return 77; /* this machine lets everybody have low ports */
@@ -222,7 +222,7 @@ both_families_of_wildcards(void **state)
 	struct config_listen two[] = {listen_on("0.0.0.0"), {.udp = true, .tcp = true}};
 	(void)state;
 	assert_int_equal(addr_parse(&two[1].address, "::", addr_port(&two[0].address)), 0);
-	struct sockets *s = sockets_open(two, 2, 2, why);
+	struct sockets *s = sockets_open(two, 2, 2, NULL, why);
 	assert_non_null(s);
 	assert_in_range(sockets_count(s), 1, 2); /* 1 on a machine without IPv6 */
 	sockets_close(s);

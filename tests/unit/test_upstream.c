@@ -64,7 +64,7 @@ ask(unsigned n)
 	if (upstreams == NULL)
 		upstreams = upstreams_new(
 		        world.loop, world.room, &world.config, world.tls, &world.stats, on_done, &queries);
-	upstream_ask(upstreams, &asks[n], &queries[n], n);
+	upstream_ask(upstreams, &asks[n], &queries[n], n + 1, n);
 }
 
 static void

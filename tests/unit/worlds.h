@@ -11,12 +11,15 @@
 #include "dotserver.h"
 #include "looping.h"
 #include "net/stream.h"
+#include "query/query.h"
+#include "shared/quarantine.h"
+#include "shared/shm.h"
 #include "shared/stats.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WORLD_SERVERS = 4, WORLD_HELD = 600 };
+enum { WORLD_SERVERS = 4, WORLD_HELD = 600, WORLD_SEED = 4711 };
 
 /* What a server does with a question. */
 enum world_manner {
@@ -56,6 +59,8 @@ static struct {
 	struct config_upstream upstreams[WORLD_SERVERS];
 	struct tls_store *tls;
 	struct stats_slab stats;
+	struct quarantine quarantine;
+	struct shm *memory; /* of the questions, when there are any */
 	char ca_path[64];
 } world;
 
@@ -213,6 +218,33 @@ world_close(void)
 	tls_store_close(world.tls);
 	ev_loop_destroy(world.loop);
 	free(world.servers);
+	shm_free(world.memory);
+}
+
+/* The questions' part of it, with zeroed memory; as a successor, with what is left in it. */
+static inline struct queries *
+world_queries_anew(void)
+{
+	const struct queries_setup setup = {
+	        .loop = world.loop,
+	        .room = world.room,
+	        .config = &world.config,
+	        .tls = world.tls,
+	        .stats = &world.stats,
+	        .quarantine = &world.quarantine,
+	        .seed = WORLD_SEED,
+	        .memory = shm_start(world.memory),
+	};
+	return queries_new(&setup);
+}
+
+static inline struct queries *
+world_queries(void)
+{
+	shm_free(world.memory);
+	world.memory = shm_new(queries_footprint(&world.config));
+	assert_non_null(world.memory);
+	return world_queries_anew();
 }
 
 /* The query for "<n>.example." A. */
