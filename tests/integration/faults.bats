@@ -255,6 +255,8 @@ connection_mend() {
 
 # connection_suffer [--SETTING VALUE]...: they are bad, and all there is.
 connection_suffer() {
+  # One worker, so that it meets all the silences that make an upstream count as down.
+  WORKERS=1
   one "$@"
   fails one.test
   run -0 raw tcp --wait-ms $((5000 * PATIENCE)) two.test,edns=0

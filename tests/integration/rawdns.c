@@ -517,6 +517,8 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: rawdns udp|tcp ADDRESS PORT [--OPTION VALUE]... MESSAGE...\n");
 		return 2;
 	}
+	/* who waits for a line must not wait for the end */
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	plan.tcp = strcmp(argv[1], "tcp") == 0;
 	options_read(argc, argv);
 	int fd = socket_to(argv[2], argv[3]);
