@@ -63,6 +63,7 @@ struct config_limits {
 	unsigned tcp_idle_timeout_ms;
 	unsigned tcp_queries_per_client;
 	unsigned udp_answer_size; /* bytes */
+	uint64_t worker_memory;   /* bytes; 0: no limit */
 };
 
 struct config_log {
@@ -83,6 +84,7 @@ struct config {
 	unsigned workers; /* never 0 here: the number to fork */
 	char *user;       /* "": stay who we are */
 	char *pid_file;   /* "": none */
+	bool sandbox;     /* false, for debugging: neither system calls nor files are forbidden */
 	unsigned drain_timeout_ms;
 };
 
