@@ -63,6 +63,7 @@ struct config_limits {
 	unsigned tcp_idle_timeout_ms;
 	unsigned tcp_queries_per_client;
 	unsigned udp_answer_size; /* bytes */
+	uint64_t worker_memory;   /* bytes; 0: no limit */
 };
 
 struct config_log {
@@ -84,6 +85,7 @@ struct config {
 	char *user;           /* "": stay who we are */
 	char *pid_file;       /* "": none */
 	unsigned watchdog_ms; /* 0: no watchdog */
+	bool sandbox;     /* false, for debugging: neither system calls nor files are forbidden */
 	unsigned drain_timeout_ms;
 };
 

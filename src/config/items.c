@@ -9,12 +9,14 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAME_MAX_LETTERS = 63, HOST_MAX_LETTERS = 253, LABEL_MAX_LETTERS = 63 };
+enum { NAME_MAX_LETTERS = 63, HOST_MAX_LETTERS = 253, LABEL_MAX_LETTERS = 63, SIZE_MAX_DIGITS = 9 };
 
 static const char pin_prefix[] = "sha256//";
 static const char base64_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -179,6 +181,48 @@ pin_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
 	*out = '\0';
 }
 
+/* Bytes of "512", "64K", "32M" or "1G"; false if it is none of these. */
+static bool
+size_read(const char *text, uint64_t *bytes)
+{
+	static const char units[] = "KMG";
+	size_t digits = strspn(text, "0123456789");
+	const char *unit = text + digits;
+	if (digits == 0 || digits > SIZE_MAX_DIGITS)
+		return false;
+	const char *found = *unit != '\0' ? strchr(units, *unit) : NULL;
+	if (*unit != '\0' && (found == NULL || unit[1] != '\0'))
+		return false;
+	*bytes = strtoull(text, NULL, 10) << (found != NULL ? 10 * (found - units + 1) : 0);
+	return true;
+}
+
+static bool
+memory_take(void *value, const void *object, const char *text, struct why *why)
+{
+	uint64_t bytes;
+	(void)object;
+	if (!item_check_size(text, why) || !size_read(text, &bytes))
+		return false;
+	if (bytes != 0 && bytes < ITEM_LEAST_MEMORY)
+		return why_not(why, "at least \"%uM\", or \"0\" for no limit", ITEM_LEAST_MEMORY >> 20);
+	*(uint64_t *)value = bytes;
+	return true;
+}
+
+static void
+memory_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
+{
+	uint64_t bytes = *(const uint64_t *)value;
+	unsigned unit = 0;
+	(void)object;
+	while (unit < 3 && bytes != 0 && bytes % 1024 == 0) {
+		bytes /= 1024;
+		unit++;
+	}
+	snprintf(out, ITEM_TEXT_BYTES, "%llu%.1s", (unsigned long long)bytes, &"\0KMG"[unit]);
+}
+
 static bool
 any_take(void *value, const void *object, const char *text, struct why *why)
 {
@@ -190,6 +234,7 @@ const struct item item_listen_address = {sizeof(struct addr), "an address", list
 const struct item item_upstream_address = {sizeof(struct addr), "an address", upstream_take, upstream_show};
 const struct item item_net = {sizeof(struct addr_net), "a network", net_take, net_show};
 const struct item item_pin = {CONFIG_PIN_BYTES, "a pin", pin_take, pin_show};
+const struct item item_memory = {sizeof(uint64_t), "a size", memory_take, memory_show};
 const struct item item_any = {1, "a text", any_take, NULL};
 
 bool
@@ -276,9 +321,6 @@ item_check_log_target(const char *text, struct why *why)
 bool
 item_check_size(const char *text, struct why *why)
 {
-	size_t digits = strspn(text, "0123456789");
-	const char *unit = text + digits;
-	if (digits > 0 && digits < 10 && (*unit == '\0' || (strchr("KMG", *unit) && unit[1] == '\0')))
-		return true;
-	return why_not(why, "a size is written \"512K\", \"32M\" or \"1G\"");
+	uint64_t bytes;
+	return size_read(text, &bytes) || why_not(why, "a size is written \"512K\", \"32M\" or \"1G\"");
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { ITEM_TEXT_BYTES = 160, ITEM_LISTEN_PORT = 53 };
+enum { ITEM_TEXT_BYTES = 160, ITEM_LISTEN_PORT = 53, ITEM_LEAST_MEMORY = 64 << 20 };
 
 /* What is wrong and what would be right, for a complaint. */
 struct why {
@@ -30,6 +30,7 @@ extern const struct item item_listen_address;   /* struct addr in struct config_
 extern const struct item item_upstream_address; /* struct addr in struct config_upstream */
 extern const struct item item_net;              /* struct addr_net */
 extern const struct item item_pin;              /* uint8_t[CONFIG_PIN_BYTES] */
+extern const struct item item_memory;           /* uint64_t of bytes: 0, or what a worker can live with */
 extern const struct item item_any;              /* text of keys that are checked and not kept */
 
 bool item_check_name(const char *text, struct why *why);

@@ -120,7 +120,8 @@ const struct key keys[] = {
 		.help = "A worker silent for so long is replaced. 0: off." },
 	{ "drain_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(drain_timeout_ms), RANGE(0, 600000), .fallback = "5000", IN_MS,
 		.help = "How long questions in flight are waited for when stopping." },
-	{ "sandbox", KEY_BOOL, KEY_LATER, NO_FIELD, .fallback = "true", .help = "Forbid the workers all system calls they do not need." },
+	{ "sandbox", KEY_BOOL, KEY_NOW, CONFIG(sandbox), .fallback = "true",
+		.help = "Forbid the workers all system calls and all files they do not need. false: for debugging." },
 	{ "control", KEY_GROUP, KEY_LATER, NO_FIELD, .help = "Control by dotwardctl." },
 	{ "control.socket", KEY_TEXT, KEY_LATER, NO_FIELD, .fallback = "/run/dotward/control", .help = "Path of the control socket." },
 
@@ -178,6 +179,8 @@ const struct key keys[] = {
 		.fallback = "128", .help = "Questions of one TCP client that are worked on at once." },
 	{ "limits.udp_answer_size", KEY_NUMBER, KEY_NOW, CONFIG(limits.udp_answer_size), RANGE(512, 4096), .fallback = "1232",
 		.unit = "bytes", .help = "Longer answers are truncated, and the client asks again by TCP." },
+	{ "limits.worker_memory", KEY_ITEM, KEY_NOW, CONFIG(limits.worker_memory), .item = &item_memory, .fallback = "1G",
+		.help = "A worker that wants more dies and is replaced: \"512M\", \"2G\"; \"0\": no limit." },
 	{ "limits.rate", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "Questions per client network." },
 	{ "limits.rate.queries_per_second", KEY_NUMBER, KEY_ABSENT, NO_FIELD, RANGE(0, 1000000), .fallback = "0", .help = "0: no limit." },
 	{ "limits.rate.burst", KEY_NUMBER, KEY_LATER, NO_FIELD, RANGE(0, 1000000), .fallback = "0", .help = "How many at once." },

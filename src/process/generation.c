@@ -14,6 +14,7 @@
 #include "base/must.h"
 #include "net/tls.h"
 #include "process/child.h"
+#include "process/handover.h"
 #include "process/worker.h"
 
 #include <errno.h>
@@ -29,7 +30,7 @@ enum {
 	GENERATION_FORK_RETRY_MS = 1000,
 	GENERATION_GRACE_MS =
 	        1000, /* beyond the workers' own drain time, and after SIGABRT, before they are killed */
-	GENERATION_DEATH_BYTES = 64,
+	GENERATION_DEATH_BYTES = 100,
 };
 
 struct generation_slot {
@@ -37,6 +38,7 @@ struct generation_slot {
 	uint64_t born_ms;
 	uint64_t birth_ms; /* when the next one is due, if there is none */
 	uint64_t kill_ms;  /* when one that got SIGABRT gets SIGKILL; 0: not */
+	int log_end;       /* a new log file goes through it; while there is a pid */
 	unsigned deaths;
 	bool retired; /* cannot work */
 	struct child_history history;
@@ -138,7 +140,7 @@ steer(const struct generation *g, uint64_t now_ms)
 }
 
 static struct worker_setup
-setup_of(const struct generation *g, unsigned slot)
+setup_of(const struct generation *g, unsigned slot, int log_end)
 {
 	return (struct worker_setup){
 	        .config = g->config,
@@ -150,15 +152,28 @@ setup_of(const struct generation *g, unsigned slot)
 	        .user = g->user,
 	        .master = getpid(),
 	        .slot = slot,
+	        .log_end = log_end,
 	        .ready_fd = g->ready[1],
 	};
+}
+
+static void
+close_end(int fd)
+{
+	if (fd >= 0)
+		close(fd);
 }
 
 static void
 bear(struct generation *g, unsigned slot, uint64_t now_ms)
 {
 	struct generation_slot *s = &g->slots[slot];
-	struct worker_setup setup = setup_of(g, slot);
+	int ends[2] = {-1, -1};
+	int failed = handover_open(ends);
+	if (failed < 0)
+		log_warn("worker gets no new log file after a rotation slot=%u why=\"%s\"", slot,
+		        strerror(-failed));
+	struct worker_setup setup = setup_of(g, slot, ends[1]);
 	fflush(NULL);
 	atomic_store(&s->room.state->heartbeat_ms, now_ms);
 	pid_t pid = fork();
@@ -168,7 +183,9 @@ bear(struct generation *g, unsigned slot, uint64_t now_ms)
 		/* exit(), not _exit(): leak checker and coverage report from exit handlers */
 		exit(worker_run(&setup));
 	}
+	close_end(ends[1]);
 	if (pid < 0) {
+		close_end(ends[0]);
 		log_error("worker cannot be forked slot=%u why=\"%s\" next=%dms", slot, strerror(errno),
 		        GENERATION_FORK_RETRY_MS);
 		s->birth_ms = now_ms + GENERATION_FORK_RETRY_MS;
@@ -176,6 +193,7 @@ bear(struct generation *g, unsigned slot, uint64_t now_ms)
 	}
 	bool was_out = s->history.deaths > 1;
 	s->pid = pid;
+	s->log_end = ends[0];
 	s->born_ms = now_ms;
 	s->kill_ms = 0;
 	log_notice("worker born slot=%u pid=%d generation=%u", slot, (int)pid, g->number);
@@ -193,11 +211,15 @@ generation_bear(struct generation *g, uint64_t now_ms)
 			bear(g, slot, now_ms);
 }
 
-/* "signal=11 (Segmentation fault)" or "exit=1" */
+/* "signal=11 (Segmentation fault)", "signal=31 (Bad system call) call=execve" or "exit=1" */
 static void
-death_text(int status, char out[GENERATION_DEATH_BYTES])
+death_text(int status, int call, char out[GENERATION_DEATH_BYTES])
 {
-	if (WIFSIGNALED(status))
+	char name[SANDBOX_CALL_BYTES];
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		snprintf(out, GENERATION_DEATH_BYTES, "signal=%d (%s) call=%s", SIGSYS, strsignal(SIGSYS),
+		        sandbox_call_name(call, name));
+	else if (WIFSIGNALED(status))
 		snprintf(out, GENERATION_DEATH_BYTES, "signal=%d (%s)", WTERMSIG(status),
 		        strsignal(WTERMSIG(status)));
 	else
@@ -251,7 +273,6 @@ take_words(struct generation_slot *s, char *out, size_t room)
 		snprintf(out, room, " words=\"%s\"",
 		        log_quote(quoted, sizeof quoted, words->text, strlen(words->text)));
 	memset(words->text, 0, sizeof words->text);
-	words->call = 0;
 	atomic_store(&words->hand, 0);
 }
 
@@ -288,7 +309,8 @@ generation_bury(struct generation *g, int pid, int status, uint64_t now_ms)
 		struct generation_slot *s = &g->slots[slot];
 		if (s->pid != pid)
 			continue;
-		death_text(status, s->death);
+		death_text(status, s->room.state->words.call, s->death);
+		close_end(s->log_end);
 		if (g->state == GENERATION_DRAINING) {
 			log_at(status == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 			        "worker stopped slot=%u pid=%d %s generation=%u", slot, pid, s->death,
@@ -381,6 +403,20 @@ generation_signal(const struct generation *g, int signal)
 			kill(g->slots[slot].pid, signal);
 }
 
+void
+generation_give_log(const struct generation *g)
+{
+	for (unsigned slot = 0; slot < g->config->workers && log_descriptor() >= 0; slot++) {
+		const struct generation_slot *s = &g->slots[slot];
+		if (s->pid == 0 || s->log_end < 0)
+			continue;
+		int failed = handover_give(s->log_end, log_descriptor());
+		if (failed < 0)
+			log_warn("worker does not take the new log file slot=%u why=\"%s\"", slot,
+			        strerror(-failed));
+	}
+}
+
 enum generation_state
 generation_state(const struct generation *g)
 {
@@ -443,12 +479,6 @@ const struct sockets *
 generation_sockets(const struct generation *g)
 {
 	return g->sockets;
-}
-
-const struct sandbox_user *
-generation_user(const struct generation *g)
-{
-	return &g->user;
 }
 
 const struct stats *

@@ -49,6 +49,8 @@ bool generation_hear(struct generation *g);
 void generation_watch(struct generation *g, uint64_t now_ms);
 /* No births any more; the workers answer what is in flight and end. */
 void generation_drain(struct generation *g, uint64_t now_ms);
+/* The log has been opened anew: the workers, who may not open files, are given ours. */
+void generation_give_log(const struct generation *g);
 void generation_signal(const struct generation *g, int signal);
 
 enum generation_state generation_state(const struct generation *g);
@@ -64,8 +66,6 @@ int generation_ready_fd(const struct generation *g);
 uint64_t generation_next_ms(const struct generation *g);
 const struct config *generation_config(const struct generation *g);
 const struct sockets *generation_sockets(const struct generation *g);
-/* Who its workers are. */
-const struct sandbox_user *generation_user(const struct generation *g);
 const struct stats *generation_stats(const struct generation *g);
 
 /* What is known of a worker, for reports. */

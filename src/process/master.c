@@ -79,16 +79,6 @@ leave_master(void *arg)
 		close(m->upgrade.ready);
 }
 
-/* The workers write to the log under their own user, and open it anew after a rotation. */
-static void
-give_log_file(const struct generation *g)
-{
-	int fd = log_descriptor();
-	const struct sandbox_user *user = generation_user(g);
-	if (fd >= 0 && user->change && fchown(fd, user->uid, user->gid) < 0)
-		log_warn("log file cannot be given to the workers' user why=\"%s\"", strerror(errno));
-}
-
 static int
 write_pid_file(struct master *m, const char *path)
 {
@@ -280,7 +270,6 @@ take_over(struct master *m)
 		return;
 	retire(m, old);
 	apply_outside(m);
-	give_log_file(m->serving);
 	snprintf(text, sizeof text, "reloaded generation=%u workers=%u ms=%llu",
 	        generation_number(m->serving), generation_alive(m->serving),
 	        (unsigned long long)(clock_now_ms() - m->starting_since_ms));
@@ -380,14 +369,14 @@ judge_upgrade(struct master *m, bool readable, uint64_t now_ms)
  * ------------------------------------------------------------------------------------------------------- */
 
 static void
-each_generation(struct master *m, void (*deed)(const struct generation *g, int signal), int signal)
+signal_all(const struct master *m, int signal)
 {
 	if (m->serving != NULL)
-		deed(m->serving, signal);
+		generation_signal(m->serving, signal);
 	if (m->starting != NULL)
-		deed(m->starting, signal);
+		generation_signal(m->starting, signal);
 	for (unsigned i = 0; i < m->draining_count; i++)
-		deed(m->draining[i], signal);
+		generation_signal(m->draining[i], signal);
 }
 
 static bool
@@ -419,7 +408,7 @@ on_stop(struct master *m)
 	m->stopping = true;
 	if (m->impatient) {
 		log_warn("asked to stop twice: workers are killed");
-		each_generation(m, generation_signal, SIGKILL);
+		signal_all(m, SIGKILL);
 		return;
 	}
 	upgrade_end(&m->upgrade, true);
@@ -432,7 +421,7 @@ on_stop(struct master *m)
 	m->starting = m->serving = NULL;
 }
 
-/* The master first, so that the file is there and belongs to the workers' user when they open it. */
+/* The workers may not open files: they are given ours. */
 static void
 on_reopen(struct master *m)
 {
@@ -443,8 +432,11 @@ on_reopen(struct master *m)
 		return;
 	}
 	if (m->serving != NULL)
-		give_log_file(m->serving);
-	each_generation(m, generation_signal, SIGUSR1);
+		generation_give_log(m->serving);
+	if (m->starting != NULL)
+		generation_give_log(m->starting);
+	for (unsigned i = 0; i < m->draining_count; i++)
+		generation_give_log(m->draining[i]);
 	log_notice("log reopened");
 }
 
@@ -603,6 +595,17 @@ find_binary(struct master *m)
 	m->binary[length] = '\0';
 }
 
+static int
+seal(const struct master *m)
+{
+	char why[SANDBOX_WHY_BYTES];
+	if (!m->setup->config->sandbox) {
+		log_warn("sandbox = false: the workers may make every system call and open every file");
+		return 0;
+	}
+	return sandbox_seal(SANDBOX_MASTER, why) < 0 ? fail(m, why) : 0;
+}
+
 int
 master_run(const struct master_setup *setup)
 {
@@ -636,10 +639,9 @@ master_run(const struct master_setup *setup)
 		generation_free(first);
 		goto out;
 	}
-	give_log_file(first);
 	if (sandbox_enter_master() < 0)
 		log_warn("capabilities cannot be reduced; the master keeps what it has");
-	if (watch_signals(&m) == 0)
+	if (seal(&m) == 0 && watch_signals(&m) == 0)
 		status = serve(&m, first);
 	else
 		generation_free(first);

@@ -36,6 +36,7 @@ struct worker_setup {
 	uint64_t seed;
 	struct worker_room room;
 	struct sandbox_user user;
+	int log_end; /* where a new log file comes through (handover.h); -1: none will */
 	pid_t master;
 	unsigned slot;
 	int ready_fd; /* gets one byte when the worker serves */

@@ -20,13 +20,13 @@ static const char everything[] =
         "  ca_file = \"extra.conf\"; tls_priority = \"NORMAL:-\\x41\\\"\\\\\\n\"; max_connections = 16;"
         "  max_outstanding = 1; idle_timeout_ms = 600000; }, { addresses = [ \"192.0.2.2@1\" ]; } );"
         "access: { allow = [ ]; deny = [ \"192.0.2.0/24\", \"::/0\", \"2001:db8::1\" ]; denied = \"drop\"; };"
-        "workers = 3; user = \"\"; pid_file = \"/run/a b.pid\"; drain_timeout_ms = 0;"
+        "workers = 3; user = \"\"; pid_file = \"/run/a b.pid\"; drain_timeout_ms = 0; sandbox = false;"
         "forward: { policy = \"hashed\"; timeout_ms = 60000; attempt_timeout_ms = 60000; connect_timeout_ms "
         "= 10;"
         "  handshake_timeout_ms = 11; attempts = 16; padding = 0; client_subnet = \"forward\"; };"
         "limits: { queries_in_flight = 1; tcp_clients = 2; tcp_clients_per_address = 3; tcp_idle_timeout_ms "
         "= 40;"
-        "  tcp_queries_per_client = 5; udp_answer_size = 4096; };"
+        "  tcp_queries_per_client = 5; udp_answer_size = 4096; worker_memory = \"524288K\"; };"
         "log: { target = \"file:/var/log/x\"; level = \"debug\"; format = \"text\"; queries = true; };";
 
 static void
@@ -72,6 +72,8 @@ defaults_are_those_of_the_design(void **state)
 	assert_int_equal(config->limits.tcp_idle_timeout_ms, 10000);
 	assert_int_equal(config->limits.tcp_queries_per_client, 128);
 	assert_int_equal(config->limits.udp_answer_size, 1232);
+	assert_true(config->limits.worker_memory == 1ull << 30);
+	assert_true(config->sandbox);
 	assert_string_equal(config->log.target, "stderr");
 	assert_int_equal(config->log.level, LOG_LEVEL_NOTICE);
 	assert_false(config->log.queries);
@@ -135,6 +137,8 @@ every_key_reaches_its_field(void **state)
 	assert_int_equal(config->forward.padding, 0);
 	assert_true(config->forward.client_subnet_forward);
 	assert_int_equal(config->limits.tcp_queries_per_client, 5);
+	assert_true(config->limits.worker_memory == 512u << 20);
+	assert_false(config->sandbox);
 	assert_int_equal(config->log.level, LOG_LEVEL_DEBUG);
 	assert_true(config->log.queries);
 	config_free(config);

@@ -115,6 +115,40 @@ sizes_and_targets_are_told_from_others(void **state)
 	assert_false(item_check_log_target("stdout", &why));
 }
 
+static void
+memory_is_bytes_and_back(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+		const char *shown;
+	} rows[] = {
+	        {"0", 0, "0"},
+	        {"64M", 64ull << 20, "64M"},
+	        {"65536K", 64ull << 20, "64M"},
+	        {"1G", 1ull << 30, "1G"},
+	        {"1536M", 1536ull << 20, "1536M"},
+	        {"100000001", 100000001, "100000001"},
+	        {"999999999G", 999999999ull << 30, "999999999G"},
+	};
+	static const char *const bad[] = {
+	        "", "M", "-1", "64MB", "64m", "1.5G", " 1G", "63M", "1", "1000000000G"};
+	struct why why;
+	char shown[ITEM_TEXT_BYTES];
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		uint64_t bytes = 1;
+		assert_true(item_memory.take(&bytes, NULL, rows[i].text, &why));
+		assert_true(bytes == rows[i].bytes);
+		item_memory.show(&bytes, NULL, shown);
+		assert_string_equal(shown, rows[i].shown);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_false(item_memory.take(&(uint64_t){0}, NULL, bad[i], &why));
+	assert_false(item_memory.take(&(uint64_t){0}, NULL, "63M", &why));
+	assert_string_equal(why.text, "at least \"64M\", or \"0\" for no limit");
+}
+
 int
 main(void)
 {
@@ -123,6 +157,7 @@ main(void)
 	        cmocka_unit_test(networks_are_shown_with_their_prefix),
 	        cmocka_unit_test(pins_are_their_bytes),
 	        cmocka_unit_test(host_names_are_told_from_others),
+	        cmocka_unit_test(memory_is_bytes_and_back),
 	        cmocka_unit_test(sizes_and_targets_are_told_from_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
