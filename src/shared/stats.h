@@ -62,6 +62,8 @@ void stats_free(struct stats *stats);
 struct stats_slab *stats_slab(struct stats *stats, unsigned slot);
 uint64_t stats_sum(const struct stats *stats, enum stats_counter counter);
 const char *stats_name(enum stats_counter counter);
+/* What it counts, in one line. */
+const char *stats_help(enum stats_counter counter);
 
 /* One writer per slab, so a plain load and store is enough; atomic only that a reader sees whole words. */
 static inline void
