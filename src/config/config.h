@@ -83,6 +83,9 @@ struct config {
 	unsigned workers; /* never 0 here: the number to fork */
 	char *user;       /* "": stay who we are */
 	char *pid_file;   /* "": none */
+	struct {
+		char *socket; /* "": none */
+	} control;
 	unsigned drain_timeout_ms;
 };
 

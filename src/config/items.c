@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { NAME_MAX_LETTERS = 63, HOST_MAX_LETTERS = 253, LABEL_MAX_LETTERS = 63 };
@@ -281,4 +282,15 @@ item_check_size(const char *text, struct why *why)
 	if (digits > 0 && digits < 10 && (*unit == '\0' || (strchr("KMG", *unit) && unit[1] == '\0')))
 		return true;
 	return why_not(why, "a size is written \"512K\", \"32M\" or \"1G\"");
+}
+
+bool
+item_check_socket(const char *text, struct why *why)
+{
+	enum { SOCKET_MOST_BYTES = sizeof(((struct sockaddr_un *)0)->sun_path) - 1 };
+	if (*text != '\0' && *text != '/')
+		return why_not(why, "write the whole path, from \"/\" on; \"\": none");
+	if (strlen(text) > SOCKET_MOST_BYTES)
+		return why_not(why, "at most %d bytes, as the path of a socket", SOCKET_MOST_BYTES);
+	return true;
 }
