@@ -11,6 +11,8 @@
 #include "net/tls.h"
 #include "process/background.h"
 #include "process/child.h"
+#include "process/notify.h"
+#include "process/verbs.h"
 #include "process/worker.h"
 #include "shared/stats.h"
 
@@ -25,6 +27,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef DOTWARD_VERSION
+#define DOTWARD_VERSION "unknown"
+#endif
+
 enum {
 	MASTER_FORK_RETRY_MS = 1000,
 	MASTER_GRACE_MS = 1000, /* beyond the workers' own drain time, before they are killed */
@@ -35,6 +41,8 @@ struct master_slot {
 	uint64_t born_ms;
 	uint64_t birth_ms; /* when the next one is due, if there is none */
 	struct child_history history;
+	uint64_t deaths;
+	char last_death[64];
 };
 
 struct master {
@@ -46,6 +54,10 @@ struct master {
 	struct background background;
 	sigset_t signals;
 	int signal_fd;
+	struct control *control; /* NULL: none */
+	struct verbs_master verbs;
+	struct list stop_calls; /* who wants to know when all has ended */
+	uint64_t started_ms;
 	bool pid_written;
 	bool log_is_stderr;
 	bool stopping, impatient;
@@ -79,12 +91,13 @@ prepare(struct master *m)
 	m->setup.sockets = sockets_open(config->listens, config->listen_count, config->workers, why);
 	if (m->setup.sockets == NULL)
 		return fail(m, why);
-	m->shm = shm_new(stats_footprint(config->workers));
+	m->shm = shm_new(stats_footprint(config->workers) + shm_footprint(sizeof(_Atomic unsigned)));
 	if (m->shm == NULL) {
 		snprintf(why, sizeof why, "no shared memory: %s", strerror(errno));
 		return fail(m, why);
 	}
 	m->setup.stats = stats_carve(m->shm, config->workers);
+	log_share_level(shm_carve(m->shm, sizeof(_Atomic unsigned)));
 	return 0;
 }
 
@@ -156,6 +169,7 @@ bear(struct master *m, unsigned slot)
 		close(m->signal_fd);
 		if (m->background.pipe >= 0)
 			close(m->background.pipe);
+		control_leave(m->control);
 		/* exit(), not _exit(): leak checker and coverage report from exit handlers */
 		exit(worker_run(&m->setup));
 	}
@@ -179,7 +193,8 @@ bear_due(struct master *m)
 			bear(m, slot);
 }
 
-/* Until the next birth, or until patience with the stopping ends; -1: for as long as it takes. */
+/* Until the next birth, until patience with the stopping ends, or until a client of the control socket is
+ * due; -1: for as long as it takes. */
 static int
 wait_ms(const struct master *m)
 {
@@ -187,6 +202,9 @@ wait_ms(const struct master *m)
 	for (unsigned slot = 0; slot < m->config->workers && !m->stopping; slot++)
 		if (m->slots[slot].pid == 0 && m->slots[slot].birth_ms < until_ms)
 			until_ms = m->slots[slot].birth_ms;
+	uint64_t control_ms = control_due_ms(m->control);
+	if (control_ms < until_ms)
+		until_ms = control_ms;
 	if (until_ms == UINT64_MAX)
 		return -1;
 	return until_ms > now_ms ? (int)(until_ms - now_ms) : 0;
@@ -233,6 +251,8 @@ bury(struct master *m, unsigned slot, int status)
 		        slot, (int)pid, how);
 		return;
 	}
+	s->deaths++;
+	snprintf(s->last_death, sizeof s->last_death, "%s", how);
 	uint64_t next_ms = child_died(&s->history, uptime_ms);
 	s->birth_ms = now_ms + next_ms;
 	log_notice("worker died slot=%u pid=%d %s uptime=%llus next=%llums", slot, (int)pid, how,
@@ -261,6 +281,7 @@ on_stop(struct master *m)
 		return;
 	}
 	log_notice("draining workers=%u limit=%ums", alive(m), m->config->drain_timeout_ms);
+	notify_stopping();
 	m->stop_ms = clock_now_ms() + m->config->drain_timeout_ms + MASTER_GRACE_MS;
 	signal_all(m, SIGTERM);
 }
@@ -348,6 +369,95 @@ log_stopped(const struct master *m)
 	log_notice("stopped%s", line);
 }
 
+/* --- control ---------------------------------------------------------------------------------------------
+ */
+
+static void
+report_worker(const struct master *m, unsigned slot, struct report_worker *out)
+{
+	const struct master_slot *s = &m->slots[slot];
+	uint64_t now_ms = clock_now_ms();
+	*out = (struct report_worker){.slot = slot, .generation = 1, .pid = s->pid, .deaths = s->deaths};
+	out->state = s->pid == 0 ? REPORT_DOWN : m->stopping ? REPORT_DRAINING : REPORT_SERVING;
+	out->uptime_ms = s->pid != 0 ? now_ms - s->born_ms : 0;
+	out->birth_ms = s->pid == 0 && s->birth_ms > now_ms ? s->birth_ms - now_ms : 0;
+	snprintf(out->last_death, sizeof out->last_death, "%s", s->last_death);
+}
+
+static void
+on_report(void *arg, struct report *r)
+{
+	const struct master *m = arg;
+	struct sockets *sockets = m->setup.sockets;
+	report_begin(r, m->config->workers, sockets_count(sockets));
+	r->version = DOTWARD_VERSION;
+	r->pid = getpid();
+	r->uptime_ms = clock_now_ms() - m->started_ms;
+	r->generation = 1;
+	r->workers_wanted = m->config->workers;
+	r->stopping = m->stopping;
+	r->log_level = log_get_level();
+	r->upstream_count = m->config->upstream_count;
+	r->stats = m->setup.stats;
+	for (unsigned slot = 0; slot < m->config->workers; slot++)
+		report_worker(m, slot, &r->workers[slot]);
+	for (size_t i = 0; i < r->listen_count; i++)
+		r->listens[i] = (struct report_listen){.address = *sockets_address(sockets, i),
+		        .udp = sockets_udp(sockets, i, 0) >= 0,
+		        .tcp = sockets_tcp(sockets, i, 0) >= 0};
+}
+
+/* Answered when all has ended. Who asks while it is stopping already waits with the others and hurries
+ * nobody. */
+static void
+on_stop_call(void *arg, struct control_call *call)
+{
+	struct master *m = arg;
+	control_keep(&m->stop_calls, call);
+	if (!m->stopping)
+		on_stop(m);
+}
+
+/* A machine that does not let us have the socket gets its DNS all the same; a second dotward does not start.
+ */
+static int
+open_control(struct master *m)
+{
+	char why[SOCKETS_WHY_BYTES], reason[LOCAL_WHY_BYTES];
+	bool change = m->setup.user.change;
+	m->verbs = (struct verbs_master){.arg = m, .report = on_report, .stop = on_stop_call};
+	struct control_setup setup = {
+	        .path = m->config->control.socket,
+	        .group = change ? m->setup.user.gid : (gid_t)-1,
+	        .workers = change ? m->setup.user.uid : (uid_t)-1,
+	        .verbs = verbs,
+	        .verb_count = verbs_count,
+	        .arg = &m->verbs,
+	};
+	if (setup.path[0] == '\0')
+		return 0;
+	int failed = control_open(&m->control, &setup, reason);
+	if (failed == 0)
+		return 0;
+	snprintf(why, sizeof why, "control.socket: %s", reason);
+	if (failed == -EADDRINUSE || failed == -ENOTSOCK)
+		return fail(m, why);
+	log_warn("%s; going on without it", why);
+	return 0;
+}
+
+/* Waits for whatever comes first, and takes it. */
+static void
+heed(struct master *m)
+{
+	struct pollfd fds[1 + CONTROL_POLL_MOST] = {{.fd = m->signal_fd, .events = POLLIN}};
+	size_t count = 1 + control_poll(m->control, fds + 1, CONTROL_POLL_MOST);
+	if (poll(fds, (nfds_t)count, wait_ms(m)) < 0)
+		return;
+	heed_signals(m);
+	control_heed(m->control, fds + 1, count - 1, clock_now_ms());
+}
+
 static void
 serve(struct master *m)
 {
@@ -355,11 +465,10 @@ serve(struct master *m)
 	background_leave_terminal(&m->background);
 	bear_due(m);
 	log_ready(m);
+	notify_ready("%u workers serve", alive(m));
 	background_serves(&m->background);
 	while (!m->stopping || alive(m) > 0) {
-		struct pollfd p = {.fd = m->signal_fd, .events = POLLIN};
-		poll(&p, 1, wait_ms(m));
-		heed_signals(m);
+		heed(m);
 		bear_due(m);
 		if (m->stopping && clock_now_ms() >= m->stop_ms && !m->impatient) {
 			log_warn("workers do not end: they are killed workers=%u", alive(m));
@@ -381,8 +490,12 @@ take_apart(struct master *m)
 	sockets_close(m->setup.sockets);
 	tls_store_close(m->tls);
 	stats_free(m->setup.stats);
+	log_share_level(NULL);
 	shm_free(m->shm);
 	free(m->slots);
+	/* last, so that who hears of the end can start the next one at once */
+	control_say_all(&m->stop_calls, CONTROL_DONE, "stopped");
+	control_close(m->control);
 }
 
 int
@@ -391,12 +504,14 @@ master_run(const struct config *config, bool foreground)
 	struct master m = {.config = config, .signal_fd = -1};
 	int status = EXIT_FAILURE;
 	m.setup.config = config;
+	m.started_ms = clock_now_ms();
+	list_init(&m.stop_calls);
 	m.log_is_stderr = foreground && strcmp(config->log.target, "stderr") == 0;
 	m.slots = must_alloc(config->workers, sizeof *m.slots);
 	log_set_role("master");
 	if (prepare(&m) < 0 || detach(&m, foreground, &status))
 		goto out;
-	if (write_pid_file(&m) < 0)
+	if (open_control(&m) < 0 || write_pid_file(&m) < 0)
 		goto out;
 	give_log_file(&m);
 	if (sandbox_enter_master() < 0)
