@@ -106,6 +106,7 @@ idle_limit_ms(const struct listener_stream *l)
 static void
 timer_start(struct listener_stream *l, uint64_t wait_ms)
 {
+	ev_timer_stop(l->loop, &l->timer); /* libev ignores what is set while it runs */
 	ev_timer_set(&l->timer, (double)wait_ms / 1000. + 0.001, 0.);
 	ev_timer_start(l->loop, &l->timer);
 }

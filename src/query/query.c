@@ -190,6 +190,7 @@ on_done(void *arg, struct upstream_ask *ask, const struct upstream_result *resul
 static void
 timer_start(struct queries *qs, uint64_t wait_ms)
 {
+	ev_timer_stop(qs->loop, &qs->timer); /* libev ignores what is set while it runs */
 	ev_timer_set(&qs->timer, (double)wait_ms / 1000. + 0.001, 0.);
 	ev_timer_start(qs->loop, &qs->timer);
 }

@@ -225,13 +225,14 @@ handshake_timeout_ms 500'
 # dotward_config UPSTREAM...: writes dotward.conf with these upstreams. It listens on both loopback addresses, on PORT (set if it
 # is not), or as LISTEN says; WORKERS, CONTROL (socket) and FORWARD may say otherwise than the defaults, MORE is added at the end.
 dotward_config() {
-  local IFS=,
+  local upstreams
+  printf -v upstreams '%s, ' "$@"
   PORT=${PORT:-$(free_port)}
   CONFIG=$(lib_dir)/${DOTWARD_NAME:-dotward}.conf
   local listen="{ address = \"127.0.0.1\"; port = $PORT; }, { address = \"::1\"; port = $PORT; }"
   cat >"$CONFIG" <<CONFIG
 listen = ( ${LISTEN:-$listen} );
-upstreams = ( $* );
+upstreams = ( ${upstreams%, } );
 workers = ${WORKERS:-2};
 user = "";
 control: { socket = "${CONTROL-$(lib_dir)/${DOTWARD_NAME:-dotward}.control}"; };
