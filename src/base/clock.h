@@ -9,5 +9,7 @@
 #include <stdint.h>
 
 uint64_t clock_now_ms(void);
+/* The same clock in microseconds, for those outside who compare it with readings of their own. */
+uint64_t clock_now_us(void);
 
 #endif

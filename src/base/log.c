@@ -24,11 +24,12 @@ enum log_kind { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
 
 static struct {
 	enum log_kind kind;
-	enum log_level level;
-	int fd; /* of a file */
+	unsigned own_level;
+	_Atomic unsigned *shared_level; /* NULL: own_level counts */
+	int fd;                         /* of a file */
 	char *path;
 	char role[32];
-} the_log = {.kind = LOG_TO_STDERR, .level = LOG_LEVEL_NOTICE, .fd = -1};
+} the_log = {.kind = LOG_TO_STDERR, .own_level = LOG_LEVEL_NOTICE, .fd = -1};
 
 static const struct {
 	const char *word;
@@ -94,7 +95,7 @@ log_open(const char *target, enum log_level level)
 	} else {
 		return -EINVAL;
 	}
-	the_log.level = level;
+	log_set_level(level);
 	return 0;
 }
 
@@ -134,7 +135,53 @@ log_reconnect(void)
 void
 log_set_level(enum log_level level)
 {
-	the_log.level = level;
+	if (the_log.shared_level != NULL)
+		atomic_store_explicit(the_log.shared_level, (unsigned)level, memory_order_relaxed);
+	else
+		the_log.own_level = level;
+}
+
+static unsigned
+level_now(void)
+{
+	if (the_log.shared_level != NULL)
+		return atomic_load_explicit(the_log.shared_level, memory_order_relaxed);
+	return the_log.own_level;
+}
+
+/* A word that others can write to may hold anything. */
+enum log_level
+log_get_level(void)
+{
+	unsigned level = level_now();
+	return level <= LOG_LEVEL_DEBUG ? (enum log_level)level : LOG_LEVEL_DEBUG;
+}
+
+void
+log_share_level(_Atomic unsigned *word)
+{
+	unsigned level = level_now();
+	if (word != NULL)
+		atomic_store_explicit(word, level, memory_order_relaxed);
+	the_log.own_level = level;
+	the_log.shared_level = word;
+}
+
+bool
+log_find_level(const char *word, enum log_level *out)
+{
+	for (unsigned i = 0; i < sizeof levels / sizeof levels[0]; i++)
+		if (strcmp(levels[i].word, word) == 0) {
+			*out = (enum log_level)i;
+			return true;
+		}
+	return false;
+}
+
+const char *
+log_level_word(enum log_level level)
+{
+	return levels[level].word;
 }
 
 void
@@ -152,7 +199,7 @@ log_descriptor(void)
 bool
 log_wants(enum log_level level)
 {
-	return level <= the_log.level;
+	return (unsigned)level <= level_now();
 }
 
 /* "2026-11-21T11:20:03.123Z notice worker 1: "; the length. */

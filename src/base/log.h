@@ -8,6 +8,7 @@
 #ifndef DOTWARD_BASE_LOG_H
 #define DOTWARD_BASE_LOG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,6 +38,16 @@ void log_adopt(int fd);
 void log_reconnect(void);
 void log_close(void);
 void log_set_level(enum log_level level);
+enum log_level log_get_level(void);
+/*
+ * From now on the level is kept in this word, which starts with the one in effect. Where it lies in memory
+ * that processes share, one log_set_level() is for all of them, at once. NULL: the level is this process's
+ * own again, and as it was last; say so before the memory goes.
+ */
+void log_share_level(_Atomic unsigned *word);
+/* "error", "warn", "notice", "info", "debug"; false: not one of them. */
+bool log_find_level(const char *word, enum log_level *out);
+const char *log_level_word(enum log_level level);
 /* A short word put before each line ("worker 1"); copied. */
 void log_set_role(const char *role);
 /* The descriptor of a file target, -1 for others; for whoever closes descriptors. */

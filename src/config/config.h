@@ -85,7 +85,10 @@ struct config {
 	char *user;           /* "": stay who we are */
 	char *pid_file;       /* "": none */
 	unsigned watchdog_ms; /* 0: no watchdog */
-	bool sandbox;     /* false, for debugging: neither system calls nor files are forbidden */
+	bool sandbox;         /* false, for debugging: neither system calls nor files are forbidden */
+	struct {
+		char *socket; /* "": none */
+	} control;
 	unsigned drain_timeout_ms;
 };
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { NAME_MAX_LETTERS = 63, HOST_MAX_LETTERS = 253, LABEL_MAX_LETTERS = 63, SIZE_MAX_DIGITS = 9 };
@@ -323,4 +324,15 @@ item_check_size(const char *text, struct why *why)
 {
 	uint64_t bytes;
 	return size_read(text, &bytes) || why_not(why, "a size is written \"512K\", \"32M\" or \"1G\"");
+}
+
+bool
+item_check_socket(const char *text, struct why *why)
+{
+	enum { SOCKET_MOST_BYTES = sizeof(((struct sockaddr_un *)0)->sun_path) - 1 };
+	if (*text != '\0' && *text != '/')
+		return why_not(why, "write the whole path, from \"/\" on; \"\": none");
+	if (strlen(text) > SOCKET_MOST_BYTES)
+		return why_not(why, "at most %d bytes, as the path of a socket", SOCKET_MOST_BYTES);
+	return true;
 }

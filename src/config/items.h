@@ -36,6 +36,8 @@ extern const struct item item_any;              /* text of keys that are checked
 bool item_check_name(const char *text, struct why *why);
 bool item_check_host(const char *text, struct why *why);
 bool item_check_file(const char *text, struct why *why);
+/* "" or the absolute path of a unix socket. */
+bool item_check_socket(const char *text, struct why *why);
 bool item_check_log_target(const char *text, struct why *why);
 bool item_check_size(const char *text, struct why *why);
 

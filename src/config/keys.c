@@ -15,6 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifndef DOTWARD_CONTROL
+#define DOTWARD_CONTROL "/run/dotward/control"
+#endif
+
 static_assert(offsetof(struct config_listen, tcp) == offsetof(struct config_listen, udp) + sizeof(bool),
         "KEY_FLAGS: one bool after the other, in the order of the words");
 static_assert(sizeof(enum config_policy) == sizeof(unsigned) && sizeof(enum log_level) == sizeof(unsigned),
@@ -122,8 +126,9 @@ const struct key keys[] = {
 		.help = "How long questions in flight are waited for when stopping." },
 	{ "sandbox", KEY_BOOL, KEY_NOW, CONFIG(sandbox), .fallback = "true",
 		.help = "Forbid the workers all system calls and all files they do not need. false: for debugging." },
-	{ "control", KEY_GROUP, KEY_LATER, NO_FIELD, .help = "Control by dotwardctl." },
-	{ "control.socket", KEY_TEXT, KEY_LATER, NO_FIELD, .fallback = "/run/dotward/control", .help = "Path of the control socket." },
+	{ "control", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "Control by dotwardctl." },
+	{ "control.socket", KEY_TEXT, KEY_NOW, CONFIG(control.socket), .fallback = DOTWARD_CONTROL, .check = item_check_socket,
+		.help = "Where dotwardctl reaches it: root, who started it, and the group of user. \"\": nowhere." },
 
 	/* --- forwarding */
 	{ "forward", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "How upstreams are asked." },

@@ -53,3 +53,26 @@ background_wait(int pipe)
 	close(pipe);
 	return got == 1 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
+
+const char *
+background_detach(struct background *b, int *status)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return "cannot go to the background: no pipe";
+	pid_t pid = fork();
+	if (pid < 0) {
+		close(ends[0]);
+		close(ends[1]);
+		return "cannot go to the background: fork failed";
+	}
+	if (pid > 0) {
+		close(ends[1]);
+		*status = background_wait(ends[0]);
+		return "";
+	}
+	close(ends[0]);
+	b->pipe = ends[1];
+	background_settle();
+	return NULL;
+}

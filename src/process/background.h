@@ -15,11 +15,17 @@ struct background {
 
 /* In the daemon after the fork: a session of its own. */
 void background_settle(void);
+/* In the process the user started: waits for the daemon's word; the exit status to end with. */
+int background_wait(int pipe);
+/*
+ * Forks, and does what of the two above applies. In the daemon: NULL, and it has a session of its own. In the
+ * process the user started: "" when the daemon serves or has failed, with the exit status to end with; or why
+ * there is no daemon.
+ */
+const char *background_detach(struct background *b, int *status);
 /* In the daemon, before its first child: standard streams go to /dev/null. Nothing in the foreground. */
 void background_leave_terminal(const struct background *b);
 /* In the daemon: it serves. Nothing in the foreground. */
 void background_serves(struct background *b);
-/* In the process the user started: waits for the daemon's word; the exit status to end with. */
-int background_wait(int pipe);
 
 #endif

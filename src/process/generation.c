@@ -481,6 +481,12 @@ generation_sockets(const struct generation *g)
 	return g->sockets;
 }
 
+const struct sandbox_user *
+generation_user(const struct generation *g)
+{
+	return &g->user;
+}
+
 const struct stats *
 generation_stats(const struct generation *g)
 {

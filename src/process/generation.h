@@ -66,6 +66,8 @@ int generation_ready_fd(const struct generation *g);
 uint64_t generation_next_ms(const struct generation *g);
 const struct config *generation_config(const struct generation *g);
 const struct sockets *generation_sockets(const struct generation *g);
+/* Who its workers are. */
+const struct sandbox_user *generation_user(const struct generation *g);
 const struct stats *generation_stats(const struct generation *g);
 
 /* What is known of a worker, for reports. */

@@ -10,10 +10,13 @@
 #include "process/master.h"
 
 #include "base/clock.h"
-#include "base/list.h"
 #include "base/must.h"
+#include "process/admin.h"
 #include "process/background.h"
 #include "process/generation.h"
+#include "process/notify.h"
+#include "process/pid_file.h"
+#include "process/survey.h"
 #include "process/upgrade.h"
 #include "shared/world.h"
 
@@ -28,16 +31,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef DOTWARD_VERSION
+#define DOTWARD_VERSION "unknown"
+#endif
+
 enum {
-	MASTER_DRAINING = 64,    /* generations; more reloads than that have to wait for the drain of one */
+	MASTER_DRAINING = SURVEY_GENERATIONS -
+	                  2,     /* generations; more reloads than that have to wait for the drain of one */
 	MASTER_START_MS = 10000, /* for a new generation, or a new binary, to serve */
 	MASTER_DESCRIPTORS = 8192,
+	MASTER_OWN_FDS = 3, /* signals, readiness, upgrade */
 	MASTER_PATH_BYTES = 4096,
 };
 
 struct master {
 	const struct master_setup *setup;
 	struct world *world;
+	struct admin *admin;
+	uint64_t started_ms;
 	struct generation_world shared;
 	struct generation *serving, *starting;
 	struct generation *draining[MASTER_DRAINING];
@@ -49,7 +60,7 @@ struct master {
 	struct background background;
 	int signal_fd;
 	char binary[MASTER_PATH_BYTES];
-	char pid_file[MASTER_PATH_BYTES]; /* "": none written */
+	struct pid_file pid_file;
 	bool log_is_stderr;
 	bool stopping, impatient;
 	bool handed_over; /* a new master serves: what is left behind is its */
@@ -77,74 +88,46 @@ leave_master(void *arg)
 		close(m->inheritance.ready);
 	if (m->upgrade.ready >= 0)
 		close(m->upgrade.ready);
+	admin_leave(m->admin);
 }
 
 static int
 write_pid_file(struct master *m, const char *path)
 {
-	if (path[0] == '\0')
-		return 0;
-	char why[GENERATION_WHY_BYTES], text[24];
-	int length = snprintf(text, sizeof text, "%d\n", (int)getpid());
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	bool written = fd >= 0 && write(fd, text, (size_t)length) == length;
-	snprintf(why, sizeof why, "pid_file \"%.300s\" cannot be written: %s", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	if (!written)
-		return fail(m, why);
-	snprintf(m->pid_file, sizeof m->pid_file, "%s", path);
-	return 0;
+	char why[PID_FILE_WHY_BYTES];
+	return pid_file_write(&m->pid_file, path, why) < 0 ? fail(m, why) : 0;
 }
 
-/* Forks to the background; true in the process that is to return at once, with *status. */
+/* Goes to the background; true in the process that is to return at once, with *status. */
 static bool
 detach(struct master *m, int *status)
 {
-	int ends[2];
-	m->background.pipe = -1;
 	if (m->setup->foreground || m->inheritance.ready >= 0)
 		return false;
-	if (pipe2(ends, O_CLOEXEC) < 0) {
-		fail(m, "cannot go to the background: no pipe");
-		return true;
-	}
-	pid_t pid = fork();
-	if (pid < 0) {
-		fail(m, "cannot go to the background: fork failed");
-		return true;
-	}
-	if (pid > 0) {
-		close(ends[1]);
-		*status = background_wait(ends[0]);
-		return true;
-	}
-	close(ends[0]);
-	m->background.pipe = ends[1];
-	background_settle();
-	return false;
-}
-
-static void
-log_serving(const struct master *m)
-{
-	const struct sockets *sockets = generation_sockets(m->serving);
-	char listens[1024] = "", text[ADDR_TEXT_BYTES];
-	size_t used = 0;
-	for (size_t i = 0; i < sockets_count(sockets) && used < sizeof listens; i++) {
-		bool udp = sockets_udp(sockets, i, 0) >= 0, tcp = sockets_tcp(sockets, i, 0) >= 0;
-		used += (size_t)snprintf(listens + used, sizeof listens - used, "%s%s/%s", i ? "," : "",
-		        addr_text(sockets_address(sockets, i), text),
-		        udp && tcp ? "udp+tcp"
-		        : udp      ? "udp"
-		                   : "tcp");
-	}
-	log_notice("ready workers=%u listen=%s upstreams=%zu generation=%u", generation_alive(m->serving),
-	        listens, generation_config(m->serving)->upstream_count, generation_number(m->serving));
+	const char *why = background_detach(&m->background, status);
+	if (why == NULL)
+		return false;
+	if (why[0] != '\0')
+		fail(m, why);
+	return true;
 }
 
 /* --- generations
  * ------------------------------------------------------------------------------------------------- */
+
+/* All there are, the one that serves first. */
+static unsigned
+all_generations(const struct master *m, struct generation *out[SURVEY_GENERATIONS])
+{
+	unsigned count = 0;
+	if (m->serving != NULL)
+		out[count++] = m->serving;
+	if (m->starting != NULL)
+		out[count++] = m->starting;
+	for (unsigned i = 0; i < m->draining_count; i++)
+		out[count++] = m->draining[i];
+	return count;
+}
 
 static void
 retire(struct master *m, struct generation *g)
@@ -196,15 +179,22 @@ start(struct master *m, struct generation *g)
 	generation_bear(g, m->starting_since_ms);
 }
 
-/* The answer to whoever asked for a reload. */
+/* The answer to whoever asked for a reload. The complaints are lines of their own; the log gets each. */
 static void
-reload_answer(struct master *m, int status, const char *text)
+reload_answer(struct master *m, bool good, char *text)
 {
-	(void)m;
-	if (status == 0)
+	size_t length = strlen(text);
+	while (length > 0 && text[length - 1] == '\n')
+		text[--length] = '\0';
+	admin_done(m->admin, ADMIN_RELOAD, good, text);
+	admin_serves(generation_alive(m->serving));
+	if (good) {
 		log_notice("%s", text);
-	else
-		log_error("reload refused, the old configuration serves on: %s", text);
+		return;
+	}
+	char *rest = text;
+	for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n"))
+		log_error("reload refused, the old configuration serves on: %s", line);
 }
 
 static void
@@ -220,20 +210,23 @@ reload_begin(struct master *m)
 	if (g != NULL)
 		start(m, g);
 	else
-		reload_answer(m, EXIT_FAILURE, config != NULL ? why : complaints);
+		reload_answer(m, false, config != NULL ? why : complaints);
 	free(complaints);
 }
 
 static void
 reload(struct master *m)
 {
-	if (m->stopping || m->handed_over)
+	if (m->stopping || m->handed_over) {
+		admin_done(m->admin, ADMIN_RELOAD, false, "it is stopping");
 		return;
+	}
 	if (m->starting != NULL || m->upgrade.pid != 0 || m->draining_count == MASTER_DRAINING) {
 		m->reload_again = true;
 		return;
 	}
 	m->reload_again = false;
+	admin_begins(ADMIN_RELOAD);
 	reload_begin(m);
 }
 
@@ -249,11 +242,9 @@ apply_outside(struct master *m)
 	if (failed < 0)
 		log_error("log.target = \"%s\" cannot be opened, going on with the old one: %s", target,
 		        strerror(-failed));
-	if (strcmp(config->pid_file, m->pid_file) == 0)
-		return;
-	if (m->pid_file[0] != '\0')
-		unlink(m->pid_file);
-	m->pid_file[0] = '\0';
+	char why[ADMIN_WHY_BYTES];
+	if (admin_listen(m->admin, config->control.socket, generation_user(m->serving), -1, why) < 0)
+		log_error("%s; going on without it", why);
 	if (write_pid_file(m, config->pid_file) < 0)
 		log_error("going on without a pid file");
 }
@@ -269,25 +260,28 @@ take_over(struct master *m)
 	if (old == NULL)
 		return;
 	retire(m, old);
-	apply_outside(m);
 	snprintf(text, sizeof text, "reloaded generation=%u workers=%u ms=%llu",
 	        generation_number(m->serving), generation_alive(m->serving),
 	        (unsigned long long)(clock_now_ms() - m->starting_since_ms));
-	reload_answer(m, EXIT_SUCCESS, text);
+	reload_answer(m, true, text);
+	/* after the answer, for the control socket that it leaves by may be another now */
+	apply_outside(m);
 }
 
 /* The new generation does not come up: it goes. Without one before it, so do we. */
 static void
-give_up(struct master *m, const char *why)
+give_up(struct master *m, const char *reason)
 {
+	char why[GENERATION_WHY_BYTES];
 	struct generation *g = m->starting;
+	snprintf(why, sizeof why, "%s", reason);
 	m->starting = NULL;
 	generation_signal(g, SIGKILL);
 	retire(m, g);
 	if (m->serving != NULL) {
 		/* Its sockets may have changed the steering of a group it only shared. */
 		sockets_steer(generation_sockets(m->serving), NULL);
-		reload_answer(m, EXIT_FAILURE, why);
+		reload_answer(m, false, why);
 		return;
 	}
 	fail(m, why);
@@ -311,20 +305,27 @@ judge_starting(struct master *m, uint64_t now_ms)
  * ------------------------------------------------------------------------------------------------------ */
 
 static void
+upgrade_refuse(struct master *m, const char *why)
+{
+	log_error("upgrade refused why=\"%s\"", why);
+	admin_done(m->admin, ADMIN_UPGRADE, false, why);
+}
+
+static void
 upgrade(struct master *m)
 {
-	if (m->stopping || m->handed_over || m->upgrade.pid != 0)
-		return;
-	if (m->starting != NULL || getpid() == 1) {
-		log_error("upgrade refused why=\"%s\"", m->starting != NULL
-		                                                ? "a reload is under way"
-		                                                : "process 1 cannot hand over to another");
+	if (m->upgrade.pid != 0)
+		return; /* whoever asks again waits with the others */
+	if (m->stopping || m->starting != NULL || getpid() == 1) {
+		upgrade_refuse(m, m->stopping           ? "it is stopping"
+		                  : m->starting != NULL ? "a reload is under way"
+		                                        : "process 1 cannot hand over to another");
 		return;
 	}
 	int failed = upgrade_begin(&m->upgrade, m->binary, m->setup->argv, generation_sockets(m->serving),
-	        world_descriptor(m->world));
+	        world_descriptor(m->world), admin_descriptor(m->admin));
 	if (failed < 0) {
-		log_error("upgrade refused why=\"%s\"", strerror(-failed));
+		upgrade_refuse(m, strerror(-failed));
 		return;
 	}
 	m->upgrade.until_ms = clock_now_ms() + MASTER_START_MS;
@@ -336,15 +337,22 @@ upgrade_failed(struct master *m, const char *why)
 {
 	log_error("upgrade failed, the old binary serves on: %s", why);
 	upgrade_end(&m->upgrade, true);
-	/* The new master may have changed the steering before it failed. */
+	/* The new master may have changed the steering, and who is behind the socket, before it failed. */
 	sockets_steer(generation_sockets(m->serving), NULL);
+	admin_claim(m->admin);
+	admin_done(m->admin, ADMIN_UPGRADE, false, why);
 }
 
 /* The new master serves: nothing here is ours any more but the questions in flight. */
 static void
 hand_over(struct master *m)
 {
-	log_notice("handed over pid=%d", (int)m->upgrade.pid);
+	char text[64];
+	snprintf(text, sizeof text, "handed over pid=%d", (int)m->upgrade.pid);
+	log_notice("%s", text);
+	notify_main_pid(m->upgrade.pid);
+	admin_done(m->admin, ADMIN_UPGRADE, true, text);
+	admin_leave(m->admin); /* who asks now asks the new master */
 	upgrade_end(&m->upgrade, false);
 	m->handed_over = true;
 	m->stopping = true;
@@ -369,36 +377,15 @@ judge_upgrade(struct master *m, bool readable, uint64_t now_ms)
  * ------------------------------------------------------------------------------------------------------- */
 
 static void
-signal_all(const struct master *m, int signal)
-{
-	if (m->serving != NULL)
-		generation_signal(m->serving, signal);
-	if (m->starting != NULL)
-		generation_signal(m->starting, signal);
-	for (unsigned i = 0; i < m->draining_count; i++)
-		generation_signal(m->draining[i], signal);
-}
-
-static bool
-bury(struct master *m, pid_t pid, int status, uint64_t now_ms)
-{
-	if (m->serving != NULL && generation_bury(m->serving, pid, status, now_ms))
-		return true;
-	if (m->starting != NULL && generation_bury(m->starting, pid, status, now_ms))
-		return true;
-	for (unsigned i = 0; i < m->draining_count; i++)
-		if (generation_bury(m->draining[i], pid, status, now_ms))
-			return true;
-	return false;
-}
-
-static void
 on_child(struct master *m)
 {
 	int status;
 	pid_t pid;
+	struct generation *all[SURVEY_GENERATIONS];
+	unsigned count = all_generations(m, all);
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		bury(m, pid, status, clock_now_ms());
+		for (unsigned i = 0; i < count && !generation_bury(all[i], pid, status, clock_now_ms()); i++)
+			;
 }
 
 static void
@@ -408,10 +395,13 @@ on_stop(struct master *m)
 	m->stopping = true;
 	if (m->impatient) {
 		log_warn("asked to stop twice: workers are killed");
-		signal_all(m, SIGKILL);
+		struct generation *all[SURVEY_GENERATIONS];
+		for (unsigned i = all_generations(m, all); i > 0; i--)
+			generation_signal(all[i - 1], SIGKILL);
 		return;
 	}
 	upgrade_end(&m->upgrade, true);
+	admin_begins(ADMIN_STOP);
 	log_notice("draining workers=%u limit=%ums", m->serving ? generation_alive(m->serving) : 0,
 	        m->serving ? generation_config(m->serving)->drain_timeout_ms : 0);
 	if (m->starting != NULL)
@@ -431,12 +421,9 @@ on_reopen(struct master *m)
 		        strerror(-failed));
 		return;
 	}
-	if (m->serving != NULL)
-		generation_give_log(m->serving);
-	if (m->starting != NULL)
-		generation_give_log(m->starting);
-	for (unsigned i = 0; i < m->draining_count; i++)
-		generation_give_log(m->draining[i]);
+	struct generation *all[SURVEY_GENERATIONS];
+	for (unsigned i = all_generations(m, all); i > 0; i--)
+		generation_give_log(all[i - 1]);
 	log_notice("log reopened");
 }
 
@@ -497,6 +484,7 @@ wait_ms(const struct master *m)
 		next_ms = earlier(next_ms, generation_next_ms(m->draining[i]));
 	if (m->upgrade.pid != 0)
 		next_ms = earlier(next_ms, m->upgrade.until_ms);
+	next_ms = earlier(next_ms, admin_due_ms(m->admin));
 	if (next_ms == UINT64_MAX)
 		return -1;
 	return next_ms > now_ms ? (int)earlier(next_ms - now_ms, 60000) : 0;
@@ -514,15 +502,18 @@ tend(struct generation *g, uint64_t now_ms)
 static void
 turn(struct master *m)
 {
-	struct pollfd fds[] = {
+	struct pollfd fds[MASTER_OWN_FDS + ADMIN_POLL_MOST] = {
 	        {.fd = m->signal_fd, .events = POLLIN},
 	        {.fd = m->starting != NULL ? generation_ready_fd(m->starting) : -1, .events = POLLIN},
 	        {.fd = m->upgrade.ready, .events = POLLIN},
 	};
-	poll(fds, sizeof fds / sizeof fds[0], wait_ms(m));
+	size_t asked = admin_poll(m->admin, fds + MASTER_OWN_FDS, ADMIN_POLL_MOST);
+	bool polled = poll(fds, MASTER_OWN_FDS + asked, wait_ms(m)) >= 0;
 	heed_signals(m);
 	uint64_t now_ms = clock_now_ms();
-	judge_upgrade(m, fds[2].revents != 0, now_ms);
+	if (polled)
+		admin_heed(m->admin, fds + MASTER_OWN_FDS, asked, now_ms);
+	judge_upgrade(m, polled && fds[2].revents != 0, now_ms);
 	judge_starting(m, now_ms);
 	tend(m->serving, now_ms);
 	tend(m->starting, now_ms);
@@ -533,16 +524,55 @@ turn(struct master *m)
 		reload(m);
 }
 
+/* --- what people ask for ----------------------------------------------------------------------------------
+ */
+
 static void
-log_stopped(const struct master *m)
+on_report(void *arg, struct report *r)
 {
-	char line[1800] = "";
-	size_t used = 0;
-	for (unsigned i = 0; i < STATS_COUNT && used < sizeof line; i++)
-		used += (size_t)snprintf(line + used, sizeof line - used, " %s=%llu", stats_name(i),
-		        (unsigned long long)atomic_load(&m->world->retired->counters[i]));
-	log_notice("stopped%s", line);
+	const struct master *m = arg;
+	struct generation *generations[SURVEY_GENERATIONS];
+	unsigned count = all_generations(m, generations);
+	survey_fill(r, m->world, generations, count, clock_now_ms());
+	r->version = DOTWARD_VERSION;
+	r->uptime_ms = clock_now_ms() - m->started_ms;
+	r->stopping = m->stopping;
 }
+
+static void
+on_reload_asked(void *arg)
+{
+	reload(arg);
+}
+
+static void
+on_upgrade_asked(void *arg)
+{
+	upgrade(arg);
+}
+
+/* Who asks while it is stopping already waits with the others and hurries nobody. */
+static void
+on_stop_asked(void *arg)
+{
+	struct master *m = arg;
+	if (!m->stopping)
+		on_stop(m);
+}
+
+static int
+open_admin(struct master *m, const struct generation *first)
+{
+	char why[ADMIN_WHY_BYTES];
+	int inherited = m->inheritance.control;
+	m->inheritance.control = -1;
+	if (admin_listen(m->admin, generation_config(first)->control.socket, generation_user(first),
+	            inherited, why) < 0)
+		return fail(m, why);
+	return 0;
+}
+
+/* --- start and end */
 
 /* Until the first generation serves. False when it does not. */
 static bool
@@ -552,8 +582,9 @@ come_up(struct master *m)
 		turn(m);
 	if (m->serving == NULL)
 		return false;
-	log_serving(m);
-	if (m->pid_file[0] == '\0' && write_pid_file(m, generation_config(m->serving)->pid_file) < 0)
+	survey_log_serving(m->serving);
+	admin_serves(generation_alive(m->serving));
+	if (write_pid_file(m, generation_config(m->serving)->pid_file) < 0)
 		on_stop(m);
 	upgrade_serves(&m->inheritance);
 	upgrade_forget(&m->inheritance);
@@ -570,29 +601,22 @@ serve(struct master *m, struct generation *first)
 	while (m->serving != NULL || m->starting != NULL || m->draining_count > 0)
 		turn(m);
 	if (!m->handed_over)
-		log_stopped(m);
+		survey_log_stopped(m->world);
 	return came_up ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static void
 take_apart(struct master *m)
 {
-	if (m->pid_file[0] != '\0' && !m->handed_over && unlink(m->pid_file) < 0)
-		log_warn("pid_file cannot be removed why=\"%s\"", strerror(errno));
+	if (!m->handed_over)
+		pid_file_remove(&m->pid_file);
 	if (m->signal_fd >= 0)
 		close(m->signal_fd);
 	upgrade_forget(&m->inheritance);
+	log_share_level(NULL);
+	/* last but for the memory, so that who hears of the end can start the next one at once */
+	admin_free(m->admin, m->handed_over, "stopped");
 	world_close(m->world);
-}
-
-/* The path of this program, as it is now: after an upgrade of the package another file lies there. */
-static void
-find_binary(struct master *m)
-{
-	ssize_t length = readlink("/proc/self/exe", m->binary, sizeof m->binary - 1);
-	if (length < 0)
-		length = 0;
-	m->binary[length] = '\0';
 }
 
 static int
@@ -614,9 +638,10 @@ master_run(const struct master_setup *setup)
 	int status = EXIT_FAILURE;
 	m = (struct master){
 	        .setup = setup, .signal_fd = -1, .upgrade = {.ready = -1}, .background = {.pipe = -1}};
+	m.started_ms = clock_now_ms();
 	m.log_is_stderr = setup->foreground && strcmp(setup->config->log.target, "stderr") == 0;
 	log_set_role("master");
-	find_binary(&m);
+	upgrade_find_binary(m.binary, sizeof m.binary);
 	upgrade_inherit(&m.inheritance);
 	sandbox_limit();
 	m.world = world_open(m.inheritance.world);
@@ -630,12 +655,24 @@ master_run(const struct master_setup *setup)
 	        .seed = m.world->seed,
 	        .leave_master = leave_master,
 	        .arg = &m};
+	log_share_level(m.world->log_level);
+	log_set_level(setup->config->log.level);
+	const struct admin_deeds deeds = {.arg = &m,
+	        .report = on_report,
+	        .reload = on_reload_asked,
+	        .upgrade = on_upgrade_asked,
+	        .stop = on_stop_asked};
+	m.admin = admin_new(&deeds);
 	struct generation *first = generation_make(&m, setup->config, why);
 	if (first == NULL) {
 		fail(&m, why);
 		goto out;
 	}
 	if (detach(&m, &status)) {
+		generation_free(first);
+		goto out;
+	}
+	if (open_admin(&m, first) < 0) {
 		generation_free(first);
 		goto out;
 	}

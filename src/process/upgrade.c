@@ -14,7 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { UPGRADE_FIRST = 3 /* SD_LISTEN_FDS_START */, UPGRADE_MOST = 4096 };
+enum {
+	UPGRADE_FIRST = 3, /* SD_LISTEN_FDS_START */
+	UPGRADE_MOST = 4096,
+	UPGRADE_EXTRA = 3, /* world, ready, control */
+};
 
 /* The value of a variable as a number, or -1; the variable is gone then. */
 static int
@@ -42,12 +46,14 @@ upgrade_inherit(struct upgrade_inheritance *out)
 {
 	int pid = take_number("LISTEN_PID"), count = take_number("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	*out = (struct upgrade_inheritance){.world = -1, .ready = -1};
-	int world = take_number("LISTEN_WORLD"), ready = take_number("LISTEN_READY");
+	*out = (struct upgrade_inheritance){.world = -1, .control = -1, .ready = -1};
+	int world = take_number("LISTEN_WORLD"), ready = take_number("LISTEN_READY"),
+	    control = take_number("LISTEN_CONTROL");
 	if (pid != getpid() || count < 0 || count > UPGRADE_MOST)
 		return;
 	out->world = keep_to_ourselves(world);
 	out->ready = keep_to_ourselves(ready);
+	out->control = keep_to_ourselves(control);
 	out->sockets = must_alloc((size_t)count, sizeof *out->sockets);
 	out->socket_count = (size_t)count;
 	for (int i = 0; i < count; i++)
@@ -75,6 +81,13 @@ upgrade_serves(struct upgrade_inheritance *inheritance)
 	inheritance->ready = -1;
 }
 
+void
+upgrade_find_binary(char *out, size_t room)
+{
+	ssize_t length = readlink("/proc/self/exe", out, room - 1);
+	out[length < 0 ? 0 : length] = '\0';
+}
+
 /* Moves descriptors to FIRST, FIRST + 1, …, open over exec. */
 static bool
 move_into_place(int *fds, size_t count)
@@ -97,27 +110,32 @@ set_number(const char *name, long value)
 }
 
 static _Noreturn void
-become(const char *path, char *const *argv, int *fds, size_t sockets)
+become(const char *path, char *const *argv, int *fds, size_t sockets, bool control)
 {
 	sigset_t none;
 	sigemptyset(&none);
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (!move_into_place(fds, sockets + 2))
+	if (!move_into_place(fds, sockets + (control ? 3 : 2)))
 		_exit(127);
 	set_number("LISTEN_PID", getpid());
 	set_number("LISTEN_FDS", (long)sockets);
 	set_number("LISTEN_WORLD", UPGRADE_FIRST + (long)sockets);
 	set_number("LISTEN_READY", UPGRADE_FIRST + (long)sockets + 1);
+	if (control)
+		set_number("LISTEN_CONTROL", UPGRADE_FIRST + (long)sockets + 2);
+	/* systemd's watchdog was meant for us; the new master takes that over too */
+	if (getenv("WATCHDOG_PID") != NULL)
+		set_number("WATCHDOG_PID", getpid());
 	execv(path, argv);
 	_exit(127);
 }
 
 int
-upgrade_begin(
-        struct upgrade *u, const char *path, char *const *argv, const struct sockets *sockets, int world)
+upgrade_begin(struct upgrade *u, const char *path, char *const *argv, const struct sockets *sockets,
+        int world, int control)
 {
-	int ends[2], fds[UPGRADE_MOST + 2];
+	int ends[2], fds[UPGRADE_MOST + UPGRADE_EXTRA];
 	size_t count = sockets_descriptors(sockets, fds, UPGRADE_MOST);
 	if (count > UPGRADE_MOST)
 		return -E2BIG;
@@ -125,9 +143,10 @@ upgrade_begin(
 		return -errno;
 	fds[count] = world;
 	fds[count + 1] = ends[1];
+	fds[count + 2] = control;
 	pid_t pid = fork();
 	if (pid == 0)
-		become(path, argv, fds, count);
+		become(path, argv, fds, count, control >= 0);
 	int error = errno;
 	close(ends[1]);
 	if (pid < 0) {

@@ -16,8 +16,9 @@
 struct upgrade_inheritance {
 	int *sockets; /* owned; close and free with upgrade_forget() */
 	size_t socket_count;
-	int world; /* -1: none */
-	int ready; /* -1: this is no upgrade */
+	int world;   /* -1: none */
+	int control; /* the control socket; -1: none */
+	int ready;   /* -1: this is no upgrade */
 };
 
 /* Reads the environment and clears it of these variables. */
@@ -27,6 +28,12 @@ void upgrade_forget(struct upgrade_inheritance *inheritance);
 /* In the new master: it serves. */
 void upgrade_serves(struct upgrade_inheritance *inheritance);
 
+/*
+ * The path of this program, to be read at the start: after an upgrade of the package another file lies there.
+ * "" when it cannot be told.
+ */
+void upgrade_find_binary(char *out, size_t room);
+
 /* A new master that was started and has not yet said that it serves. */
 struct upgrade {
 	pid_t pid; /* 0: none */
@@ -34,9 +41,9 @@ struct upgrade {
 	uint64_t until_ms;
 };
 
-/* Starts `path` with these arguments. 0 or -errno. */
-int upgrade_begin(
-        struct upgrade *u, const char *path, char *const *argv, const struct sockets *sockets, int world);
+/* Starts `path` with these arguments; `control` may be -1. 0 or -errno. */
+int upgrade_begin(struct upgrade *u, const char *path, char *const *argv, const struct sockets *sockets,
+        int world, int control);
 /* When `ready` is readable: true if the new master serves. */
 bool upgrade_succeeded(const struct upgrade *u);
 /* Ends the new master if it is still there; clears *u. */

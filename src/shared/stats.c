@@ -15,6 +15,9 @@ struct stats {
 #define STATS_NAME(name, help) #name,
 static const char *const names[] = {STATS_COUNTERS(STATS_NAME)};
 #undef STATS_NAME
+#define STATS_HELP(name, help) help,
+static const char *const helps[] = {STATS_COUNTERS(STATS_HELP)};
+#undef STATS_HELP
 _Static_assert(sizeof names / sizeof names[0] == STATS_COUNT, "a name for each counter");
 
 size_t
@@ -71,4 +74,11 @@ stats_name(enum stats_counter counter)
 {
 	must(counter < STATS_COUNT);
 	return names[counter];
+}
+
+const char *
+stats_help(enum stats_counter counter)
+{
+	must(counter < STATS_COUNT);
+	return helps[counter];
 }

@@ -66,6 +66,8 @@ uint64_t stats_sum(const struct stats *stats, enum stats_counter counter);
 /* Adds the sums to a slab that outlives these. */
 void stats_retire(const struct stats *stats, struct stats_slab *into);
 const char *stats_name(enum stats_counter counter);
+/* What it counts, in one line. */
+const char *stats_help(enum stats_counter counter);
 
 /* One writer per slab, so a plain load and store is enough; atomic only that a reader sees whole words. */
 static inline void

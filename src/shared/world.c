@@ -19,7 +19,8 @@ struct world_header {
 struct world_memory {
 	struct world_header header;
 	uint64_t seed;
-	uint32_t generation, unused;
+	uint32_t generation;
+	_Atomic unsigned log_level;
 };
 
 struct world_whole {
@@ -81,6 +82,7 @@ world_open(int descriptor)
 	}
 	w->world.seed = memory->seed;
 	w->world.generation = &memory->generation;
+	w->world.log_level = &memory->log_level;
 	return &w->world;
 }
 

@@ -16,7 +16,8 @@ struct world {
 	struct quarantine *quarantine;
 	struct stats_slab *retired; /* counters of generations that are gone */
 	uint64_t seed;
-	uint32_t *generation; /* number of the newest, over all upgrades */
+	_Atomic unsigned *log_level; /* for log_share_level() */
+	uint32_t *generation;        /* number of the newest, over all upgrades */
 };
 
 /* Makes it, or adopts what comes in this descriptor (-1: nothing; taken over in every case). NULL when memory

@@ -214,7 +214,7 @@ effective() {
 dotward_start_bare() {
   local command
   read -ra command <<<"$DOTWARD"
-  spawn dotward "${command[@]}" -f "$@"
+  spawn dotward "${command[@]}" -f -o "control.socket=$BATS_TEST_TMPDIR/control" "$@"
   DOTWARD_PID=$SPAWNED
   wait_for 10 dotward_is_ready_or_dead
   logged 'ready ' || fail "did not start: $(dotward_log)"

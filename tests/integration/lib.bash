@@ -1,7 +1,8 @@
 # What all integration tests stand on: processes by pid, ports, dotward, and the scripted upstream.
 # shellcheck shell=bash
 #
-# From outside: DOTWARD (the binary, or a command that runs it: "valgrind ... dotward"), HELPERS (folder of faultup, dload and rawdns).
+# From outside: DOTWARD (the binary, or a command that runs it: "valgrind ... dotward"), DOTWARDCTL (the binary), HELPERS (folder
+# of faultup, dload and rawdns).
 # PATIENCE (a factor, default 1) stretches every time limit, for sanitizers and valgrind.
 #
 # Rules: a process is known by its pid and ended by it; nothing waits by sleeping for a guessed time, only for something that
@@ -222,7 +223,7 @@ handshake_timeout_ms 500'
 }
 
 # dotward_config UPSTREAM...: writes dotward.conf with these upstreams. It listens on both loopback addresses, on PORT (set if it
-# is not), or as LISTEN says; WORKERS and FORWARD may say otherwise than the defaults, MORE is added at the end.
+# is not), or as LISTEN says; WORKERS, CONTROL (socket) and FORWARD may say otherwise than the defaults, MORE is added at the end.
 dotward_config() {
   local upstreams
   printf -v upstreams '%s, ' "$@"
@@ -234,6 +235,7 @@ listen = ( ${LISTEN:-$listen} );
 upstreams = ( ${upstreams%, } );
 workers = ${WORKERS:-2};
 user = "";
+control: { socket = "${CONTROL-$(lib_dir)/${DOTWARD_NAME:-dotward}.control}"; };
 forward: { ${FORWARD:-$(forward_default)} };
 ${MORE:-}
 CONFIG

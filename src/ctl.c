@@ -1,0 +1,352 @@
+/*
+ * dotwardctl: puts one request to a running dotward and shows its answer. It knows the protocol of the
+ * control socket (process/control.h) and nothing else of the daemon, so that it starts in no time and can be
+ * trusted when the daemon cannot. It waits for signs of life, never for a master that gives none.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef DOTWARD_CONTROL
+#define DOTWARD_CONTROL "/run/dotward/control"
+#endif
+#ifndef DOTWARD_VERSION
+#define DOTWARD_VERSION "unknown"
+#endif
+
+enum { CTL_DONE, CTL_FAILED, CTL_USAGE, CTL_NOT_RUNNING, CTL_NO_ANSWER };
+
+enum { CTL_PATIENCE_MS = 5000, CTL_MOST_PATIENCE_S = 86400, CTL_REQUEST_BYTES = 256, CTL_STATUS_BYTES = 16 };
+
+static const char help_text[] =
+        "dotwardctl, control of a running dotward.\n"
+        "\n"
+        "Usage: dotwardctl [-s SOCKET] [-j] [-t SECONDS] VERB\n"
+        "\n"
+        "Verbs:\n"
+        "  status                 is it serving, since when, where, with how many workers\n"
+        "  stats                  all counters, summed over the workers, and what they count\n"
+        "  workers                each worker: process, state, uptime, deaths, how the last one died\n"
+        "  reload                 read the configuration anew. If anything is wrong with it the old one "
+        "stays\n"
+        "                         in effect, and what is wrong is said here. Ends when the new one serves.\n"
+        "  upgrade                go on with the program that is installed now, without a gap. If it does "
+        "not\n"
+        "                         come up the old one goes on. Ends when the new one serves.\n"
+        "  stop                   answer what is in flight, then end. Ends when all is over.\n"
+        "  log LEVEL              error, warn, notice, info or debug, for all processes of it, until the "
+        "next\n"
+        "                         reload or start\n"
+        "  help                   this text\n"
+        "\n"
+        "Options:\n"
+        "  -s, --socket SOCKET    control socket (" DOTWARD_CONTROL "): control.socket in its "
+        "configuration\n"
+        "  -j, --json             answer in JSON, one object\n"
+        "  -t, --timeout SECONDS  give up when it has given no sign of life for so long (5). One that works "
+        "on "
+        "a\n"
+        "                         long task (reload, upgrade, stop) gives signs of life meanwhile.\n"
+        "  -V, --version          print the version and exit\n"
+        "  -h, --help             print this and exit\n"
+        "\n"
+        "Environment: DOTWARD_SOCKET is the control socket if -s is not given.\n"
+        "Who may: root, the user that dotward was started by, and members of its workers' group.\n"
+        "\n"
+        "Exit status:\n"
+        "  0  done\n"
+        "  1  dotward refused or failed; its words are on stderr\n"
+        "  2  the command line is not understood\n"
+        "  3  dotward is not running: there is no socket, or nobody listens at it\n"
+        "  4  dotward does not answer\n";
+
+static const struct option long_options[] = {
+        {"socket", required_argument, NULL, 's'},
+        {"json", no_argument, NULL, 'j'},
+        {"timeout", required_argument, NULL, 't'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+};
+
+static const struct {
+	const char *name, *word; /* the word that must follow; NULL: none */
+} verbs[] = {
+        {"status", NULL},
+        {"stats", NULL},
+        {"workers", NULL},
+        {"reload", NULL},
+        {"upgrade", NULL},
+        {"stop", NULL},
+        {"log", "LEVEL"},
+};
+
+struct ctl {
+	const char *path;
+	int patience_ms;
+	bool json;
+	char request[CTL_REQUEST_BYTES];
+	int fd;
+	pid_t pid;        /* behind the socket; 0: unknown */
+	uint64_t last_ms; /* when there was a sign of life */
+	char head[CTL_STATUS_BYTES];
+	size_t head_bytes;
+	int status; /* as the daemon said; -1: not yet */
+};
+
+/* --- the command line ------------------------------------------------------------------------------------
+ */
+
+static int
+usage_error(const char *what, const char *which)
+{
+	fprintf(stderr, "dotwardctl: %s%s\nTry \"dotwardctl --help\".\n", what, which);
+	return CTL_USAGE;
+}
+
+static bool
+read_patience(const char *text, int *ms)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+	if (end == text || *end != '\0' || !(seconds > 0 && seconds <= CTL_MOST_PATIENCE_S))
+		return false;
+	*ms = (int)(seconds * 1000);
+	if (*ms == 0)
+		*ms = 1;
+	return true;
+}
+
+/* The request line, or CTL_USAGE. */
+static int
+compose(struct ctl *c, char **words, int count)
+{
+	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+		if (strcmp(words[0], verbs[i].name) != 0)
+			continue;
+		const char *word = verbs[i].word;
+		if (count != (word != NULL ? 2 : 1))
+			return word != NULL ? usage_error(verbs[i].name, " needs one LEVEL")
+			                    : usage_error(verbs[i].name, " takes no words");
+		/* a space or a line feed would make more of it than was meant */
+		if (word != NULL && (words[1][0] == '\0' || strcspn(words[1], " \t\r\n") < strlen(words[1]) ||
+		                            strlen(words[1]) > 32))
+			return usage_error("no such level", "");
+		snprintf(c->request, sizeof c->request, "%s%s%s%s\n", words[0], word != NULL ? " " : "",
+		        word != NULL ? words[1] : "", c->json ? " --json" : "");
+		return CTL_DONE;
+	}
+	return usage_error("no such verb: ", words[0]);
+}
+
+/* --- the conversation ------------------------------------------------------------------------------------
+ */
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static int
+no_answer(const struct ctl *c)
+{
+	char who[32] = "";
+	if (c->pid > 0)
+		snprintf(who, sizeof who, " (pid %d)", (int)c->pid);
+	fprintf(stderr, "dotwardctl: dotward%s does not answer within %g s\n", who, c->patience_ms / 1000.);
+	return CTL_NO_ANSWER;
+}
+
+static int
+not_permitted(const struct ctl *c)
+{
+	struct stat found;
+	const struct group *group = NULL;
+	if (stat(c->path, &found) == 0)
+		group = getgrgid(found.st_gid);
+	fprintf(stderr, "dotwardctl: not permitted: %s; be root%s%s\n", c->path,
+	        group != NULL ? ", or a member of the group " : "", group != NULL ? group->gr_name : "");
+	return CTL_FAILED;
+}
+
+static int
+connect_failed(const struct ctl *c, int error)
+{
+	switch (error) {
+	case ENOENT:
+		fprintf(stderr, "dotwardctl: dotward is not running: there is no %s\n", c->path);
+		return CTL_NOT_RUNNING;
+	case ECONNREFUSED:
+		fprintf(stderr, "dotwardctl: dotward is not running: nobody listens at %s\n", c->path);
+		return CTL_NOT_RUNNING;
+	case EAGAIN:
+	case EINPROGRESS: /* its queue is full, and it takes nobody in */
+		return no_answer(c);
+	case EACCES:
+	case EPERM:
+		return not_permitted(c);
+	default:
+		fprintf(stderr, "dotwardctl: %s: %s\n", c->path, strerror(error));
+		return CTL_FAILED;
+	}
+}
+
+static int
+reach(struct ctl *c)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct timeval limit = {c->patience_ms / 1000, c->patience_ms % 1000 * 1000};
+	struct ucred peer;
+	socklen_t bytes = sizeof peer;
+	if (strlen(c->path) >= sizeof address.sun_path)
+		return usage_error("the path is too long for a socket: ", c->path);
+	memcpy(address.sun_path, c->path, strlen(c->path));
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (c->fd < 0)
+		return connect_failed(c, errno);
+	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+	if (connect(c->fd, (const struct sockaddr *)&address, sizeof address) < 0)
+		return connect_failed(c, errno);
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0)
+		c->pid = peer.pid;
+	/* one that turns us away may have closed already; what it said can be read all the same */
+	if (send(c->fd, c->request, strlen(c->request), MSG_NOSIGNAL) < 0 && errno != EPIPE &&
+	        errno != ECONNRESET)
+		return connect_failed(c, errno);
+	c->last_ms = now_ms();
+	return CTL_DONE;
+}
+
+/* Takes the lines before the text: "wait" any number of times, then the status. Returns how many bytes they
+ * took. */
+static size_t
+take_head(struct ctl *c, const char *bytes, size_t count)
+{
+	size_t at = 0;
+	while (at < count && c->status < 0) {
+		char byte = bytes[at++];
+		if (byte != '\n') {
+			if (c->head_bytes + 1 < sizeof c->head)
+				c->head[c->head_bytes++] = byte;
+			continue;
+		}
+		c->head[c->head_bytes] = '\0';
+		c->head_bytes = 0;
+		if (strcmp(c->head, "wait") == 0)
+			continue;
+		bool known = c->head[0] >= '0' && c->head[0] <= '2' && c->head[1] == '\0';
+		c->status = known ? c->head[0] - '0' : CTL_FAILED;
+	}
+	return at;
+}
+
+/* More bytes than 0; 0: the end; -1: it does not answer. */
+static ssize_t
+hear(struct ctl *c, char *bytes, size_t room)
+{
+	for (;;) {
+		uint64_t now = now_ms(), until = c->last_ms + (uint64_t)c->patience_ms;
+		struct pollfd p = {.fd = c->fd, .events = POLLIN};
+		int found = poll(&p, 1, now < until ? (int)(until - now) : 0);
+		if (found == 0)
+			return -1;
+		if (found < 0)
+			continue; /* a signal */
+		ssize_t got = recv(c->fd, bytes, room, MSG_DONTWAIT);
+		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		c->last_ms = now_ms();
+		return got < 0 ? 0 : got; /* a broken connection is an end like another */
+	}
+}
+
+static int
+converse(struct ctl *c)
+{
+	char bytes[4096];
+	ssize_t got;
+	while ((got = hear(c, bytes, sizeof bytes)) > 0) {
+		size_t taken = take_head(c, bytes, (size_t)got);
+		FILE *out = c->status == CTL_DONE ? stdout : stderr;
+		if (c->status >= 0)
+			fwrite(bytes + taken, 1, (size_t)got - taken, out);
+	}
+	if (got < 0)
+		return no_answer(c);
+	if (c->status < 0) {
+		fprintf(stderr, "dotwardctl: dotward (pid %d) ended without an answer\n", (int)c->pid);
+		return CTL_FAILED;
+	}
+	if (fflush(stdout) != 0) {
+		fprintf(stderr, "dotwardctl: the answer cannot be written: %s\n", strerror(errno));
+		return CTL_FAILED;
+	}
+	return c->status;
+}
+
+static int
+run(struct ctl *c, char **words, int count)
+{
+	if (count == 0)
+		return usage_error("a verb is missing", "");
+	if (strcmp(words[0], "help") == 0) {
+		fputs(help_text, stdout);
+		return CTL_DONE;
+	}
+	int status = compose(c, words, count);
+	if (status == CTL_DONE)
+		status = reach(c);
+	if (status == CTL_DONE)
+		status = converse(c);
+	if (c->fd >= 0)
+		close(c->fd);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *from_environment = getenv("DOTWARD_SOCKET");
+	struct ctl c = {.patience_ms = CTL_PATIENCE_MS, .fd = -1, .status = -1};
+	int option;
+	c.path = from_environment != NULL && *from_environment != '\0' ? from_environment : DOTWARD_CONTROL;
+	while ((option = getopt_long(argc, argv, "s:jt:Vh", long_options, NULL)) != -1) {
+		switch (option) {
+		case 's':
+			c.path = optarg;
+			break;
+		case 'j':
+			c.json = true;
+			break;
+		case 't':
+			if (!read_patience(optarg, &c.patience_ms))
+				return usage_error(
+				        "-t needs seconds, more than 0 and at most 86400: ", optarg);
+			break;
+		case 'V':
+			puts("dotwardctl " DOTWARD_VERSION);
+			return CTL_DONE;
+		case 'h':
+			fputs(help_text, stdout);
+			return CTL_DONE;
+		default:
+			return usage_error("the command line is not understood", "");
+		}
+	}
+	return run(&c, argv + optind, argc - optind);
+}

@@ -1,0 +1,111 @@
+/*
+ * Sums and lists. Counters of generations that are gone lie in the world.
+ */
+#include "process/survey.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static enum report_state
+worker_state(enum generation_state of, const struct generation_worker *w)
+{
+	if (of == GENERATION_DRAINING)
+		return REPORT_DRAINING;
+	if (w->pid == 0)
+		return REPORT_DOWN;
+	return w->serving ? REPORT_SERVING : REPORT_STARTING;
+}
+
+static void
+fill_workers(struct report *r, const struct generation *g, uint64_t now_ms)
+{
+	for (unsigned slot = 0; slot < generation_config(g)->workers; slot++) {
+		struct generation_worker w = generation_worker(g, slot, now_ms);
+		enum report_state state = worker_state(generation_state(g), &w);
+		if (w.pid == 0 && state == REPORT_DRAINING)
+			continue;
+		struct report_worker *out = &r->workers[r->worker_count++];
+		*out = (struct report_worker){
+		        .slot = slot,
+		        .generation = generation_number(g),
+		        .pid = w.pid,
+		        .state = state,
+		        .uptime_ms = w.uptime_ms,
+		        .birth_ms = w.next_birth_ms,
+		        .deaths = w.deaths,
+		};
+		snprintf(out->last_death, sizeof out->last_death, "%s", w.last_death);
+	}
+}
+
+static void
+fill_listens(struct report *r, const struct generation *g)
+{
+	const struct sockets *sockets = generation_sockets(g);
+	for (size_t i = 0; i < r->listen_count; i++)
+		r->listens[i] = (struct report_listen){
+		        .address = *sockets_address(sockets, i),
+		        .udp = sockets_udp(sockets, i, 0) >= 0,
+		        .tcp = sockets_tcp(sockets, i, 0) >= 0,
+		};
+}
+
+void
+survey_fill(struct report *r, const struct world *world, struct generation *const *generations,
+        unsigned count, uint64_t now_ms)
+{
+	size_t workers = 0;
+	for (unsigned i = 0; i < count; i++)
+		workers += generation_config(generations[i])->workers;
+	report_begin(r, workers, count > 0 ? sockets_count(generation_sockets(generations[0])) : 0);
+	r->worker_count = 0;
+	for (unsigned i = 0; i < count; i++)
+		fill_workers(r, generations[i], now_ms);
+	r->pid = getpid();
+	r->generation = *world->generation;
+	r->log_level = log_get_level();
+	for (unsigned c = 0; c < STATS_COUNT; c++) {
+		r->counters[c] = atomic_load(&world->retired->counters[c]);
+		for (unsigned i = 0; i < count; i++)
+			r->counters[c] += stats_sum(generation_stats(generations[i]), c);
+	}
+	if (count == 0)
+		return;
+	r->workers_wanted = generation_config(generations[0])->workers;
+	r->upstream_count = generation_config(generations[0])->upstream_count;
+	fill_listens(r, generations[0]);
+}
+
+static const char *
+protocols(bool udp, bool tcp)
+{
+	if (udp && tcp)
+		return "udp+tcp";
+	return udp ? "udp" : "tcp";
+}
+
+void
+survey_log_serving(const struct generation *g)
+{
+	const struct sockets *sockets = generation_sockets(g);
+	char listens[1024] = "", text[ADDR_TEXT_BYTES];
+	size_t used = 0;
+	for (size_t i = 0; i < sockets_count(sockets) && used < sizeof listens; i++)
+		used += (size_t)snprintf(listens + used, sizeof listens - used, "%s%s/%s", i ? "," : "",
+		        addr_text(sockets_address(sockets, i), text),
+		        protocols(sockets_udp(sockets, i, 0) >= 0, sockets_tcp(sockets, i, 0) >= 0));
+	log_notice("ready workers=%u listen=%s upstreams=%zu generation=%u", generation_alive(g), listens,
+	        generation_config(g)->upstream_count, generation_number(g));
+}
+
+void
+survey_log_stopped(const struct world *world)
+{
+	char line[1800] = "";
+	size_t used = 0;
+	for (unsigned i = 0; i < STATS_COUNT && used < sizeof line; i++)
+		used += (size_t)snprintf(line + used, sizeof line - used, " %s=%llu", stats_name(i),
+		        (unsigned long long)atomic_load(&world->retired->counters[i]));
+	log_notice("stopped%s", line);
+}

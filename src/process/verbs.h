@@ -1,0 +1,25 @@
+/*
+ * What can be asked of a master through its control socket: the table behind dotwardctl.
+ */
+#ifndef DOTWARD_PROCESS_VERBS_H
+#define DOTWARD_PROCESS_VERBS_H
+
+#include "process/control.h"
+#include "process/report.h"
+
+/* How the verbs reach the master; control_setup.arg points to one of these. */
+struct verbs_master {
+	void *arg;
+	/* Begins and fills the report; it is freed afterwards. */
+	void (*report)(void *arg, struct report *report);
+	/* These take the call over and answer it when the thing is done, or at once when it cannot be. NULL:
+	 * not in this build. */
+	void (*reload)(void *arg, struct control_call *call);
+	void (*upgrade)(void *arg, struct control_call *call);
+	void (*stop)(void *arg, struct control_call *call);
+};
+
+extern const struct control_verb verbs[];
+extern const size_t verbs_count;
+
+#endif
