@@ -163,7 +163,8 @@ client_turn(struct client *c, bool readable, bool asking)
 		seen.lost++;
 		client_done(c, now_ms);
 	}
-	if (c->fd >= 0 && !c->waiting && asking && now_ms >= c->next_ms)
+	/* Not in the turn of an answer: a client looks whether the server has closed before it asks. */
+	if (c->fd >= 0 && !c->waiting && !readable && asking && now_ms >= c->next_ms)
 		client_ask(c, now_ms);
 }
 

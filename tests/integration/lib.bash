@@ -85,11 +85,11 @@ end() {
 # A master that came of an upgrade is nobody's child here; the log knows it.
 end_heirs() {
   local pid
-  for pid in $(sed -nE 's/.* upgrading .*pid=([0-9]+).*/\1/p' "$(lib_dir)"/*.log 2>/dev/null); do
+  while read -r pid; do
     if alive "$pid" && [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == *"$(lib_dir)"* ]]; then
       end "$pid" || true
     fi
-  done
+  done < <(sed -nE 's/.* upgrading .*pid=([0-9]+).*/\1/p' "$(lib_dir)"/*.log 2>/dev/null)
 }
 
 # Ends all that was spawned, the last first, and waits for it.
