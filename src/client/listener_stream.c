@@ -157,11 +157,14 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	}
 }
 
-/* Closes a client that has nothing more to get and nothing more to ask. */
+/* Closes a client that has nothing more to get and nothing more to ask. When we are to stop, the moment right
+ * behind an answer is the best one: the client learns of it before it asks again. */
 static void
 client_settle(struct client *c)
 {
-	if (c->outstanding == 0 && c->eof)
+	if (c->outstanding > 0)
+		return;
+	if (c->eof || (c->listener->draining && !stream_has_more(c->stream)))
 		client_close(c);
 }
 

@@ -189,6 +189,16 @@ is_bound_to(int fd, const struct addr *address, int type)
 	       has_type == type && getsockname(fd, &local.any, &bytes) == 0 && addr_equal(&local, address);
 }
 
+/* Somebody else may have opened it, and then it is as plain as socket() makes it: a listener that blocks
+ * would hold up the worker that comes second to a connection. */
+static void
+member_adopt(int fd, const struct addr *address, int type)
+{
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	if (type == SOCK_DGRAM)
+		udp_dress(fd, address);
+}
+
 /* Fills the slots with duplicates of what is bound already. Returns how many there were. */
 static unsigned
 group_take_over(
@@ -199,8 +209,10 @@ group_take_over(
 		if (!is_bound_to(bound->descriptors[i], address, type))
 			continue;
 		int fd = fcntl(bound->descriptors[i], F_DUPFD_CLOEXEC, 3);
-		if (fd >= 0)
-			group[taken++] = fd;
+		if (fd < 0)
+			continue;
+		member_adopt(fd, address, type);
+		group[taken++] = fd;
 	}
 	return taken;
 }

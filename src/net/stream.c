@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum {
@@ -554,6 +555,15 @@ size_t
 stream_unsent(const struct stream *stream)
 {
 	return buffer_held(&stream->out) + (stream->tls != NULL ? buffer_held(tls_output(stream->tls)) : 0);
+}
+
+bool
+stream_has_more(const struct stream *stream)
+{
+	int unread = 0;
+	must(stream->tls == NULL);
+	return stream->delivering || buffer_held(&stream->in) > 0 ||
+	       (ioctl(stream->fd, FIONREAD, &unread) == 0 && unread > 0);
 }
 
 void

@@ -67,6 +67,9 @@ uint8_t *stream_reserve(struct stream *stream, size_t bytes);
 void stream_commit(struct stream *stream, size_t bytes);
 /* Bytes that are queued and not yet with the kernel. */
 size_t stream_unsent(const struct stream *stream);
+/* Has the peer said more than was delivered so far? As far as can be told: while a message is with its taker,
+ * the answer is yes. Not for TLS. */
+bool stream_has_more(const struct stream *stream);
 /* Stops reading, or goes on; what has been read already is kept. */
 void stream_pause(struct stream *stream, bool pause);
 

@@ -14,6 +14,7 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 /* Arguments by number. `int`s come in registers of 64 bits whose upper half the kernel ignores, so what is
@@ -43,6 +44,7 @@ const struct call calls_worker[] = {
 	OPTION(setsockopt, IPPROTO_TCP, TCP_NODELAY), OPTION(setsockopt, IPPROTO_TCP, TCP_USER_TIMEOUT),
 	OPTION(setsockopt, IPPROTO_TCP, TCP_FASTOPEN_CONNECT), OPTION(setsockopt, SOL_SOCKET, SO_LINGER),
 	OPTION(getsockopt, SOL_SOCKET, SO_ERROR),
+	CALL_IF(ioctl, 1, IS(1, FIONREAD)), /* has a client said more? */
 	/* not F_SETOWN and its kin, which send signals to others */
 	CALL_IF(fcntl, 1, IS(1, F_GETFD)), CALL_IF(fcntl, 1, IS(1, F_SETFD)),
 	CALL_IF(fcntl, 1, IS(1, F_GETFL)), CALL_IF(fcntl, 1, IS(1, F_SETFL)),

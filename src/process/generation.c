@@ -232,8 +232,10 @@ static bool
 is_crash(const struct generation_slot *s, int status)
 {
 	static const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGSYS};
+	/* A worker leaves when it is told to, which is no death, and else never: something in it called
+	 * exit(). */
 	if (!WIFSIGNALED(status))
-		return false;
+		return true;
 	if (s->kill_ms != 0)
 		return true;
 	for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++)

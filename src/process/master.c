@@ -170,9 +170,24 @@ generation_make(struct master *m, struct config *config, char why[GENERATION_WHY
 }
 
 static void
+apply_log(const struct master *m, const struct config *config)
+{
+	const char *target = config->log.target;
+	if (strcmp(target, "stderr") == 0 && !m->setup->foreground)
+		target = "syslog";
+	int failed = log_open(target, config->log.level);
+	if (failed < 0)
+		log_error("log.target = \"%s\" cannot be opened, going on with the old one: %s", target,
+		        strerror(-failed));
+}
+
+static void
 start(struct master *m, struct generation *g)
 {
 	*m->world->generation = generation_number(g);
+	/* Its workers are born with the log they are to write. */
+	if (m->serving != NULL)
+		apply_log(m, generation_config(g));
 	m->starting = g;
 	m->starting_since_ms = clock_now_ms();
 	m->starting_until_ms = m->starting_since_ms + MASTER_START_MS;
@@ -230,18 +245,11 @@ reload(struct master *m)
 	reload_begin(m);
 }
 
-/* What a new configuration says of the log and the pid file. */
+/* What a new configuration says of what is around the workers. */
 static void
 apply_outside(struct master *m)
 {
 	const struct config *config = generation_config(m->serving);
-	const char *target = config->log.target;
-	if (strcmp(target, "stderr") == 0 && !m->setup->foreground)
-		target = "syslog";
-	int failed = log_open(target, config->log.level);
-	if (failed < 0)
-		log_error("log.target = \"%s\" cannot be opened, going on with the old one: %s", target,
-		        strerror(-failed));
 	char why[ADMIN_WHY_BYTES];
 	if (admin_listen(m->admin, config->control.socket, generation_user(m->serving), -1, why) < 0)
 		log_error("%s; going on without it", why);
@@ -281,6 +289,7 @@ give_up(struct master *m, const char *reason)
 	if (m->serving != NULL) {
 		/* Its sockets may have changed the steering of a group it only shared. */
 		sockets_steer(generation_sockets(m->serving), NULL);
+		apply_log(m, generation_config(m->serving));
 		reload_answer(m, false, why);
 		return;
 	}

@@ -299,11 +299,12 @@ worker_run(const struct worker_setup *setup)
 	struct worker w = {.setup = setup};
 	if (!put_together(&w))
 		return EXIT_FAILURE;
-	recover(&w);
 	if (shut(setup, why) < 0) {
 		log_error("worker cannot start: %s", why);
 		return WORKER_CANNOT_WORK;
 	}
+	/* Strangers' bytes, the first of them. */
+	recover(&w);
 	beat(&w);
 	tell_ready(setup);
 	/* Only now: a signal that came before waits until somebody handles it. */

@@ -12,6 +12,7 @@
 #include "shared/shm.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
@@ -110,6 +111,40 @@ too_much_is_told_at_start(void **state)
 	shm_free(NULL);
 }
 
+static void
+adopted_by_another(void **state)
+{
+	(void)state;
+	struct shm *shm = shm_new(4096);
+	strcpy(shm_carve(shm, 64), "from the first");
+	assert_true(fcntl(shm_descriptor(shm), F_GETFD) & FD_CLOEXEC);
+	struct shm *again = shm_adopt(dup(shm_descriptor(shm)), 4096);
+	assert_non_null(again);
+	assert_ptr_not_equal(shm_start(again), shm_start(shm));
+	assert_string_equal(shm_start(again), "from the first");
+	shm_free(shm);
+	assert_string_equal(shm_carve(again, 64), "from the first"); /* what is there stays there */
+	shm_free(again);
+}
+
+/* Not even a longer one: a mapping beyond the end of a file kills who touches it. */
+static void
+adopted_in_its_own_size_only(void **state)
+{
+	static const size_t sizes[] = {4095, 4097, 64, 8192};
+	(void)state;
+	struct shm *shm = shm_new(4096);
+	for (size_t i = 0; i < 4; i++) {
+		int fd = dup(shm_descriptor(shm));
+		errno = 0;
+		assert_null(shm_adopt(fd, sizes[i]));
+		assert_int_equal(errno, EINVAL);
+		assert_int_equal(fcntl(fd, F_GETFD), -1);
+	}
+	assert_null(shm_adopt(-1, 4096));
+	shm_free(shm);
+}
+
 int
 main(void)
 {
@@ -119,6 +154,8 @@ main(void)
 	        cmocka_unit_test(children_write_into_it),
 	        cmocka_unit_test(more_than_there_is_aborts),
 	        cmocka_unit_test(too_much_is_told_at_start),
+	        cmocka_unit_test(adopted_by_another),
+	        cmocka_unit_test(adopted_in_its_own_size_only),
 	};
 	return cmocka_run_group_tests_name("shm", tests, NULL, NULL);
 }

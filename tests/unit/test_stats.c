@@ -81,6 +81,24 @@ counts_survive_their_worker(void **state)
 	}
 }
 
+/* What a generation counted goes on counting when it is gone. */
+static void
+retired_into_another(void **state)
+{
+	static struct stats_slab slab;
+	(void)state;
+	memset(&slab, 0, sizeof slab);
+	stats_add(&slab, STATS_queries, 5);
+	for (unsigned slot = 0; slot < SLOTS; slot++)
+		stats_add(stats_slab(stats, slot), STATS_queries, 10u << slot);
+	stats_one(stats_slab(stats, 1), (enum stats_counter)(STATS_COUNT - 1));
+	stats_retire(stats, &slab);
+	assert_int_equal(atomic_load(&slab.counters[STATS_queries]), 75);
+	assert_int_equal(atomic_load(&slab.counters[STATS_COUNT - 1]), 1);
+	assert_int_equal(atomic_load(&slab.counters[STATS_answered]), 0);
+	assert_int_equal(stats_sum(stats, STATS_queries), 70);
+}
+
 static void
 names_are_unique_words(void **state)
 {
@@ -121,6 +139,7 @@ main(void)
 	        CARVED(sums_over_slots),
 	        CARVED(counts_beyond_32_bits),
 	        CARVED(counts_survive_their_worker),
+	        CARVED(retired_into_another),
 	        CARVED(no_slot_beyond_the_last),
 	        cmocka_unit_test(names_are_unique_words),
 	};
