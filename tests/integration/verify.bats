@@ -11,8 +11,8 @@ teardown() {
   lib_teardown
 }
 
-# The name asked for: so odd that it cannot be on the wire by chance.
-SECRET=verysecretlabel
+# The name asked for: so odd that it cannot be on the wire by chance, not even from another run of this suite at the same time.
+SECRET=verysecretlabel-$$-$RANDOM$RANDOM
 
 pin() {
   cat "$CERTS/$1.pin"
