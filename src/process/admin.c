@@ -117,8 +117,12 @@ open_control(struct admin *admin, const struct sandbox_user *user, int inherited
 	        .verb_count = verbs_count,
 	        .arg = &admin->verbs,
 	};
-	int failed = inherited >= 0 ? control_adopt(&admin->control, &setup, inherited, reason)
-	                            : control_open(&admin->control, &setup, reason);
+	int failed =
+	        inherited >= 0 ? control_adopt(&admin->control, &setup, inherited, reason) : -EADDRNOTAVAIL;
+	if (inherited >= 0 && failed < 0)
+		close(inherited); /* the path is another now */
+	if (failed < 0)
+		failed = control_open(&admin->control, &setup, reason);
 	if (failed == 0)
 		return 0;
 	snprintf(why, ADMIN_WHY_BYTES, "control.socket: %.300s", reason);

@@ -13,8 +13,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 /* Arguments by number. `int`s come in registers of 64 bits whose upper half the kernel ignores, so what is

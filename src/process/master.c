@@ -516,11 +516,14 @@ turn(struct master *m)
 	        {.fd = m->starting != NULL ? generation_ready_fd(m->starting) : -1, .events = POLLIN},
 	        {.fd = m->upgrade.ready, .events = POLLIN},
 	};
-	size_t asked = admin_poll(m->admin, fds + MASTER_OWN_FDS, ADMIN_POLL_MOST);
+	/* Before we serve, somebody else may still be behind the socket. */
+	size_t asked = 0;
+	if (m->serving != NULL || m->stopping)
+		asked = admin_poll(m->admin, fds + MASTER_OWN_FDS, ADMIN_POLL_MOST);
 	bool polled = poll(fds, MASTER_OWN_FDS + asked, wait_ms(m)) >= 0;
 	heed_signals(m);
 	uint64_t now_ms = clock_now_ms();
-	if (polled)
+	if (polled && (m->serving != NULL || m->stopping))
 		admin_heed(m->admin, fds + MASTER_OWN_FDS, asked, now_ms);
 	judge_upgrade(m, polled && fds[2].revents != 0, now_ms);
 	judge_starting(m, now_ms);

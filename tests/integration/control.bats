@@ -198,13 +198,13 @@ in_flight() {
   assert_lacks "$(dotward_log)" 'verb=status'
 }
 
-@test "control: what this build cannot do is refused" {
+@test "control: reload is answered when the new configuration serves" {
   serve
-  local verb
-  for verb in reload upgrade; do
-    run ctl "$verb"
-    [[ $status == 0 ]] || assert_equal "$status" 1
-  done
+  run ctl reload
+  assert_equal "$status" 0
+  [[ $output == *'reloaded generation=2'* ]]
+  run ctl workers --json
+  assert_equal "$(jq -r '[.workers[] | select(.state == "serving") | .generation] | unique | join(",")' <<<"$output")" 2
   assert_resolves still.test
 }
 

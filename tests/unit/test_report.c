@@ -13,16 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct shm *shm;
 static struct report report;
 
 static int
 begin(void **state)
 {
 	(void)state;
-	shm = shm_new(stats_footprint(2));
-	if (shm == NULL)
-		return -1;
 	report_begin(&report, 2, 2);
 	report.version = "1.2.3";
 	report.pid = 812;
@@ -54,7 +50,6 @@ end(void **state)
 {
 	(void)state;
 	report_free(&report);
-	shm_free(shm);
 	return 0;
 }
 
@@ -178,7 +173,7 @@ stats_are_all_counters(void **state)
 	char *json = printed(report_stats, true), *text = printed(report_stats, false), part[160];
 	for (unsigned i = 0; i < STATS_COUNT; i++) {
 		snprintf(part, sizeof part, "%s\"%s\":%llu", i > 0 ? "," : "{", stats_name(i),
-		        (unsigned long long)stats_sum(stats, i));
+		        (unsigned long long)report.counters[i]);
 		assert_non_null(strstr(json, part));
 		assert_non_null(strstr(text, stats_help(i)));
 	}
