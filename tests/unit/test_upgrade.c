@@ -94,6 +94,8 @@ be_new_master(const char *word)
 	if (in.ready < 0 || !(fcntl(in.ready, F_GETFD) & FD_CLOEXEC) || in.world < 0 ||
 	        !(fcntl(in.world, F_GETFD) & FD_CLOEXEC))
 		return 5;
+	if (in.control < 0 || close(in.control) < 0)
+		return 9;
 	if (!nothing_else_is_open(&in))
 		return 6;
 	if (!has_the_memory(&in))
@@ -142,7 +144,7 @@ static void
 begin(const char *path, const char *word)
 {
 	char *const argv[] = {strdup("upgrade"), strdup(word), NULL};
-	assert_int_equal(upgrade_begin(&u, path, argv, sockets, shm_descriptor(shm)), 0);
+	assert_int_equal(upgrade_begin(&u, path, argv, sockets, shm_descriptor(shm), shm_descriptor(shm)), 0);
 	assert_true(u.pid > 0);
 	free(argv[0]);
 	free(argv[1]);
