@@ -27,7 +27,7 @@ enum {
 	QUERY_OPT_BYTES = 320,     /* the most that our OPT adds to an answer */
 	QUERY_REFUSAL_BYTES = 640, /* the most that an answer without records needs */
 	QUERY_DOORS = 64,
-	QUERY_LIVES = 3, /* a question is taken up by so many successors at most */
+	QUERY_LIVES = 10, /* a question is taken up by so many successors at most */
 };
 
 enum query_life { QUERY_FREE, QUERY_FLYING };

@@ -103,7 +103,7 @@ all_serve() {
   local i before
   for i in 1 2 3 4; do
     before=$(json '.workers[] | select(.slot == 0) | .deaths' workers)
-    kill -KILL "$(json '.workers[] | select(.slot == 0) | .pid' workers)"
+    kill -SEGV "$(json '.workers[] | select(.slot == 0) | .pid' workers)"
     died() { [[ $(json '.workers[] | select(.slot == 0) | .deaths' workers) != "$before" ]]; }
     wait_for 5 died
     [[ $(json '.workers[] | select(.slot == 0) | .state' workers) == down ]] && break

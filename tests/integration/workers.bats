@@ -115,10 +115,10 @@ kill_one() {
 
 @test "workers: one that dies again and again is held back, and the others serve" {
   serve
-  kill_one KILL
-  kill_one KILL
+  kill_one SEGV
+  kill_one SEGV
   wait_for 2 logged 'worker died .* next=([5-9][0-9][0-9]|[1-9][0-9]{3,})ms|worker died .* next=0ms'
-  kill_one KILL
+  kill_one SEGV
   wait_for 2 logged 'worker died .* next=[1-9][0-9]*ms'
   assert_resolves after.test
 }
