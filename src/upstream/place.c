@@ -91,13 +91,15 @@ note_failure(struct place *place, enum uconn_end end, const char *why, uint64_t 
 }
 
 /* The connection to use: the oldest that is less than half full, so that the others can fall idle; else the
- * least full. */
+ * least full. Not one that may be dead. */
 static struct uconn *
 pick(const struct place *place)
 {
 	struct uconn *best = NULL;
 	for (unsigned i = 0; i < place->conn_count; i++) {
 		struct uconn *conn = place->conns[i];
+		if (uconn_is_suspect(conn))
+			continue;
 		if (uconn_outstanding(conn) * 2 < place->set.upstream->max_outstanding)
 			return conn;
 		if (best == NULL || uconn_outstanding(conn) < uconn_outstanding(best))
@@ -146,6 +148,11 @@ int
 place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 {
 	struct uconn *conn = pick(place);
+	/* All are suspect, and there may not be another: the oldest has had its chance. */
+	if (conn == NULL && place->conn_count >= place->set.upstream->max_connections) {
+		uconn_abandon(place->conns[0], "no answer, and others are waiting");
+		conn = pick(place);
+	}
 	if (may_open(place, conn)) {
 		struct uconn *another = open_one(place);
 		if (another == NULL && conn == NULL) {
@@ -198,6 +205,15 @@ place_withdraw(struct place_ask *ask)
 	}
 }
 
+static void
+note_silence(struct place *place, const char *why, uint64_t now_ms)
+{
+	place->network_failure = true;
+	snprintf(place->why, sizeof place->why, "%s", why);
+	if (health_silent(&place->health, now_ms, random_word()))
+		note_down(place, true, now_ms);
+}
+
 bool
 place_overdue(struct place_ask *ask, uint64_t now_ms)
 {
@@ -206,8 +222,14 @@ place_overdue(struct place_ask *ask, uint64_t now_ms)
 	stats_one(place->set.stats, STATS_upstream_timeouts);
 	if (conn == NULL || !uconn_is_open(conn) || uconn_heard_ms(conn) > ask->on.asked_ms)
 		return false;
+	uint64_t silent_ms = now_ms - ask->on.asked_ms;
 	char why[64];
-	snprintf(why, sizeof why, "no answer for %llu ms", (unsigned long long)(now_ms - ask->on.asked_ms));
+	snprintf(why, sizeof why, "no answer for %llu ms", (unsigned long long)silent_ms);
+	if (silent_ms < 2 * (uint64_t)place->set.forward->attempt_timeout_ms) {
+		note_silence(place, why, now_ms);
+		uconn_suspect(conn);
+		return false;
+	}
 	uconn_abandon(conn, why);
 	return true;
 }
@@ -251,7 +273,7 @@ forget_conn(struct place *place, const struct uconn *conn)
 	place->conn_count = kept;
 }
 
-/* A queue without a connection would wait for ever: it goes back with the rest. */
+/* A queue without a connection that will take from it would wait for ever: it goes back with the rest. */
 static void
 give_up_queue(struct place *place, struct list *orphans)
 {
@@ -284,10 +306,7 @@ judge_end(struct place *place, const struct uconn *conn, enum uconn_end end, con
 	if (end == UCONN_IDLE || (worked && end == UCONN_CLOSED))
 		return PLACE_RETRY;
 	if ((worked || end == UCONN_SILENT) && place->health.failures == 0) {
-		place->network_failure = true;
-		snprintf(place->why, sizeof place->why, "%s", why);
-		if (health_silent(&place->health, now_ms, random_word()))
-			note_down(place, true, now_ms);
+		note_silence(place, why, now_ms);
 		return end == UCONN_SILENT ? PLACE_SILENT : PLACE_RETRY;
 	}
 	note_failure(place, end, why, now_ms);
@@ -300,7 +319,7 @@ on_ended(void *arg, struct uconn *conn, enum uconn_end end, const char *why, str
 	struct place *place = arg;
 	enum place_loss loss = judge_end(place, conn, end, why);
 	forget_conn(place, conn);
-	if (place->conn_count == 0)
+	if (pick(place) == NULL)
 		give_up_queue(place, orphans);
 	leave_place(orphans);
 	if (!list_empty(orphans))

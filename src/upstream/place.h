@@ -58,9 +58,10 @@ int place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 /* Takes the question away from wherever it is; harmless when it is nowhere. */
 void place_withdraw(struct place_ask *ask);
 /*
- * The question has waited for too long. When its connection has been silent since it was asked, the
- * connection is declared dead: the question and its companions come back through lost(), and this returns
- * true.
+ * The question has waited for too long. When its connection has been silent since it was asked, that
+ * connection gets no more questions: it may be dead, or only the name slow to resolve, so late answers still
+ * count. When it has been silent for twice as long, it is declared dead: the question and its companions come
+ * back through lost(), and this returns true.
  */
 bool place_overdue(struct place_ask *ask, uint64_t now_ms);
 

@@ -44,6 +44,7 @@ struct uconn {
 	unsigned idle_ms;
 	uint64_t heard_ms, active_ms;
 	bool open, connected;
+	bool suspect;
 };
 
 static const struct stream_events stream_events;
@@ -184,6 +185,7 @@ on_message(void *arg, uint8_t *msg, size_t bytes)
 {
 	struct uconn *conn = arg;
 	conn->heard_ms = conn->active_ms = clock_now_ms();
+	conn->suspect = false;
 	if (bytes < WIRE_HEADER_BYTES) {
 		stats_one(conn->stats, STATS_upstream_bad_answers);
 		uconn_abandon(conn, "the server sent a message that is shorter than a DNS header");
@@ -303,6 +305,18 @@ uconn_abandon(struct uconn *conn, const char *why)
 {
 	stream_close(&conn->stream);
 	end(conn, conn->open ? UCONN_SILENT : UCONN_FAILED, why);
+}
+
+void
+uconn_suspect(struct uconn *conn)
+{
+	conn->suspect = true;
+}
+
+bool
+uconn_is_suspect(const struct uconn *conn)
+{
+	return conn->suspect;
 }
 
 bool

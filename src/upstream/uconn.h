@@ -66,6 +66,10 @@ void uconn_close(struct uconn **conn);
  * inside. */
 void uconn_abandon(struct uconn *conn, const char *why);
 
+/* Nothing has come for too long: it gets no new questions until something does. Late answers still count. */
+void uconn_suspect(struct uconn *conn);
+bool uconn_is_suspect(const struct uconn *conn);
+
 bool uconn_is_open(const struct uconn *conn);
 unsigned uconn_outstanding(const struct uconn *conn);
 /* Answers that came on it. */

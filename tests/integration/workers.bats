@@ -230,11 +230,11 @@ kill_one() {
   faultup_start up
   dotward_config "$(upstream up "$up_port")"
   run -0 dotward -c "$CONFIG" -o "pid_file=$BATS_TEST_TMPDIR/pid" -o "log.target=file:$BATS_TEST_TMPDIR/dotward.log" 3>&-
-  # It serves from the moment the command is back, not a little later.
-  assert_resolves at-once.test
   local pid
   pid=$(cat "$BATS_TEST_TMPDIR/pid")
   echo "$pid dotward" >>"$BATS_TEST_TMPDIR/pids"
+  # It serves from the moment the command is back, not a little later.
+  assert_resolves at-once.test
   alive "$pid"
   assert_equal "$(ps -o tty= -p "$pid" | tr -d ' ')" '?'
   kill -TERM "$pid"

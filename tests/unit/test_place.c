@@ -246,16 +246,36 @@ close_without_any_answer_is_one(void **state)
 	assert_int_equal(place_health(place)->failures, 1);
 }
 
+/* A name that is slow to resolve looks like a dead connection at first: no new questions go there, but a late
+ * answer counts. */
+static void
+a_silent_connection_is_suspect_first(void **state)
+{
+	(void)state;
+	server->manner = HOLDS;
+	put(0, 1);
+	LOOP_UNTIL(world.loop, server->held_count == 1);
+	assert_false(place_overdue(&asks[0], clock_now_ms() + 1));
+	assert_int_equal(place_health(place)->silences, 1);
+	put(1, 1);
+	LOOP_UNTIL(world.loop, server->held_count == 2);
+	assert_int_equal(counted(STATS_upstream_connections), 2);
+	assert_int_equal(lost, 0);
+	place_withdraw(&asks[0]);
+	place_withdraw(&asks[1]);
+}
+
 static void
 silences_in_a_row_make_a_failure(void **state)
 {
+	uint64_t long_after_ms = 2 * (uint64_t)world.config.forward.attempt_timeout_ms;
 	(void)state;
 	server->manner = HOLDS;
 	for (unsigned i = 0; i < HEALTH_SILENCES; i++) {
 		assert_true(place_usable(place, clock_now_ms()));
 		put(i, 1);
 		LOOP_UNTIL(world.loop, server->held_count == i + 1);
-		assert_true(place_overdue(&asks[i], clock_now_ms() + 1));
+		assert_true(place_overdue(&asks[i], clock_now_ms() + long_after_ms));
 		assert_int_equal(lost, i + 1);
 		assert_int_equal(loss, PLACE_SILENT);
 	}
@@ -345,6 +365,7 @@ main(void)
 	        STARTED(wrong_certificate_is_told_apart),
 	        STARTED(close_after_answers_is_no_failure),
 	        STARTED(close_without_any_answer_is_one),
+	        STARTED(a_silent_connection_is_suspect_first),
 	        STARTED(silences_in_a_row_make_a_failure),
 	        STARTED(overdue_on_a_connection_that_lives),
 	        STARTED(comes_up_again),
