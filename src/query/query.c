@@ -347,6 +347,14 @@ take(struct queries *qs)
 	return q;
 }
 
+/* A question of a predecessor's has used up some of its time already. */
+static uint64_t
+time_left(const struct queries *qs, const struct query *q)
+{
+	uint64_t age_ms = clock_now_ms() - q->begun_ms;
+	return age_ms < qs->config->forward.timeout_ms ? qs->config->forward.timeout_ms - age_ms : 0;
+}
+
 /* Into the air. */
 static void
 launch(struct queries *qs, struct query *q)
@@ -357,7 +365,7 @@ launch(struct queries *qs, struct query *q)
 	list_append(&qs->flying, &flight->link);
 	qs->in_flight++;
 	if (!ev_is_active(&qs->timer))
-		timer_start(qs, qs->config->forward.timeout_ms);
+		timer_start(qs, time_left(qs, q));
 	upstream_ask(qs->upstreams, &flight->ask, &q->wire, q->hash, q->number);
 }
 
@@ -493,7 +501,8 @@ is_replayable(const struct queries *qs, const struct query *q, uint64_t skip, ui
 	if (q->from.listen >= QUERY_DOORS || qs->udp_doors[q->from.listen] == NULL ||
 	        !is_sound_question(&q->wire))
 		return false;
-	return q->hash != skip && q->lives < QUERY_LIVES && q->begun_ms <= now_ms &&
+	return q->hash != skip && !quarantine_holds(qs->set.quarantine, q->hash, now_ms) &&
+	       q->lives < QUERY_LIVES && q->begun_ms <= now_ms &&
 	       now_ms - q->begun_ms < qs->config->forward.timeout_ms;
 }
 

@@ -17,10 +17,6 @@ serve() {
   dotward_start "$@"
 }
 
-worker_count() {
-  workers | wc -w
-}
-
 # kill_one SIGNAL: kills the first worker; sets VICTIM, and GAP to the milliseconds until there were as many again.
 kill_one() {
   local count born
@@ -83,13 +79,11 @@ kill_one() {
 @test "workers: service goes on while workers are killed under load" {
   serve
   "$HELPERS/dload" udp 127.0.0.1 "$PORT" --questions 20000 --window 50 --timeout-ms 3000 >"$BATS_TEST_TMPDIR/load" 3>&- &
-  local load=$! right
+  local load=$!
   kill_one KILL
   wait "$load" || true
-  # What the dead worker had in hand is lost in this version, and nothing else may be.
-  right=$(sed -nE 's/.*"right":([0-9]+).*/\1/p' "$BATS_TEST_TMPDIR/load")
-  ((right >= 19900)) || fail "$(cat "$BATS_TEST_TMPDIR/load")"
-  assert_has "$(cat "$BATS_TEST_TMPDIR/load")" '"wrong":0,'
+  # An answer may come twice, when its worker died between sending it and noting that it had.
+  assert_has "$(cat "$BATS_TEST_TMPDIR/load")" '"right":20000,"wrong":0,.*"lost":0,.*"stranger":0,"errors":0'
   assert_resolves after.test
 }
 
@@ -117,7 +111,6 @@ kill_one() {
   serve
   kill_one SEGV
   kill_one SEGV
-  wait_for 2 logged 'worker died .* next=([5-9][0-9][0-9]|[1-9][0-9]{3,})ms|worker died .* next=0ms'
   kill_one SEGV
   wait_for 2 logged 'worker died .* next=[1-9][0-9]*ms'
   assert_resolves after.test
