@@ -5,6 +5,7 @@
  * id. Both must stay inside their room, which is allocated to the byte so that the sanitizer sees it.
  */
 #include "base/must.h"
+#include "dns/hash.h"
 #include "dns/wire.h"
 
 #include <stdlib.h>
@@ -67,6 +68,27 @@ refuse_check(const struct wire_query *query, size_t room, uint16_t rcode)
 	free(out);
 }
 
+/* A message that must not be parsed is hashed and refused all the same; where it is sound both readers agree.
+ */
+static void
+peek_check(const uint8_t *data, size_t size, enum wire_verdict verdict, const struct wire_query *query)
+{
+	static struct wire_query peeked;
+	uint64_t hash = hash_question(data, size, BLOCK);
+
+	must(hash != 0);
+	must(wire_query_peek(data, size, &peeked) == (verdict != WIRE_SILENCE));
+	if (verdict == WIRE_SILENCE)
+		return;
+	refuse_check(&peeked, WIRE_UDP_FLOOR_BYTES, WIRE_RCODE_SERVFAIL);
+	if (verdict != WIRE_QUERY)
+		return;
+	const struct wire_question *q = &query->question;
+	must(peeked.id == query->id && peeked.flags == query->flags);
+	must(peeked.question.name_bytes == q->name_bytes && peeked.question.type == q->type);
+	must(hash_name(q->name, q->name_bytes, q->type, q->class, BLOCK) == hash);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -80,6 +102,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char text[NAME_TEXT_BYTES];
 
 	enum wire_verdict verdict = wire_query_parse(data, size, &query);
+	peek_check(data, size, verdict, &query);
 	if (verdict == WIRE_SILENCE)
 		return 0;
 	must(strlen(name_text(query.question.name, query.question.name_bytes, text)) < sizeof(text));

@@ -8,6 +8,8 @@
 /* cmocka needs those four before it */
 #include <cmocka.h>
 
+#include "base/lastwords.h"
+#include "dns/hash.h"
 #include "message.h"
 #include "query/query.h"
 #include "worlds.h"
@@ -25,6 +27,7 @@ static struct message msg;
 static struct addr_net everybody;
 static uint32_t ask_again; /* the client that asks once more from inside its commit(), or 0 */
 static uint64_t ended_ms[CLIENTS];
+static uint64_t hand_at_commit; /* what the last words say while an answer leaves */
 
 static uint8_t *
 door_reserve(void *arg, const struct query_from *f, size_t bytes)
@@ -46,6 +49,7 @@ door_commit(void *arg, const struct query_from *f, size_t bytes)
 	commits++;
 	commits_of[f->client]++;
 	ended_ms[f->client] = clock_now_ms();
+	hand_at_commit = atomic_load(&lastwords_place->hand);
 	if (ask_again != 0 && f->client == ask_again) {
 		ask_again = 0;
 		ask(f->client + 1);
@@ -373,6 +377,57 @@ forgotten_at_the_end(void **state)
 	assert_int_equal(commits, 0);
 }
 
+/* Not a word of it is read beyond the question. */
+static void
+quarantined(void **state)
+{
+	(void)state;
+	question(1);
+	uint64_t hash = hash_question(msg.bytes, msg.length, WORLD_SEED);
+	ask(1); /* in the air already */
+	assert_int_equal(commits, 0);
+	quarantine_note(&world.quarantine, hash, clock_now_ms());
+	quarantine_note(&world.quarantine, hash, clock_now_ms());
+	question(1);
+	message_opt(&msg, 1232, 0x00010000, "", 0); /* BADVERS, were it looked at */
+	from.client = 2;
+	say(msg.bytes, msg.length);
+	assert_int_equal(commits_of[2], 1);
+	assert_int_equal(rcode(), WIRE_RCODE_SERVFAIL);
+	assert_non_null(memmem(out, out_bytes, "this question crashed the server", 32));
+	assert_int_equal(counted(STATS_quarantined), 1);
+	assert_int_equal(counted(STATS_badvers), 0);
+	/* A response with that question is still a response. */
+	msg.bytes[2] |= 0x80;
+	say(msg.bytes, msg.length);
+	assert_int_equal(commits, 2);
+	assert_int_equal(out_bytes, 0);
+	/* Another type is another question. */
+	from.client = 3;
+	question(28);
+	say(msg.bytes, msg.length);
+	LOOP_UNTIL(world.loop, commits == 4);
+	assert_int_equal(commits_of[3], 1);
+	assert_int_equal(counted(STATS_quarantined), 2);
+}
+
+/* For whoever looks when this process is dead. */
+static void
+in_hand_only_while_it_is(void **state)
+{
+	struct lastwords words = {0};
+	(void)state;
+	lastwords_open(&words);
+	ask(1);
+	assert_int_equal(atomic_load(&words.hand), 0);
+	LOOP_UNTIL(world.loop, commits == 1);
+	assert_int_equal(atomic_load(&words.hand), 0);
+	assert_true(hand_at_commit != 0);
+	question(1);
+	assert_true(hand_at_commit == hash_question(msg.bytes, msg.length, WORLD_SEED));
+	lastwords_open(NULL);
+}
+
 #define STARTED(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int
@@ -394,6 +449,8 @@ main(void)
 	        STARTED(door_without_room),
 	        STARTED(rooms_by_door),
 	        STARTED(forgotten_at_the_end),
+	        STARTED(quarantined),
+	        STARTED(in_hand_only_while_it_is),
 	};
 	return cmocka_run_group_tests_name("query", tests, world_begin, world_finish);
 }

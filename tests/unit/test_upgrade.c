@@ -197,20 +197,19 @@ static void
 descriptors_in_each_others_places(void **state)
 {
 	(void)state;
-	/* The memory lies where the first socket has to go, the first socket in the place of the second ...
-	 */
+	/* The memory lies where the second socket has to go, and where the first has to go is a hole. */
 	stop(NULL);
-	int low = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	assert_int_equal(low, 3);
-	sockets = NULL;
+	int hole = open("/dev/null", O_RDONLY | O_CLOEXEC), low = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(hole, 3);
+	assert_int_equal(low, 4);
 	assert_int_equal(start(NULL), 0);
-	int memory = shm_descriptor(shm);
-	assert_int_equal(dup3(memory, low, O_CLOEXEC), low);
+	assert_int_equal(dup3(shm_descriptor(shm), low, O_CLOEXEC), low);
 	shm_free(shm);
 	shm = shm_adopt(low, 4096);
 	assert_non_null(shm);
-	assert_int_equal(shm_descriptor(shm), 3);
-	assert_int_equal(sockets_udp(sockets, 0, 0), 4);
+	assert_int_equal(shm_descriptor(shm), 4);
+	assert_int_equal(sockets_udp(sockets, 0, 0), 5);
+	close(hole);
 	begin("/proc/self/exe", "inherits");
 	await_word();
 	bool succeeded = upgrade_succeeded(&u);
