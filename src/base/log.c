@@ -48,6 +48,12 @@ file_open(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+static void
+syslog_connect(void)
+{
+	openlog("dotward", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+}
+
 void
 log_close(void)
 {
@@ -81,7 +87,7 @@ log_open(const char *target, enum log_level level)
 		the_log.path = copy;
 	} else if (strcmp(target, "syslog") == 0) {
 		log_close();
-		openlog("dotward", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+		syslog_connect();
 		the_log.kind = LOG_TO_SYSLOG;
 	} else if (strcmp(target, "stderr") == 0) {
 		log_close();
@@ -103,6 +109,26 @@ log_reopen(void)
 	close(the_log.fd);
 	the_log.fd = fd;
 	return 0;
+}
+
+void
+log_adopt(int fd)
+{
+	if (the_log.kind != LOG_TO_FILE) {
+		close(fd);
+		return;
+	}
+	close(the_log.fd);
+	the_log.fd = fd;
+}
+
+void
+log_reconnect(void)
+{
+	if (the_log.kind != LOG_TO_SYSLOG)
+		return;
+	closelog();
+	syslog_connect();
 }
 
 void

@@ -27,6 +27,14 @@ int log_open(const char *target, enum log_level level) __attribute__((warn_unuse
 /* Opens the file target anew, after a rotation; -errno leaves the old one in use. Nothing for other targets.
  */
 int log_reopen(void) __attribute__((warn_unused_result));
+/*
+ * In a process that may not open files: takes `fd`, which the opener of the file handed over, in place of the
+ * one in use, which is closed. The log owns it. Closes it when there is no file target.
+ */
+void log_adopt(int fd);
+/* After a fork or after descriptors were closed behind its back: a connection to syslogd of this process's
+ * own. Nothing for other targets. */
+void log_reconnect(void);
 void log_close(void);
 void log_set_level(enum log_level level);
 /* A short word put before each line ("worker 1"); copied. */

@@ -1,0 +1,15 @@
+/*
+ * Which descriptors a process holds.
+ */
+#ifndef DOTWARD_PROCESS_FDS_H
+#define DOTWARD_PROCESS_FDS_H
+
+#include <stddef.h>
+
+/*
+ * Closes all descriptors but these. The list is sorted in place; -1 in it and the same one twice do no harm.
+ * A libc that holds one of the others (a connection to syslogd) does not notice: see log_reconnect().
+ */
+void fds_close_but(int *keep, size_t count);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * One message of one byte and one descriptor (SCM_RIGHTS) over a pair of local sockets that keep messages
+ * apart. Whatever else comes is refused: the ends may one day be in hands that are not ours any more.
+ */
+#include "process/handover.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The kernel wants this room aligned as a header. */
+union handover_control {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(sizeof(int))];
+};
+
+int
+handover_open(int ends[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0 ? -errno : 0;
+}
+
+int
+handover_give(int end, int fd)
+{
+	union handover_control control;
+	char byte = 0;
+	struct iovec text = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr msg = {.msg_iov = &text,
+	        .msg_iovlen = 1,
+	        .msg_control = &control,
+	        .msg_controllen = sizeof control.room};
+	memset(&control, 0, sizeof control);
+	struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(header), &fd, sizeof fd);
+	return sendmsg(end, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* There is room for one descriptor; the kernel drops what is beyond and says so. */
+int
+handover_take(int end)
+{
+	union handover_control control;
+	char byte;
+	int fd;
+	struct iovec text = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr msg = {.msg_iov = &text,
+	        .msg_iovlen = 1,
+	        .msg_control = &control,
+	        .msg_controllen = CMSG_LEN(sizeof fd)};
+	ssize_t got = recvmsg(end, &msg, MSG_CMSG_CLOEXEC);
+	if (got <= 0)
+		return got < 0 ? -errno : -EPIPE;
+	struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
+	if (header == NULL || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
+	        header->cmsg_len != CMSG_LEN(sizeof fd))
+		return -EBADMSG;
+	memcpy(&fd, CMSG_DATA(header), sizeof fd);
+	if ((msg.msg_flags & MSG_CTRUNC) == 0)
+		return fd;
+	close(fd);
+	return -EBADMSG;
+}
