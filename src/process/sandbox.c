@@ -51,10 +51,8 @@ sandbox_limit(void)
 int
 sandbox_enter_master(void)
 {
-	/* to make workers into their user, to end them afterwards, to bind at a reload, to give a new log
-	 * file to that user */
-	static const unsigned kept[] = {
-	        CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL, CAP_NET_BIND_SERVICE, CAP_CHOWN};
+	/* to make workers into their user, to end them afterwards, to bind at a reload */
+	static const unsigned kept[] = {CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL, CAP_NET_BIND_SERVICE};
 	if (geteuid() != 0)
 		return 0;
 	bool have[sizeof kept / sizeof kept[0]];
@@ -66,6 +64,14 @@ sandbox_enter_master(void)
 			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i]);
 	return capng_apply(CAPNG_SELECT_CAPS) == 0 ? 0 : -EPERM;
 }
+
+/* A core that is piped to a collector does not heed RLIMIT_CORE, and it would hold keys and questions. The
+ * leak checker, on the other hand, traces its own process. */
+#ifdef DOTWARD_SANITIZERS
+enum { DUMPABLE = 1 };
+#else
+enum { DUMPABLE = 0 };
+#endif
 
 static int
 become(const struct sandbox_user *user)
@@ -97,10 +103,8 @@ sandbox_enter_worker(const struct sandbox_user *user, pid_t master, char why[SAN
 		failed = -errno;
 	if (failed == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		failed = -errno;
-#ifdef DOTWARD_SANITIZERS
-	prctl(PR_SET_DUMPABLE,
-	        1); /* the leak checker traces its own process, which a change of user forbids */
-#endif
+	if (failed == 0 && prctl(PR_SET_DUMPABLE, DUMPABLE) < 0)
+		failed = -errno;
 	if (failed < 0) {
 		snprintf(why, SANDBOX_WHY_BYTES, "cannot give up privileges: %s", strerror(-failed));
 		return failed;
@@ -111,4 +115,23 @@ sandbox_enter_worker(const struct sandbox_user *user, pid_t master, char why[SAN
 		return -ESRCH;
 	}
 	return 0;
+}
+
+int
+sandbox_limit_memory(uint64_t bytes)
+{
+#ifdef DOTWARD_SANITIZERS
+	(void)bytes;
+	return 0; /* their shadow alone is terabytes */
+#endif
+	struct rlimit limit;
+	if (bytes == 0)
+		return 0;
+	if (getrlimit(RLIMIT_DATA, &limit) < 0)
+		return -errno;
+	/* whoever started us may have said less */
+	if (limit.rlim_max <= bytes)
+		return 0;
+	limit.rlim_cur = limit.rlim_max = (rlim_t)bytes;
+	return setrlimit(RLIMIT_DATA, &limit) < 0 ? -errno : 0;
 }

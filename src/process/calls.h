@@ -1,0 +1,27 @@
+/*
+ * Which system calls a role may make: the tables that seal.c turns into filters.
+ */
+#ifndef DOTWARD_PROCESS_CALLS_H
+#define DOTWARD_PROCESS_CALLS_H
+
+#include <seccomp.h>
+#include <stddef.h>
+
+enum { CALLS_MOST_CHECKS = 3 };
+
+/* One call, for some of its arguments. Several rows for one call: any of them will do. */
+struct call {
+	const char *name; /* one that this machine or this libseccomp does not know is passed over */
+	unsigned checks;
+	struct scmp_arg_cmp check[CALLS_MOST_CHECKS]; /* all must hold */
+};
+
+/* What a worker may do once it serves; all else ends it. */
+extern const struct call calls_worker[];
+extern const size_t calls_worker_count;
+
+/* What the master, and whatever it turns into, never needs; all else is allowed. */
+extern const struct call calls_master_refused[];
+extern const size_t calls_master_refused_count;
+
+#endif
