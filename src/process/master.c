@@ -11,6 +11,7 @@
 #include "net/tls.h"
 #include "process/background.h"
 #include "process/child.h"
+#include "process/handover.h"
 #include "process/worker.h"
 #include "shared/stats.h"
 
@@ -34,6 +35,7 @@ struct master_slot {
 	pid_t pid; /* 0: none */
 	uint64_t born_ms;
 	uint64_t birth_ms; /* when the next one is due, if there is none */
+	int log_end;       /* a new log file goes through it; while there is a pid */
 	struct child_history history;
 };
 
@@ -79,22 +81,15 @@ prepare(struct master *m)
 	m->setup.sockets = sockets_open(config->listens, config->listen_count, config->workers, why);
 	if (m->setup.sockets == NULL)
 		return fail(m, why);
-	m->shm = shm_new(stats_footprint(config->workers));
+	size_t refused_bytes = config->workers * sizeof *m->setup.refused;
+	m->shm = shm_new(stats_footprint(config->workers) + shm_footprint(refused_bytes));
 	if (m->shm == NULL) {
 		snprintf(why, sizeof why, "no shared memory: %s", strerror(errno));
 		return fail(m, why);
 	}
 	m->setup.stats = stats_carve(m->shm, config->workers);
+	m->setup.refused = shm_carve(m->shm, refused_bytes);
 	return 0;
-}
-
-/* The workers write to the log under their own user, and open it anew after a rotation. */
-static void
-give_log_file(const struct master *m)
-{
-	int fd = log_descriptor();
-	if (fd >= 0 && m->setup.user.change && fchown(fd, m->setup.user.uid, m->setup.user.gid) < 0)
-		log_warn("log file cannot be given to the workers' user why=\"%s\"", strerror(errno));
 }
 
 static int
@@ -148,10 +143,18 @@ static void
 bear(struct master *m, unsigned slot)
 {
 	struct master_slot *s = &m->slots[slot];
+	int ends[2] = {-1, -1};
 	m->setup.slot = slot;
 	m->setup.master = getpid();
+	int failed = handover_open(ends);
+	if (failed < 0)
+		log_warn("worker gets no new log file after a rotation slot=%u why=\"%s\"", slot,
+		        strerror(-failed));
+	m->setup.log_end = ends[1];
 	fflush(NULL);
 	pid_t pid = fork();
+	if (ends[1] >= 0 && pid != 0)
+		close(ends[1]);
 	if (pid == 0) {
 		close(m->signal_fd);
 		if (m->background.pipe >= 0)
@@ -160,12 +163,15 @@ bear(struct master *m, unsigned slot)
 		exit(worker_run(&m->setup));
 	}
 	if (pid < 0) {
+		if (ends[0] >= 0)
+			close(ends[0]);
 		log_error("worker cannot be forked slot=%u why=\"%s\" next=%dms", slot, strerror(errno),
 		        MASTER_FORK_RETRY_MS);
 		s->birth_ms = clock_now_ms() + MASTER_FORK_RETRY_MS;
 		return;
 	}
 	s->pid = pid;
+	s->log_end = ends[0];
 	s->born_ms = clock_now_ms();
 	log_notice("worker born slot=%u pid=%d", slot, (int)pid);
 }
@@ -209,11 +215,15 @@ signal_all(const struct master *m, int signal)
 			kill(m->slots[slot].pid, signal);
 }
 
-/* "signal=11 (Segmentation fault)" or "exit=1" */
+/* "signal=11 (Segmentation fault)", "signal=31 (Bad system call) call=execve" or "exit=1" */
 static void
-death_text(int status, char *out, size_t room)
+death_text(int status, int refused, char *out, size_t room)
 {
-	if (WIFSIGNALED(status))
+	char call[SANDBOX_CALL_BYTES];
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		snprintf(out, room, "signal=%d (%s) call=%s", SIGSYS, strsignal(SIGSYS),
+		        sandbox_call_name(refused, call));
+	else if (WIFSIGNALED(status))
 		snprintf(out, room, "signal=%d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
 		snprintf(out, room, "exit=%d", WEXITSTATUS(status));
@@ -223,11 +233,13 @@ static void
 bury(struct master *m, unsigned slot, int status)
 {
 	struct master_slot *s = &m->slots[slot];
-	char how[64];
+	char how[100];
 	uint64_t now_ms = clock_now_ms(), uptime_ms = now_ms - s->born_ms;
 	pid_t pid = s->pid;
 	s->pid = 0;
-	death_text(status, how, sizeof how);
+	if (s->log_end >= 0)
+		close(s->log_end);
+	death_text(status, m->setup.refused[slot], how, sizeof how);
 	if (m->stopping) {
 		log_at(status == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "worker stopped slot=%u pid=%d %s",
 		        slot, (int)pid, how);
@@ -265,7 +277,18 @@ on_stop(struct master *m)
 	signal_all(m, SIGTERM);
 }
 
-/* The master first, so that the file is there and belongs to the workers' user when they open it. */
+static void
+give_log(const struct master *m, unsigned slot)
+{
+	const struct master_slot *s = &m->slots[slot];
+	if (s->pid == 0 || s->log_end < 0 || log_descriptor() < 0)
+		return;
+	int failed = handover_give(s->log_end, log_descriptor());
+	if (failed < 0)
+		log_warn("worker does not take the new log file slot=%u why=\"%s\"", slot, strerror(-failed));
+}
+
+/* The workers may not open files: they are given ours. */
 static void
 on_reopen(struct master *m)
 {
@@ -275,8 +298,8 @@ on_reopen(struct master *m)
 		        strerror(-failed));
 		return;
 	}
-	give_log_file(m);
-	signal_all(m, SIGUSR1);
+	for (unsigned slot = 0; slot < m->config->workers; slot++)
+		give_log(m, slot);
 	log_notice("log reopened");
 }
 
@@ -385,6 +408,17 @@ take_apart(struct master *m)
 	free(m->slots);
 }
 
+static int
+seal(const struct master *m)
+{
+	char why[SANDBOX_WHY_BYTES];
+	if (!m->config->sandbox) {
+		log_warn("sandbox = false: the workers may make every system call and open every file");
+		return 0;
+	}
+	return sandbox_seal(SANDBOX_MASTER, why) < 0 ? fail(m, why) : 0;
+}
+
 int
 master_run(const struct config *config, bool foreground)
 {
@@ -398,9 +432,10 @@ master_run(const struct config *config, bool foreground)
 		goto out;
 	if (write_pid_file(&m) < 0)
 		goto out;
-	give_log_file(&m);
 	if (sandbox_enter_master() < 0)
 		log_warn("capabilities cannot be reduced; the master keeps what it has");
+	if (seal(&m) < 0)
+		goto out;
 	if (watch_signals(&m) < 0)
 		goto out;
 	serve(&m);

@@ -9,6 +9,8 @@
 #include "base/must.h"
 #include "client/listener_stream.h"
 #include "client/listener_udp.h"
+#include "process/fds.h"
+#include "process/handover.h"
 #include "query/query.h"
 
 #include <errno.h>
@@ -16,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct worker {
 	const struct worker_setup *setup;
@@ -24,22 +27,22 @@ struct worker {
 	struct queries *queries;
 	struct listener_stream *tcp;
 	struct listener_udp **udp; /* by listen address; NULL where there is none */
-	ev_signal terminate, reopen;
+	ev_signal terminate;
+	ev_io new_log;
 	ev_prepare before_sleep;
 	ev_timer patience;
 	bool draining;
 };
 
 static void
-on_reopen(struct ev_loop *loop, ev_signal *signal, int events)
+on_new_log(struct ev_loop *loop, ev_io *io, int events)
 {
-	(void)loop;
-	(void)signal;
+	int fd;
 	(void)events;
-	int failed = log_reopen();
-	if (failed < 0)
-		log_error("log file cannot be reopened; going on with the old one why=\"%s\"",
-		        strerror(-failed));
+	while ((fd = handover_take(io->fd)) >= 0)
+		log_adopt(fd);
+	if (fd != -EAGAIN && fd != -EINTR)
+		ev_io_stop(loop, io);
 }
 
 static void
@@ -83,14 +86,15 @@ static void
 watch(struct worker *w)
 {
 	ev_signal_init(&w->terminate, on_terminate, SIGTERM);
-	ev_signal_init(&w->reopen, on_reopen, SIGUSR1);
+	ev_io_init(&w->new_log, on_new_log, w->setup->log_end, EV_READ);
 	ev_timer_init(&w->patience, on_patience, w->setup->config->drain_timeout_ms / 1000., 0.);
 	ev_prepare_init(&w->before_sleep, on_before_sleep);
 	/* After the hooks that send: what they sent is gone when this one looks. */
 	ev_set_priority(&w->before_sleep, EV_MINPRI);
-	w->terminate.data = w->reopen.data = w->patience.data = w->before_sleep.data = w;
+	w->terminate.data = w->patience.data = w->before_sleep.data = w;
 	ev_signal_start(w->loop, &w->terminate);
-	ev_signal_start(w->loop, &w->reopen);
+	if (w->setup->log_end >= 0)
+		ev_io_start(w->loop, &w->new_log);
 	ev_prepare_start(w->loop, &w->before_sleep);
 }
 
@@ -122,7 +126,7 @@ take_apart(struct worker *w)
 	queries_free(w->queries);
 	stream_room_free(w->room);
 	ev_signal_stop(w->loop, &w->terminate);
-	ev_signal_stop(w->loop, &w->reopen);
+	ev_io_stop(w->loop, &w->new_log);
 	ev_timer_stop(w->loop, &w->patience);
 	ev_prepare_stop(w->loop, &w->before_sleep);
 	ev_loop_destroy(w->loop);
@@ -134,7 +138,7 @@ static void
 reset_signals(void)
 {
 	static const int defaults[] = {SIGCHLD, SIGQUIT, SIGALRM, SIGUSR2, SIGABRT};
-	static const int ignored[] = {SIGINT, SIGHUP, SIGPIPE};
+	static const int ignored[] = {SIGINT, SIGHUP, SIGPIPE, SIGUSR1};
 	for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++)
 		signal(defaults[i], SIG_DFL);
 	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
@@ -149,6 +153,37 @@ unblock_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Nothing is open here but what this worker works with. */
+static void
+keep_descriptors(const struct worker_setup *setup)
+{
+	enum { STANDARD = 5 };
+	size_t listens = sockets_count(setup->sockets), count = 0;
+	int *keep = must_alloc(STANDARD + 2 * listens, sizeof *keep);
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		keep[count++] = fd;
+	keep[count++] = log_descriptor();
+	keep[count++] = setup->log_end;
+	for (size_t i = 0; i < listens; i++) {
+		keep[count++] = sockets_udp(setup->sockets, i, setup->slot);
+		keep[count++] = sockets_tcp(setup->sockets, i, setup->slot);
+	}
+	fds_close_but(keep, count);
+	free(keep);
+	log_reconnect();
+}
+
+/* The last step before it serves: what it needs is open now. */
+static int
+shut(const struct worker_setup *setup, char why[SANDBOX_WHY_BYTES])
+{
+	if (!setup->config->sandbox)
+		return 0;
+	sandbox_on_violation(&setup->refused[setup->slot]);
+	int failed = sandbox_ward(setup->config, why);
+	return failed < 0 ? failed : sandbox_seal(SANDBOX_WORKER, why);
+}
+
 int
 worker_run(const struct worker_setup *setup)
 {
@@ -157,10 +192,13 @@ worker_run(const struct worker_setup *setup)
 	log_set_role(role);
 	reset_signals();
 	sockets_keep_slot(setup->sockets, setup->slot);
+	keep_descriptors(setup);
 	if (sandbox_enter_worker(&setup->user, setup->master, why) < 0) {
 		log_error("worker cannot start: %s", why);
 		return EXIT_FAILURE;
 	}
+	if (sandbox_limit_memory(setup->config->limits.worker_memory) < 0)
+		log_warn("limits.worker_memory cannot be set why=\"%s\"", strerror(errno));
 	struct worker w = {.setup = setup};
 	struct stats_slab *stats = stats_slab(setup->stats, setup->slot);
 	w.loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
@@ -172,6 +210,10 @@ worker_run(const struct worker_setup *setup)
 	w.queries = queries_new(w.loop, w.room, setup->config, setup->tls, stats);
 	listen_all(&w, stats);
 	watch(&w);
+	if (shut(setup, why) < 0) {
+		log_error("worker cannot start: %s", why);
+		return EXIT_FAILURE;
+	}
 	/* Only now: a signal that came before waits until somebody handles it. */
 	unblock_signals();
 	ev_run(w.loop, 0);

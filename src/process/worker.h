@@ -17,6 +17,8 @@ struct worker_setup {
 	const struct tls_store *tls;
 	struct stats *stats;
 	struct sandbox_user user;
+	int log_end;           /* where a new log file comes through (handover.h); -1: none will */
+	volatile int *refused; /* by slot: the system call that a worker died of (sandbox_on_violation()) */
 	pid_t master;
 	unsigned slot;
 };
