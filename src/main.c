@@ -21,6 +21,12 @@
 #ifndef DOTWARD_VERSION
 #define DOTWARD_VERSION "unknown"
 #endif
+/* Nobody should take such a build for the real one. */
+#ifdef DOTWARD_FAULTS
+#define BUILD_KIND " (fault injection)"
+#else
+#define BUILD_KIND ""
+#endif
 
 enum { MAIN_USAGE = 2, MAIN_OVERRIDES = 64 };
 
@@ -91,7 +97,10 @@ struct command {
 	const char *file;
 	struct config_override overrides[MAIN_OVERRIDES];
 	size_t override_count;
+	char *paths[MAIN_OVERRIDES]; /* those of -o */
+	size_t path_count;
 	const char *ask;
+	char *const *argv;
 	bool foreground, test, print;
 	int status; /* when done is set */
 	bool done;
@@ -116,17 +125,19 @@ add_override(struct command *c, const char *origin, const char *path, const char
 	        (struct config_override){.origin = origin, .path = path, .value = value};
 }
 
-/* -o PATH=VALUE; cuts the argument in place. */
+/* -o PATH=VALUE. The argument stays whole: it is needed again to start a new binary with. */
 static void
-add_assignment(struct command *c, char *text)
+add_assignment(struct command *c, const char *text)
 {
-	char *equals = strchr(text, '=');
-	if (equals == NULL || equals == text) {
+	const char *equals = strchr(text, '=');
+	if (equals == NULL || equals == text || c->path_count == MAIN_OVERRIDES) {
 		usage_error(c, "-o needs PATH=VALUE, for example -o forward.timeout_ms=3000");
 		return;
 	}
-	*equals = '\0';
-	add_override(c, "-o", text, equals + 1);
+	char *path = strndup(text, (size_t)(equals - text));
+	must(path != NULL);
+	c->paths[c->path_count++] = path;
+	add_override(c, "-o", path, equals + 1);
 }
 
 static void
@@ -152,7 +163,7 @@ take_option(struct command *c, int option, char *value)
 		c->ask = value;
 		return;
 	case 'V':
-		puts("dotward " DOTWARD_VERSION);
+		puts("dotward " DOTWARD_VERSION BUILD_KIND);
 		c->done = true;
 		return;
 	case 'h':
@@ -191,18 +202,25 @@ test_tls(const struct config *config)
 }
 
 static int
-run(const struct command *c, const struct config *config, const char *file)
+print(const struct config *config)
 {
-	if (c->print) {
-		config_print(config, stdout);
-		return EXIT_SUCCESS;
-	}
-	if (c->test) {
-		if (test_tls(config) < 0)
-			return EXIT_FAILURE;
-		printf("%s: good\n", file != NULL ? file : "command line");
-		return EXIT_SUCCESS;
-	}
+	config_print(config, stdout);
+	return EXIT_SUCCESS;
+}
+
+static int
+test(const struct config *config, const char *file)
+{
+	if (test_tls(config) < 0)
+		return EXIT_FAILURE;
+	printf("%s: good\n", file != NULL ? file : "command line");
+	return EXIT_SUCCESS;
+}
+
+/* Takes the configuration over. */
+static int
+serve(const struct command *c, struct config *config, const struct config_sources *sources)
+{
 	/* In the background nobody reads stderr. */
 	bool to_stderr = strcmp(config->log.target, "stderr") == 0;
 	const char *target = to_stderr && !c->foreground ? "syslog" : config->log.target;
@@ -212,42 +230,49 @@ run(const struct command *c, const struct config *config, const char *file)
 		        strerror(-failed));
 		return EXIT_FAILURE;
 	}
-	int status = master_run(config, c->foreground);
+	struct master_setup setup = {
+	        .config = config, .sources = sources, .argv = c->argv, .foreground = c->foreground};
+	int status = master_run(&setup);
 	log_close();
+	return status;
+}
+
+/* What the command line asks for. */
+static int
+obey(struct command *c, int rest_count, char *const *rest)
+{
+	if (c->ask != NULL && rest_count >= 1 && rest_count <= 2)
+		return ask_run(c->ask, rest[0], rest_count == 2 ? rest[1] : NULL);
+	if (c->ask != NULL || rest_count > 0) {
+		usage_error(c, c->ask != NULL ? "--ask needs ADDR[@PORT] NAME [TYPE]"
+		                              : "arguments without an option are not understood");
+		return c->status;
+	}
+	struct config_sources sources = {
+	        .file = file_to_read(c),
+	        .overrides = c->overrides,
+	        .override_count = c->override_count,
+	        .environment = environ,
+	};
+	struct config *config = config_load(&sources, stderr);
+	if (config == NULL)
+		return EXIT_FAILURE;
+	if (!c->print && !c->test)
+		return serve(c, config, &sources);
+	int status = c->print ? print(config) : test(config, sources.file);
+	config_free(config);
 	return status;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct command c = {.status = EXIT_SUCCESS};
+	struct command c = {.status = EXIT_SUCCESS, .argv = argv};
 	int option;
 	while (!c.done && (option = getopt_long(argc, argv, "fc:tTo:Vh", long_options, NULL)) != -1)
 		take_option(&c, option, optarg);
-	if (c.done)
-		return c.status;
-	if (c.ask != NULL) {
-		if (argc - optind < 1 || argc - optind > 2) {
-			usage_error(&c, "--ask needs ADDR[@PORT] NAME [TYPE]");
-			return c.status;
-		}
-		return ask_run(c.ask, argv[optind], argc - optind == 2 ? argv[optind + 1] : NULL);
-	}
-	if (optind < argc) {
-		usage_error(&c, "arguments without an option are not understood");
-		return c.status;
-	}
-	const char *file = file_to_read(&c);
-	struct config_sources sources = {
-	        .file = file,
-	        .overrides = c.overrides,
-	        .override_count = c.override_count,
-	        .environment = environ,
-	};
-	struct config *config = config_load(&sources, stderr);
-	if (config == NULL)
-		return EXIT_FAILURE;
-	int status = run(&c, config, file);
-	config_free(config);
+	int status = c.done ? c.status : obey(&c, argc - optind, argv + optind);
+	for (size_t i = 0; i < c.path_count; i++)
+		free(c.paths[i]);
 	return status;
 }

@@ -33,10 +33,11 @@ buffer_held(const struct buffer *b)
 	return b->end - b->start;
 }
 
+/* The first byte held; NULL, perhaps, when nothing is. */
 static inline uint8_t *
 buffer_front(const struct buffer *b)
 {
-	return b->bytes + b->start;
+	return b->bytes != NULL ? b->bytes + b->start : NULL; /* C11 forbids to add even 0 to NULL */
 }
 
 #endif

@@ -3,14 +3,19 @@
  */
 #include "base/must.h"
 
+#include "base/lastwords.h"
 #include "base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 _Noreturn void
 must_fail(const char *claim, const char *file, int line)
 {
+	char words[LASTWORDS_BYTES];
+	snprintf(words, sizeof words, "assertion failed: %s at %s:%d", claim, file, line);
+	lastwords_say(words);
 	log_write(LOG_LEVEL_ERROR, "assertion failed claim=\"%s\" at=%s:%d", claim, file, line);
 	abort();
 }

@@ -106,6 +106,7 @@ idle_limit_ms(const struct listener_stream *l)
 static void
 timer_start(struct listener_stream *l, uint64_t wait_ms)
 {
+	ev_timer_stop(l->loop, &l->timer); /* libev ignores what is set while it runs */
 	ev_timer_set(&l->timer, (double)wait_ms / 1000. + 0.001, 0.);
 	ev_timer_start(l->loop, &l->timer);
 }
@@ -217,7 +218,6 @@ on_message(void *arg, uint8_t *msg, size_t bytes)
 	struct client *c = arg;
 	struct listener_stream *l = c->listener;
 	struct query_from from = {
-	        .door = &l->door,
 	        .peer = c->peer,
 	        .listen = c->listen,
 	        .client = (uint32_t)(c - l->clients),
@@ -367,6 +367,7 @@ listener_stream_new(struct ev_loop *loop, struct stream_room *room, struct queri
 	l->config = config;
 	l->stats = stats;
 	l->door = (struct query_door){.arg = l, .reserve = door_reserve, .commit = door_commit};
+	queries_set_stream_door(queries, &l->door);
 	list_init(&l->free);
 	list_init(&l->idle);
 	for (unsigned i = 0; i < TCP_BUCKETS; i++)

@@ -2,6 +2,12 @@
  * One UDP socket. Datagrams are received into a batch, handled one after another, and answers are written
  * straight into the sending batch; an answer that comes later goes into whatever batch is then being filled.
  *
+ * Both batches lie in shared memory, the message headers too. The kernel writes a datagram's length when it
+ * hands it over, so that after a kill in the middle of the system call a successor can still tell what had
+ * come: lengths are zeroed before each call. Invariants, true at every instant: datagrams of in[] with a
+ * length, from `next` on, are not handled; answers out[sent .. filled) are complete and not yet sent. A
+ * duplicate answer is harmless, a missing one is not.
+ *
  * When the kernel takes no more, the batch waits for the socket to become writable; when it is full as well,
  * answers are dropped and counted, for a client that asks again is better served than a queue without bound.
  */
@@ -10,6 +16,7 @@
 #include "base/must.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +24,7 @@ enum {
 	UDP_BATCH = 64,
 	UDP_TURNS = 4, /* batches before others have their turn */
 	UDP_DRAIN_TURNS = 256,
-	UDP_QUERY_BYTES = 4096,
+	UDP_QUERY_BYTES = 2048,  /* far above what a question has; a longer one is malformed */
 	UDP_ANSWER_BYTES = 4096, /* the most that limits.udp_answer_size allows */
 	UDP_CONTROL_BYTES = CMSG_SPACE(sizeof(struct in6_pktinfo)),
 };
@@ -26,6 +33,16 @@ struct udp_slot {
 	struct iovec iov;
 	struct addr peer;
 	_Alignas(struct cmsghdr) uint8_t control[UDP_CONTROL_BYTES];
+};
+
+/* In shared memory. */
+struct udp_memory {
+	uint32_t next;         /* first datagram of in[] that is not handled */
+	uint32_t sent, filled; /* answers out[sent .. filled) wait */
+	struct mmsghdr in[UDP_BATCH], out[UDP_BATCH];
+	struct udp_slot in_slots[UDP_BATCH], out_slots[UDP_BATCH];
+	uint8_t in_bytes[UDP_BATCH][UDP_QUERY_BYTES];
+	uint8_t out_bytes[UDP_BATCH][UDP_ANSWER_BYTES];
 };
 
 struct listener_udp {
@@ -39,12 +56,16 @@ struct listener_udp {
 	uint32_t listen;
 	bool wildcard;
 	bool stopped;
-	unsigned filled; /* answers that wait to be sent */
-	struct mmsghdr in[UDP_BATCH], out[UDP_BATCH];
-	struct udp_slot in_slots[UDP_BATCH], out_slots[UDP_BATCH];
-	uint8_t in_bytes[UDP_BATCH][UDP_QUERY_BYTES];
-	uint8_t out_bytes[UDP_BATCH][UDP_ANSWER_BYTES];
+	struct udp_memory *m;
 };
+
+/* What was written before is in memory before what is written after, for whoever looks when this process is
+ * dead. */
+static inline void
+settle_memory(void)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+}
 
 /* The address that was asked, from the control message of a wildcard socket. */
 static void
@@ -93,41 +114,29 @@ write_local(const struct query_from *from, uint8_t *control)
 	return 0;
 }
 
-/* Sends what is filled. What the kernel does not take now moves to the front. */
+/* Sends what is filled, as far as the kernel takes it. */
 static void
 flush(struct listener_udp *l)
 {
-	unsigned sent = 0;
-	while (sent < l->filled) {
-		int count = sendmmsg(l->fd, l->out + sent, l->filled - sent, MSG_NOSIGNAL);
+	struct udp_memory *m = l->m;
+	while (m->sent < m->filled) {
+		int count = sendmmsg(l->fd, m->out + m->sent, m->filled - m->sent, MSG_NOSIGNAL);
 		if (count > 0) {
-			sent += (unsigned)count;
+			m->sent += (unsigned)count;
 		} else if (errno == EAGAIN || errno == ENOBUFS) {
-			break;
+			ev_io_start(l->loop, &l->writable);
+			return;
 		} else if (errno != EINTR) {
 			/* This one cannot be sent (no route back, an ICMP error of an earlier one); the
 			 * others can. */
 			stats_one(l->stats, STATS_dropped_unsent);
-			sent++;
+			m->sent++;
 		}
 	}
-	if (sent == l->filled) {
-		l->filled = 0;
-		ev_io_stop(l->loop, &l->writable);
-		return;
-	}
-	for (unsigned i = 0; sent > 0 && i < l->filled - sent; i++) {
-		struct udp_slot *to = &l->out_slots[i], *source = &l->out_slots[sent + i];
-		memcpy(l->out_bytes[i], l->out_bytes[sent + i], source->iov.iov_len);
-		to->iov.iov_len = source->iov.iov_len;
-		to->peer = source->peer;
-		memcpy(to->control, source->control, sizeof to->control);
-		l->out[i].msg_hdr.msg_namelen = l->out[sent + i].msg_hdr.msg_namelen;
-		l->out[i].msg_hdr.msg_control = l->out[sent + i].msg_hdr.msg_control ? to->control : NULL;
-		l->out[i].msg_hdr.msg_controllen = l->out[sent + i].msg_hdr.msg_controllen;
-	}
-	l->filled -= sent;
-	ev_io_start(l->loop, &l->writable);
+	m->filled = 0;
+	settle_memory();
+	m->sent = 0;
+	ev_io_stop(l->loop, &l->writable);
 }
 
 static uint8_t *
@@ -136,13 +145,13 @@ door_reserve(void *arg, const struct query_from *from, size_t bytes)
 	struct listener_udp *l = arg;
 	(void)from;
 	must(bytes <= UDP_ANSWER_BYTES);
-	if (l->filled == UDP_BATCH)
+	if (l->m->filled == UDP_BATCH)
 		flush(l);
-	if (l->filled == UDP_BATCH) {
+	if (l->m->filled == UDP_BATCH) {
 		stats_one(l->stats, STATS_dropped_unsent);
 		return NULL;
 	}
-	return l->out_bytes[l->filled];
+	return l->m->out_bytes[l->m->filled];
 }
 
 static void
@@ -151,42 +160,57 @@ door_commit(void *arg, const struct query_from *from, size_t bytes)
 	struct listener_udp *l = arg;
 	if (bytes == 0)
 		return;
-	struct udp_slot *slot = &l->out_slots[l->filled];
-	struct msghdr *head = &l->out[l->filled].msg_hdr;
+	struct udp_slot *slot = &l->m->out_slots[l->m->filled];
+	struct msghdr *head = &l->m->out[l->m->filled].msg_hdr;
 	slot->iov.iov_len = bytes;
 	slot->peer = from->peer;
 	head->msg_namelen = addr_bytes(&from->peer);
 	head->msg_controllen = write_local(from, slot->control);
 	head->msg_control = head->msg_controllen > 0 ? slot->control : NULL;
-	l->filled++;
+	settle_memory();
+	l->m->filled++;
+}
+
+/* Where the datagram came from; false when it cannot be answered. */
+static bool
+origin(const struct listener_udp *l, unsigned index, struct query_from *from)
+{
+	*from = (struct query_from){.listen = l->listen, .peer = l->m->in_slots[index].peer};
+	if (addr_port(&from->peer) == 0)
+		return false;
+	if (l->wildcard)
+		read_local(&l->m->in[index].msg_hdr, from);
+	return true;
 }
 
 static void
 handle(struct listener_udp *l, unsigned index)
 {
-	const struct mmsghdr *received = &l->in[index];
-	struct query_from from = {.door = &l->door, .listen = l->listen};
-	from.peer = l->in_slots[index].peer;
-	/* Nobody can be answered at port 0. */
-	if (addr_port(&from.peer) == 0)
-		return;
-	if (l->wildcard)
-		read_local(&received->msg_hdr, &from);
-	query_begin(l->queries, l->in_bytes[index], received->msg_len, &from);
+	struct query_from from;
+	if (origin(l, index, &from))
+		query_begin(l->queries, l->m->in_bytes[index], l->m->in[index].msg_len, &from);
 }
 
 /* Receives and handles one batch; how many there were. */
 static unsigned
 receive(struct listener_udp *l)
 {
+	struct udp_memory *m = l->m;
 	for (unsigned i = 0; i < UDP_BATCH; i++) {
-		l->in[i].msg_hdr.msg_namelen = sizeof l->in_slots[i].peer;
-		l->in[i].msg_hdr.msg_controllen = l->wildcard ? UDP_CONTROL_BYTES : 0;
+		m->in[i].msg_len = 0;
+		m->in[i].msg_hdr.msg_namelen = sizeof m->in_slots[i].peer;
+		m->in[i].msg_hdr.msg_controllen = l->wildcard ? UDP_CONTROL_BYTES : 0;
 	}
-	int count = recvmmsg(l->fd, l->in, UDP_BATCH, MSG_DONTWAIT, NULL);
+	settle_memory();
+	m->next = 0;
+	settle_memory();
+	int count = recvmmsg(l->fd, m->in, UDP_BATCH, MSG_DONTWAIT, NULL);
 	unsigned received = count > 0 ? (unsigned)count : 0;
-	for (unsigned i = 0; i < received; i++)
+	for (unsigned i = 0; i < received; i++) {
 		handle(l, i);
+		settle_memory();
+		m->next = i + 1;
+	}
 	return received;
 }
 
@@ -215,29 +239,61 @@ on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
 	struct listener_udp *l = prepare->data;
 	(void)loop;
 	(void)events;
-	if (l->filled > 0 && !ev_is_active(&l->writable))
+	if (l->m->filled > 0 && !ev_is_active(&l->writable))
 		flush(l);
 }
 
-/* What never changes in the message headers. */
+/* The answers that are complete. Each is looked at, for the one who wrote them died. */
+static void
+answers_check(struct udp_memory *m)
+{
+	if (m->filled > UDP_BATCH || m->sent > m->filled)
+		m->filled = m->sent = 0;
+	for (unsigned i = m->sent; i < m->filled; i++) {
+		struct udp_slot *slot = &m->out_slots[i];
+		struct msghdr *head = &m->out[i].msg_hdr;
+		if (slot->iov.iov_len > UDP_ANSWER_BYTES)
+			slot->iov.iov_len = 0;
+		head->msg_namelen = addr_bytes(&slot->peer);
+		if (head->msg_controllen > UDP_CONTROL_BYTES)
+			head->msg_controllen = 0;
+		head->msg_control = head->msg_controllen > 0 ? slot->control : NULL;
+	}
+}
+
+/* What never changes in the message headers. Done anew in each life, so that nothing of it is taken on trust.
+ */
 static void
 batches_prepare(struct listener_udp *l)
 {
+	struct udp_memory *m = l->m;
+	answers_check(m);
 	for (unsigned i = 0; i < UDP_BATCH; i++) {
-		l->in_slots[i].iov = (struct iovec){l->in_bytes[i], UDP_QUERY_BYTES};
-		l->in[i].msg_hdr = (struct msghdr){.msg_name = &l->in_slots[i].peer,
-		        .msg_iov = &l->in_slots[i].iov,
-		        .msg_iovlen = 1,
-		        .msg_control = l->wildcard ? l->in_slots[i].control : NULL};
-		l->out_slots[i].iov = (struct iovec){l->out_bytes[i], 0};
-		l->out[i].msg_hdr = (struct msghdr){
-		        .msg_name = &l->out_slots[i].peer, .msg_iov = &l->out_slots[i].iov, .msg_iovlen = 1};
+		struct msghdr *in = &m->in[i].msg_hdr, *out = &m->out[i].msg_hdr;
+		m->in_slots[i].iov = (struct iovec){m->in_bytes[i], UDP_QUERY_BYTES};
+		in->msg_name = &m->in_slots[i].peer;
+		in->msg_iov = &m->in_slots[i].iov;
+		in->msg_iovlen = 1;
+		in->msg_control = l->wildcard ? m->in_slots[i].control : NULL;
+		if (in->msg_control == NULL || in->msg_controllen > UDP_CONTROL_BYTES)
+			in->msg_controllen = 0;
+		m->out_slots[i].iov.iov_base = m->out_bytes[i];
+		out->msg_name = &m->out_slots[i].peer;
+		out->msg_iov = &m->out_slots[i].iov;
+		out->msg_iovlen = 1;
+		out->msg_flags = 0;
 	}
+}
+
+size_t
+listener_udp_footprint(void)
+{
+	return sizeof(struct udp_memory);
 }
 
 struct listener_udp *
 listener_udp_new(struct ev_loop *loop, struct queries *queries, const struct addr *address, int fd,
-        uint32_t listen, struct stats_slab *stats)
+        uint32_t listen, struct stats_slab *stats, void *memory)
 {
 	struct listener_udp *l = must_alloc(1, sizeof *l);
 	l->loop = loop;
@@ -246,8 +302,10 @@ listener_udp_new(struct ev_loop *loop, struct queries *queries, const struct add
 	l->fd = fd;
 	l->listen = listen;
 	l->wildcard = addr_is_wildcard(address);
+	l->m = memory;
 	l->door = (struct query_door){.arg = l, .reserve = door_reserve, .commit = door_commit};
 	batches_prepare(l);
+	queries_set_udp_door(queries, listen, &l->door);
 	ev_io_init(&l->readable, on_readable, fd, EV_READ);
 	ev_io_init(&l->writable, on_writable, fd, EV_WRITE);
 	ev_prepare_init(&l->before_sleep, on_before_sleep);
@@ -267,6 +325,21 @@ listener_udp_free(struct listener_udp *l)
 	ev_io_stop(l->loop, &l->writable);
 	ev_prepare_stop(l->loop, &l->before_sleep);
 	free(l);
+}
+
+void
+listener_udp_recover(struct listener_udp *l, uint64_t skip)
+{
+	flush(l);
+	/* All of them: an empty datagram has no length either, and others may have come behind it. */
+	for (unsigned i = l->m->next; i < UDP_BATCH; i++) {
+		struct query_from from;
+		size_t bytes = l->m->in[i].msg_len;
+		if (bytes > 0 && bytes <= UDP_QUERY_BYTES && origin(l, i, &from))
+			query_begin_again(l->queries, l->m->in_bytes[i], bytes, &from, skip);
+		settle_memory();
+		l->m->next = i + 1;
+	}
 }
 
 void

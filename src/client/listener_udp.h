@@ -9,10 +9,22 @@
 
 struct listener_udp;
 
-/* The descriptor is borrowed; it must be non-blocking. `listen` is the index that questions carry. */
+/* Bytes of shared memory for the batches of one listen address and slot. */
+size_t listener_udp_footprint(void);
+
+/*
+ * The descriptor is borrowed; it must be non-blocking. `listen` is the index that questions carry. `memory`:
+ * listener_udp_footprint() bytes, aligned to a cache line, zeroed at first; a successor gets what its
+ * predecessor left.
+ */
 struct listener_udp *listener_udp_new(struct ev_loop *loop, struct queries *queries,
-        const struct addr *address, int fd, uint32_t listen, struct stats_slab *stats);
+        const struct addr *address, int fd, uint32_t listen, struct stats_slab *stats, void *memory);
 void listener_udp_free(struct listener_udp *listener);
+/*
+ * Sends the answers that a predecessor had written, and handles the datagrams that it had received, but for
+ * the question with the hash `skip`. Once, before the loop runs.
+ */
+void listener_udp_recover(struct listener_udp *listener, uint64_t skip);
 /* Takes what the kernel has queued, and then no more. Answers still leave. */
 void listener_udp_drain(struct listener_udp *listener);
 

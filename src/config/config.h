@@ -81,10 +81,11 @@ struct config {
 	struct config_forward forward;
 	struct config_limits limits;
 	struct config_log log;
-	unsigned workers; /* never 0 here: the number to fork */
-	char *user;       /* "": stay who we are */
-	char *pid_file;   /* "": none */
-	bool sandbox;     /* false, for debugging: neither system calls nor files are forbidden */
+	unsigned workers;     /* never 0 here: the number to fork */
+	char *user;           /* "": stay who we are */
+	char *pid_file;       /* "": none */
+	bool sandbox;         /* false, for debugging: neither system calls nor files are forbidden */
+	unsigned watchdog_ms; /* 0: no watchdog */
 	unsigned drain_timeout_ms;
 };
 

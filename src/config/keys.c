@@ -116,7 +116,7 @@ const struct key keys[] = {
 	{ "user", KEY_TEXT, KEY_NOW, CONFIG(user), .fallback = "dotward",
 		.help = "Who the workers are once the sockets are open. \"\": who started them." },
 	{ "pid_file", KEY_TEXT, KEY_NOW, CONFIG(pid_file), .fallback = "", .help = "Where the master writes its process id. \"\": nowhere." },
-	{ "watchdog_ms", KEY_NUMBER, KEY_LATER, NO_FIELD, RANGE(0, 600000), .fallback = "5000", IN_MS,
+	{ "watchdog_ms", KEY_NUMBER, KEY_NOW, CONFIG(watchdog_ms), RANGE(0, 600000), .fallback = "5000", IN_MS,
 		.help = "A worker silent for so long is replaced. 0: off." },
 	{ "drain_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(drain_timeout_ms), RANGE(0, 600000), .fallback = "5000", IN_MS,
 		.help = "How long questions in flight are waited for when stopping." },

@@ -27,6 +27,7 @@ enum {
 /* Extended DNS Error codes that dotward itself gives, RFC 8914 section 4 */
 enum edns_ede {
 	EDNS_EDE_NONE = -1,
+	EDNS_EDE_OTHER = 0,
 	EDNS_EDE_PROHIBITED = 18,
 	EDNS_EDE_NOT_SUPPORTED = 21,
 	EDNS_EDE_NO_REACHABLE_AUTHORITY = 22,

@@ -91,6 +91,22 @@ wire_query_parse(const uint8_t *msg, size_t bytes, struct wire_query *out)
 	return out->edns.version > 0 ? WIRE_BADVERS : WIRE_QUERY;
 }
 
+bool
+wire_query_peek(const uint8_t *msg, size_t bytes, struct wire_query *out)
+{
+	if (bytes < WIRE_HEADER_BYTES || (octets_get16(msg + HEADER_FLAGS) & WIRE_FLAG_QR) != 0)
+		return false;
+	out->id = wire_id(msg);
+	out->flags = octets_get16(msg + HEADER_FLAGS);
+	out->question.type = 0;
+	out->question.class = 0;
+	out->question.name_bytes = 0;
+	edns_clear(&out->edns);
+	question_read(msg, bytes, &out->question);
+	out->edns.present = octets_get16(msg + HEADER_ARCOUNT) > 0;
+	return true;
+}
+
 uint16_t
 wire_id(const uint8_t *msg)
 {

@@ -76,6 +76,13 @@ enum wire_verdict {
 enum wire_verdict wire_query_parse(const uint8_t *msg, size_t bytes, struct wire_query *out);
 
 /*
+ * The least that an answer of our own needs, of a message that must not be parsed: id, flags, the question as
+ * far as its lengths make sense, and whether there is anything that could be an OPT. False: shorter than a
+ * header, or a response.
+ */
+bool wire_query_peek(const uint8_t *msg, size_t bytes, struct wire_query *out);
+
+/*
  * Writes the question for an upstream: id, RD, AD and CD as the client set them, its question, and an OPT of
  * ours (with DO if opt->dnssec_ok or the client says so). Returns the length, or 0 if `room` is too small.
  * (512 + padding block bytes are always enough.)

@@ -2,8 +2,11 @@
  * Binding and steering.
  *
  * A group of SO_REUSEPORT sockets would also let a second dotward of the same user join it in silence and
- * take half of the questions, so each address is first bound alone, without SO_REUSEPORT, which fails if
- * anybody is there.
+ * take half of the questions, so each address that is not ours already is first bound alone, without
+ * SO_REUSEPORT, which fails if anybody is there.
+ *
+ * The kernel numbers the members of a group in the order of their binding, and that number is the slot:
+ * members are added and closed at the end only.
  */
 #include "net/sockets.h"
 
@@ -12,6 +15,7 @@
 #include "net/holder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -20,6 +24,7 @@
 #include <unistd.h>
 
 enum {
+	SOCKETS_SLOTS = 256, /* the most that `workers` allows */
 	SOCKETS_BACKLOG = 1024,
 	SOCKETS_UDP_BUFFER_BYTES = 4 << 20, /* a burst while a worker is reborn has to wait somewhere */
 };
@@ -115,22 +120,51 @@ member_open(const struct addr *address, int type)
 
 /*
  * Any worker can answer any question, so the kernel picks at random: one busy client address then still uses
- * every core, which the kernel's own choice, a hash over the addresses, would not.
+ * every core, which the kernel's own choice, a hash over the addresses, would not. The program: a random
+ * number below the count of active slots, and where the n-th active slot is not slot n, a comparison for it.
+ * Fails harmlessly on a socket that is in no group.
  */
 static int
-group_steer(int fd, unsigned slots)
+group_steer(int fd, const unsigned *active, unsigned count)
 {
-	struct sock_filter code[] = {
-	        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)),
-	        BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, slots),
-	        BPF_STMT(BPF_RET | BPF_A, 0),
-	};
+	struct sock_filter code[3 + 2 * SOCKETS_SLOTS];
+	unsigned used = 0;
+	code[used++] = (struct sock_filter)BPF_STMT(
+	        BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM));
+	code[used++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, count);
+	for (unsigned i = 0; i < count; i++) {
+		if (active[i] == i)
+			continue;
+		code[used++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, i, 0, 1);
+		code[used++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, active[i]);
+	}
+	code[used++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_A, 0);
 	struct sock_fprog program;
 	memset(&program, 0, sizeof program); /* its padding too, which goes to the kernel */
-	program.len = sizeof code / sizeof code[0];
+	program.len = (unsigned short)used;
 	program.filter = code;
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) < 0 ? -errno
 	                                                                                          : 0;
+}
+
+void
+sockets_steer(const struct sockets *sockets, const bool *active)
+{
+	unsigned slots[SOCKETS_SLOTS], count = 0;
+	for (unsigned slot = 0; slot < sockets->slots; slot++)
+		if (active == NULL || active[slot])
+			slots[count++] = slot;
+	if (count == 0) {
+		sockets_steer(sockets, NULL);
+		return;
+	}
+	for (size_t i = 0; i < sockets->count; i++) {
+		const struct sockets_listen *l = &sockets->listens[i];
+		if (l->udp != NULL)
+			group_steer(l->udp[0], slots, count);
+		if (l->tcp != NULL)
+			group_steer(l->tcp[0], slots, count);
+	}
 }
 
 static void
@@ -144,24 +178,61 @@ group_close(int *group, unsigned slots, unsigned keep)
 	}
 }
 
+/* Is this descriptor a socket of the type that is bound to the address? */
+static bool
+is_bound_to(int fd, const struct addr *address, int type)
+{
+	struct addr local = {0};
+	socklen_t bytes = sizeof local, type_bytes = sizeof(int);
+	int has_type = 0;
+	return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_TYPE, &has_type, &type_bytes) == 0 &&
+	       has_type == type && getsockname(fd, &local.any, &bytes) == 0 && addr_equal(&local, address);
+}
+
+/* Fills the slots with duplicates of what is bound already. Returns how many there were. */
+static unsigned
+group_take_over(
+        int *group, unsigned slots, const struct addr *address, int type, const struct sockets_bound *bound)
+{
+	unsigned taken = 0;
+	for (size_t i = 0; bound != NULL && i < bound->count && taken < slots; i++) {
+		if (!is_bound_to(bound->descriptors[i], address, type))
+			continue;
+		int fd = fcntl(bound->descriptors[i], F_DUPFD_CLOEXEC, 3);
+		if (fd >= 0)
+			group[taken++] = fd;
+	}
+	return taken;
+}
+
+/* A socket for a slot beyond those that were taken over. One that was opened by somebody else without
+ * SO_REUSEPORT is shared by all. */
+static int
+group_extend(const int *group, unsigned taken, unsigned slot, const struct addr *address, int type)
+{
+	int fd = member_open(address, type);
+	if (fd != -EADDRINUSE || taken == 0)
+		return fd;
+	fd = fcntl(group[slot % taken], F_DUPFD_CLOEXEC, 3);
+	return fd < 0 ? -errno : fd;
+}
+
 /* All sockets of one address and protocol, by slot; NULL with *error = -errno. */
 static int *
-group_open(const struct addr *address, int type, unsigned slots, int *error)
+group_open(
+        const struct addr *address, int type, unsigned slots, const struct sockets_bound *bound, int *error)
 {
-	*error = address_try(address, type);
-	if (*error < 0)
-		return NULL;
 	int *group = must_alloc(slots, sizeof *group);
 	memset(group, -1, slots * sizeof *group);
-	for (unsigned slot = 0; slot < slots && *error == 0; slot++) {
-		int fd = member_open(address, type);
+	unsigned taken = group_take_over(group, slots, address, type, bound);
+	*error = taken > 0 ? 0 : address_try(address, type);
+	for (unsigned slot = taken; slot < slots && *error == 0; slot++) {
+		int fd = group_extend(group, taken, slot, address, type);
 		if (fd < 0)
 			*error = fd;
 		else
 			group[slot] = fd;
 	}
-	if (*error == 0 && slots > 1)
-		*error = group_steer(group[0], slots);
 	if (*error == 0)
 		return group;
 	group_close(group, slots, slots);
@@ -201,18 +272,19 @@ explain(const struct addr *address, int type, int error, char why[SOCKETS_WHY_BY
 
 /* 0, or the error of the protocol in *type. */
 static int
-listen_open(struct sockets_listen *l, const struct config_listen *wanted, unsigned slots, int *type)
+listen_open(struct sockets_listen *l, const struct config_listen *wanted, unsigned slots,
+        const struct sockets_bound *bound, int *type)
 {
 	int error = 0;
 	l->address = wanted->address;
 	*type = SOCK_DGRAM;
 	if (wanted->udp)
-		l->udp = group_open(&l->address, SOCK_DGRAM, slots, &error);
+		l->udp = group_open(&l->address, SOCK_DGRAM, slots, bound, &error);
 	if (error < 0)
 		return error;
 	*type = SOCK_STREAM;
 	if (wanted->tcp)
-		l->tcp = group_open(&l->address, SOCK_STREAM, slots, &error);
+		l->tcp = group_open(&l->address, SOCK_STREAM, slots, bound, &error);
 	return error;
 }
 
@@ -237,7 +309,8 @@ is_missing_ipv6(const struct addr *address, int error)
 }
 
 struct sockets *
-sockets_open(const struct config_listen *listens, size_t count, unsigned slots, char why[SOCKETS_WHY_BYTES])
+sockets_open(const struct config_listen *listens, size_t count, unsigned slots,
+        const struct sockets_bound *bound, char why[SOCKETS_WHY_BYTES])
 {
 	struct sockets *sockets = must_alloc(1, sizeof *sockets);
 	sockets->slots = slots;
@@ -245,7 +318,7 @@ sockets_open(const struct config_listen *listens, size_t count, unsigned slots, 
 	for (size_t i = 0; i < count; i++) {
 		int type;
 		struct sockets_listen *l = &sockets->listens[sockets->count];
-		int error = listen_open(l, &listens[i], slots, &type);
+		int error = listen_open(l, &listens[i], slots, bound, &type);
 		if (error == 0) {
 			sockets->count++;
 			continue;
@@ -262,6 +335,10 @@ sockets_open(const struct config_listen *listens, size_t count, unsigned slots, 
 		sockets_close(sockets);
 		return NULL;
 	}
+	/* What was taken over is still steered for those who serve there now; that changes when they are
+	 * relieved. */
+	if (bound == NULL)
+		sockets_steer(sockets, NULL);
 	return sockets;
 }
 
@@ -307,4 +384,24 @@ int
 sockets_tcp(const struct sockets *sockets, size_t listen, unsigned slot)
 {
 	return sockets->listens[listen].tcp ? sockets->listens[listen].tcp[slot] : -1;
+}
+
+static size_t
+group_list(const int *group, unsigned slots, int *out, size_t used, size_t room)
+{
+	for (unsigned slot = 0; group != NULL && slot < slots; slot++, used++)
+		if (used < room)
+			out[used] = group[slot];
+	return used;
+}
+
+size_t
+sockets_descriptors(const struct sockets *sockets, int *out, size_t room)
+{
+	size_t used = 0;
+	for (size_t i = 0; i < sockets->count; i++) {
+		used = group_list(sockets->listens[i].udp, sockets->slots, out, used, room);
+		used = group_list(sockets->listens[i].tcp, sockets->slots, out, used, room);
+	}
+	return used;
 }

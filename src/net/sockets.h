@@ -13,14 +13,28 @@ struct sockets;
 
 enum { SOCKETS_WHY_BYTES = 512 };
 
+/* Sockets that are bound already: those of a generation before, or those that came with us through exec. */
+struct sockets_bound {
+	const int *descriptors; /* -1: none */
+	size_t count;
+};
+
 /*
- * Binds everything, or nothing: NULL, with one line in `why` that names the address, who holds it where that
- * can be found, and the remedy. IPv6 loopback on a machine without IPv6 is left out with a warning as long as
- * something else is listened on.
+ * Opens everything, or nothing: NULL, with one line in `why` that names the address, who holds it where that
+ * can be found, and the remedy. Addresses that are bound already (`bound` may be NULL) are taken over as
+ * duplicates, the rest is bound. IPv6 loopback on a machine without IPv6 is left out with a warning as long
+ * as something else is listened on.
  */
-struct sockets *sockets_open(
-        const struct config_listen *listens, size_t count, unsigned slots, char why[SOCKETS_WHY_BYTES]);
+struct sockets *sockets_open(const struct config_listen *listens, size_t count, unsigned slots,
+        const struct sockets_bound *bound, char why[SOCKETS_WHY_BYTES]);
 void sockets_close(struct sockets *sockets);
+/*
+ * Spreads what comes over the slots that are active (an array by slot; NULL: all). When none is, over all: it
+ * waits there for a successor.
+ */
+void sockets_steer(const struct sockets *sockets, const bool *active);
+/* All descriptors, by address, protocol and slot. Returns how many there are; writes at most `room`. */
+size_t sockets_descriptors(const struct sockets *sockets, int *out, size_t room);
 /* In a worker: closes the sockets of all other slots. */
 void sockets_keep_slot(struct sockets *sockets, unsigned slot);
 

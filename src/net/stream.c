@@ -155,6 +155,16 @@ push(struct stream *stream)
 	return stream->state != STREAM_DEAD;
 }
 
+/* Throws away what has come and will not be read: closing over it would send a reset, and that would overtake
+ * what the peer has not got yet. Bounded, for the peer may go on and on. */
+static void
+discard(struct stream *stream)
+{
+	for (int turn = 0; turn < STREAM_BLOCKS_PER_TURN; turn++)
+		if (recv(stream->fd, stream->room->block, STREAM_BLOCK_BYTES, MSG_DONTWAIT) <= 0)
+			return;
+}
+
 /* Encrypts what is queued, all of it into as few records as can be, and sends. */
 static void
 flush(struct stream *stream)
@@ -170,8 +180,10 @@ flush(struct stream *stream)
 		buffer_taken(&stream->out, buffer_held(&stream->out));
 		buffer_shrink(&stream->out, STREAM_KEEP_BYTES);
 	}
-	if (push(stream) && stream->state == STREAM_FINISHING && buffer_held(wire_output(stream)) == 0)
+	if (push(stream) && stream->state == STREAM_FINISHING && buffer_held(wire_output(stream)) == 0) {
+		discard(stream);
 		stream_die(stream);
+	}
 }
 
 /* Hands over the complete messages at the front; how many bytes they took. */
@@ -274,6 +286,7 @@ open_up(struct stream *stream)
 {
 	stream->state = STREAM_OPEN;
 	mark_dirty(stream);
+	watch(stream);
 	stream->events->opened(stream->arg);
 }
 
@@ -346,7 +359,6 @@ connected(struct stream *stream)
 	}
 	if (stream->tls == NULL) {
 		open_up(stream);
-		watch(stream);
 		return;
 	}
 	stream->state = STREAM_HANDSHAKE;

@@ -37,7 +37,8 @@ struct stream_events {
 	void (*opened)(void *arg);
 	/* One message; it lies in a buffer of ours and may be changed, until this returns. */
 	void (*message)(void *arg, uint8_t *msg, size_t bytes);
-	/* At most once with STREAM_EOF, and after that at most once with another. */
+	/* At most once with STREAM_EOF, and after that at most once with another; with another the stream is
+	 * gone when this returns, and closing it from inside does no harm. */
 	void (*ended)(void *arg, enum stream_end end, const char *why);
 	/* Some of what was queued has left; NULL if nobody wants to know. */
 	void (*sent)(void *arg);

@@ -20,6 +20,7 @@ struct tls_profile {
 	gnutls_priority_t priority;
 	struct verify_identity identity;
 	const char *ca_file;
+	int loaded; /* authorities, or GnuTLS's word for why there are none */
 	bool owns_trust;
 };
 
@@ -90,32 +91,37 @@ on_push(gnutls_transport_ptr_t pointer, const void *bytes, size_t count)
 	return (ssize_t)count;
 }
 
-/* Loads the authorities of the profile, or borrows them from one before it. */
+/* Loads the authorities of the profile, or borrows them from one before it. 0, or -ENOMEM. */
 static int
-trust_load(
-        struct tls_store *store, struct tls_profile *profile, const char *upstream, char why[TLS_WHY_BYTES])
+trust_load(const struct tls_store *store, struct tls_profile *profile)
 {
 	for (size_t i = 0; i < store->count; i++) {
 		if (strcmp(store->profiles[i].ca_file, profile->ca_file) == 0) {
 			profile->trust = store->profiles[i].trust;
+			profile->loaded = store->profiles[i].loaded;
 			return 0;
 		}
 	}
-	if (gnutls_certificate_allocate_credentials(&profile->trust) < 0) {
-		snprintf(why, TLS_WHY_BYTES, "out of memory");
+	if (gnutls_certificate_allocate_credentials(&profile->trust) < 0)
 		return -ENOMEM;
-	}
 	profile->owns_trust = true;
-	bool system = profile->ca_file[0] == '\0';
-	int loaded = system ? gnutls_certificate_set_x509_system_trust(profile->trust)
-	                    : gnutls_certificate_set_x509_trust_file(
-	                              profile->trust, profile->ca_file, GNUTLS_X509_FMT_PEM);
+	profile->loaded = profile->ca_file[0] == '\0'
+	                          ? gnutls_certificate_set_x509_system_trust(profile->trust)
+	                          : gnutls_certificate_set_x509_trust_file(
+	                                    profile->trust, profile->ca_file, GNUTLS_X509_FMT_PEM);
 	gnutls_certificate_set_verify_function(profile->trust, on_verify);
-	/* Pins alone need no authority; everything else would fail later, question by question. */
-	if (loaded > 0 || (profile->identity.pin_count > 0 && profile->identity.auth_name[0] == '\0'))
+	return 0;
+}
+
+/* Pins alone need no authority; everything else would fail later, question by question. */
+static int
+trust_check(const struct tls_profile *profile, const char *upstream, char why[TLS_WHY_BYTES])
+{
+	if (profile->loaded > 0 ||
+	        (profile->identity.pin_count > 0 && profile->identity.auth_name[0] == '\0'))
 		return 0;
-	const char *reason = loaded < 0 ? gnutls_strerror(loaded) : "no certificate in it";
-	if (system)
+	const char *reason = profile->loaded < 0 ? gnutls_strerror(profile->loaded) : "no certificate in it";
+	if (profile->ca_file[0] == '\0')
 		snprintf(why, TLS_WHY_BYTES,
 		        "upstream %s: the system's trusted certificates cannot be loaded (%s); install the "
 		        "package "
@@ -153,9 +159,12 @@ tls_store_open(const struct config_upstream *upstreams, size_t count, char why[T
 		profile->identity = (struct verify_identity){.auth_name = upstream->auth_name,
 		        .pins = (const uint8_t(*)[CONFIG_PIN_BYTES])upstream->pins,
 		        .pin_count = upstream->pin_count};
-		int failed = trust_load(store, profile, upstream->name, why);
+		int failed = trust_load(store, profile);
 		store->count = i + 1;
-		if (failed < 0 || priority_load(profile, upstream, why) < 0) {
+		if (failed < 0)
+			snprintf(why, TLS_WHY_BYTES, "out of memory");
+		if (failed < 0 || trust_check(profile, upstream->name, why) < 0 ||
+		        priority_load(profile, upstream, why) < 0) {
 			tls_store_close(store);
 			return NULL;
 		}
@@ -258,7 +267,8 @@ fail(struct tls *tls, const char *during, int error)
 		const char *alert = gnutls_alert_get_name(gnutls_alert_get(tls->session));
 		snprintf(tls->why, sizeof tls->why, "%s: the server sent the TLS alert \"%s\"", during,
 		        alert ? alert : "unknown");
-	} else if (error == GNUTLS_E_PREMATURE_TERMINATION) {
+	} else if (error == GNUTLS_E_PREMATURE_TERMINATION || tls->fed_end) {
+		/* GnuTLS calls an end in the middle of a record a packet that cannot be decoded */
 		snprintf(tls->why, sizeof tls->why, "%s: the server closed the connection", during);
 	} else {
 		snprintf(tls->why, sizeof tls->why, "%s: %s", during, gnutls_strerror(error));

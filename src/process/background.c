@@ -15,8 +15,8 @@ background_settle(void)
 {
 	setsid();
 	umask(027);
-	if (chdir("/") < 0)
-		return; /* it only keeps a mount busy */
+	/* The working directory stays: paths on the command line are read again at a reload and by a new
+	 * binary. */
 }
 
 void

@@ -4,10 +4,12 @@
 #include "process/child.h"
 
 uint64_t
-child_died(struct child_history *history, uint64_t uptime_ms)
+child_died(struct child_history *history, uint64_t uptime_ms, bool killed_while_serving)
 {
 	if (uptime_ms >= CHILD_CALM_MS)
 		history->deaths = 0;
+	if (killed_while_serving)
+		return 0;
 	history->deaths++;
 	if (history->deaths == 1)
 		return 0;

@@ -4,6 +4,7 @@
 #ifndef DOTWARD_PROCESS_CHILD_H
 #define DOTWARD_PROCESS_CHILD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -19,8 +20,9 @@ struct child_history {
 
 /*
  * A worker of this slot has died after uptime_ms. Returns how long to wait before the next birth: at once
- * after the first death, then 0.5 s, 1 s, 2 s … 30 s.
+ * after the first death, then 0.5 s, 1 s, 2 s … 30 s. A worker that served and was then killed from outside
+ * (SIGKILL, which no fault of its own brings) is not held against its slot.
  */
-uint64_t child_died(struct child_history *history, uint64_t uptime_ms);
+uint64_t child_died(struct child_history *history, uint64_t uptime_ms, bool killed_while_serving);
 
 #endif

@@ -1,19 +1,21 @@
 /*
- * Deeds in order: user, trust, sockets, shared memory, background, pid file, capabilities, births. Then a
- * loop that waits for signals and for the time of the next birth. No libev here: a signal descriptor and
- * poll() are all it takes, and the children start without a loop to get rid of.
+ * A loop that waits for signals, for workers that report to serve, and for the time of the next birth. No
+ * libev here: a signal descriptor and poll() are all it takes, and the children start without a loop to get
+ * rid of.
+ *
+ * At any time there is at most one generation that starts and one that serves; any number may be draining. A
+ * reload makes the first, and when all its workers have reported it takes the place of the second. Whatever
+ * goes wrong before that costs nothing but a line in the log. An upgrade does the same with another master.
  */
 #include "process/master.h"
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/must.h"
-#include "net/sockets.h"
-#include "net/tls.h"
 #include "process/background.h"
-#include "process/child.h"
-#include "process/handover.h"
-#include "process/worker.h"
-#include "shared/stats.h"
+#include "process/generation.h"
+#include "process/upgrade.h"
+#include "shared/world.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,31 +29,30 @@
 #include <unistd.h>
 
 enum {
-	MASTER_FORK_RETRY_MS = 1000,
-	MASTER_GRACE_MS = 1000, /* beyond the workers' own drain time, before they are killed */
-};
-
-struct master_slot {
-	pid_t pid; /* 0: none */
-	uint64_t born_ms;
-	uint64_t birth_ms; /* when the next one is due, if there is none */
-	int log_end;       /* a new log file goes through it; while there is a pid */
-	struct child_history history;
+	MASTER_DRAINING = 64,    /* generations; more reloads than that have to wait for the drain of one */
+	MASTER_START_MS = 10000, /* for a new generation, or a new binary, to serve */
+	MASTER_DESCRIPTORS = 8192,
+	MASTER_PATH_BYTES = 4096,
 };
 
 struct master {
-	const struct config *config;
-	struct worker_setup setup;
-	struct tls_store *tls;
-	struct shm *shm;
-	struct master_slot *slots;
+	const struct master_setup *setup;
+	struct world *world;
+	struct generation_world shared;
+	struct generation *serving, *starting;
+	struct generation *draining[MASTER_DRAINING];
+	unsigned draining_count;
+	uint64_t starting_until_ms, starting_since_ms;
+	bool reload_again; /* asked for while one was under way */
+	struct upgrade upgrade;
+	struct upgrade_inheritance inheritance;
 	struct background background;
-	sigset_t signals;
 	int signal_fd;
-	bool pid_written;
+	char binary[MASTER_PATH_BYTES];
+	char pid_file[MASTER_PATH_BYTES]; /* "": none written */
 	bool log_is_stderr;
 	bool stopping, impatient;
-	uint64_t stop_ms; /* when the workers that are left will be killed */
+	bool handed_over; /* a new master serves: what is left behind is its */
 };
 
 /* Start-up failures: one line, on the terminal as well when the log goes elsewhere. */
@@ -64,41 +65,37 @@ fail(const struct master *m, const char *why)
 	return -1;
 }
 
-static int
-prepare(struct master *m)
+/* In a worker just forked. */
+static void
+leave_master(void *arg)
 {
-	char why[SOCKETS_WHY_BYTES];
-	_Static_assert((int)SOCKETS_WHY_BYTES >= TLS_WHY_BYTES && (int)SOCKETS_WHY_BYTES >= SANDBOX_WHY_BYTES,
-	        "one line fits all");
-	const struct config *config = m->config;
-	if (sandbox_find_user(config->user, &m->setup.user, why) < 0)
-		return fail(m, why);
-	sandbox_limit();
-	m->tls = tls_store_open(config->upstreams, config->upstream_count, why);
-	if (m->tls == NULL)
-		return fail(m, why);
-	m->setup.tls = m->tls;
-	m->setup.sockets = sockets_open(config->listens, config->listen_count, config->workers, why);
-	if (m->setup.sockets == NULL)
-		return fail(m, why);
-	size_t refused_bytes = config->workers * sizeof *m->setup.refused;
-	m->shm = shm_new(stats_footprint(config->workers) + shm_footprint(refused_bytes));
-	if (m->shm == NULL) {
-		snprintf(why, sizeof why, "no shared memory: %s", strerror(errno));
-		return fail(m, why);
-	}
-	m->setup.stats = stats_carve(m->shm, config->workers);
-	m->setup.refused = shm_carve(m->shm, refused_bytes);
+	struct master *m = arg;
+	close(m->signal_fd);
+	if (m->background.pipe >= 0)
+		close(m->background.pipe);
+	if (m->inheritance.ready >= 0)
+		close(m->inheritance.ready);
+	if (m->upgrade.ready >= 0)
+		close(m->upgrade.ready);
+}
+
+/* For good, so a reload can ask for it and cannot take it back. */
+static int
+seal(const struct master *m, const struct config *config)
+{
+	char why[SANDBOX_WHY_BYTES];
+	if (config->sandbox)
+		return sandbox_seal(SANDBOX_MASTER, why) < 0 ? fail(m, why) : 0;
+	log_warn("sandbox = false: the workers may make every system call and open every file");
 	return 0;
 }
 
 static int
-write_pid_file(struct master *m)
+write_pid_file(struct master *m, const char *path)
 {
-	const char *path = m->config->pid_file;
 	if (path[0] == '\0')
 		return 0;
-	char why[SOCKETS_WHY_BYTES], text[24];
+	char why[GENERATION_WHY_BYTES], text[24];
 	int length = snprintf(text, sizeof text, "%d\n", (int)getpid());
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	bool written = fd >= 0 && write(fd, text, (size_t)length) == length;
@@ -107,17 +104,17 @@ write_pid_file(struct master *m)
 		close(fd);
 	if (!written)
 		return fail(m, why);
-	m->pid_written = true;
+	snprintf(m->pid_file, sizeof m->pid_file, "%s", path);
 	return 0;
 }
 
 /* Forks to the background; true in the process that is to return at once, with *status. */
 static bool
-detach(struct master *m, bool foreground, int *status)
+detach(struct master *m, int *status)
 {
 	int ends[2];
 	m->background.pipe = -1;
-	if (foreground)
+	if (m->setup->foreground || m->inheritance.ready >= 0)
 		return false;
 	if (pipe2(ends, O_CLOEXEC) < 0) {
 		fail(m, "cannot go to the background: no pipe");
@@ -140,115 +137,272 @@ detach(struct master *m, bool foreground, int *status)
 }
 
 static void
-bear(struct master *m, unsigned slot)
+log_serving(const struct master *m)
 {
-	struct master_slot *s = &m->slots[slot];
-	int ends[2] = {-1, -1};
-	m->setup.slot = slot;
-	m->setup.master = getpid();
-	int failed = handover_open(ends);
-	if (failed < 0)
-		log_warn("worker gets no new log file after a rotation slot=%u why=\"%s\"", slot,
-		        strerror(-failed));
-	m->setup.log_end = ends[1];
-	fflush(NULL);
-	pid_t pid = fork();
-	if (ends[1] >= 0 && pid != 0)
-		close(ends[1]);
-	if (pid == 0) {
-		close(m->signal_fd);
-		if (m->background.pipe >= 0)
-			close(m->background.pipe);
-		/* exit(), not _exit(): leak checker and coverage report from exit handlers */
-		exit(worker_run(&m->setup));
+	const struct sockets *sockets = generation_sockets(m->serving);
+	char listens[1024] = "", text[ADDR_TEXT_BYTES];
+	size_t used = 0;
+	for (size_t i = 0; i < sockets_count(sockets) && used < sizeof listens; i++) {
+		bool udp = sockets_udp(sockets, i, 0) >= 0, tcp = sockets_tcp(sockets, i, 0) >= 0;
+		used += (size_t)snprintf(listens + used, sizeof listens - used, "%s%s/%s", i ? "," : "",
+		        addr_text(sockets_address(sockets, i), text),
+		        udp && tcp ? "udp+tcp"
+		        : udp      ? "udp"
+		                   : "tcp");
 	}
-	if (pid < 0) {
-		if (ends[0] >= 0)
-			close(ends[0]);
-		log_error("worker cannot be forked slot=%u why=\"%s\" next=%dms", slot, strerror(errno),
-		        MASTER_FORK_RETRY_MS);
-		s->birth_ms = clock_now_ms() + MASTER_FORK_RETRY_MS;
-		return;
+	log_notice("ready workers=%u listen=%s upstreams=%zu generation=%u", generation_alive(m->serving),
+	        listens, generation_config(m->serving)->upstream_count, generation_number(m->serving));
+}
+
+/* --- generations
+ * ------------------------------------------------------------------------------------------------- */
+
+static void
+retire(struct master *m, struct generation *g)
+{
+	must(m->draining_count < MASTER_DRAINING);
+	generation_drain(g, clock_now_ms());
+	m->draining[m->draining_count++] = g;
+}
+
+/* Those whose last worker has gone. Their counters live on. */
+static void
+free_drained(struct master *m)
+{
+	unsigned kept = 0;
+	for (unsigned i = 0; i < m->draining_count; i++) {
+		struct generation *g = m->draining[i];
+		if (generation_alive(g) > 0) {
+			m->draining[kept++] = g;
+			continue;
+		}
+		stats_retire(generation_stats(g), m->world->retired);
+		generation_free(g);
 	}
-	s->pid = pid;
-	s->log_end = ends[0];
-	s->born_ms = clock_now_ms();
-	log_notice("worker born slot=%u pid=%d", slot, (int)pid);
+	m->draining_count = kept;
+}
+
+/* Makes a generation of this configuration, on the sockets of the one that serves. */
+static struct generation *
+generation_make(struct master *m, struct config *config, char why[GENERATION_WHY_BYTES])
+{
+	static int fds[MASTER_DESCRIPTORS];
+	struct sockets_bound bound = {
+	        .descriptors = m->inheritance.sockets, .count = m->inheritance.socket_count};
+	if (m->serving != NULL) {
+		bound.descriptors = fds;
+		bound.count = sockets_descriptors(generation_sockets(m->serving), fds, MASTER_DESCRIPTORS);
+	}
+	return generation_new(
+	        &m->shared, *m->world->generation + 1, config, bound.count > 0 ? &bound : NULL, why);
 }
 
 static void
-bear_due(struct master *m)
+start(struct master *m, struct generation *g)
 {
-	uint64_t now_ms = clock_now_ms();
-	for (unsigned slot = 0; slot < m->config->workers && !m->stopping; slot++)
-		if (m->slots[slot].pid == 0 && m->slots[slot].birth_ms <= now_ms)
-			bear(m, slot);
+	*m->world->generation = generation_number(g);
+	m->starting = g;
+	m->starting_since_ms = clock_now_ms();
+	m->starting_until_ms = m->starting_since_ms + MASTER_START_MS;
+	generation_bear(g, m->starting_since_ms);
 }
 
-/* Until the next birth, or until patience with the stopping ends; -1: for as long as it takes. */
-static int
-wait_ms(const struct master *m)
-{
-	uint64_t now_ms = clock_now_ms(), until_ms = m->stopping ? m->stop_ms : UINT64_MAX;
-	for (unsigned slot = 0; slot < m->config->workers && !m->stopping; slot++)
-		if (m->slots[slot].pid == 0 && m->slots[slot].birth_ms < until_ms)
-			until_ms = m->slots[slot].birth_ms;
-	if (until_ms == UINT64_MAX)
-		return -1;
-	return until_ms > now_ms ? (int)(until_ms - now_ms) : 0;
-}
-
-static unsigned
-alive(const struct master *m)
-{
-	unsigned count = 0;
-	for (unsigned slot = 0; slot < m->config->workers; slot++)
-		count += m->slots[slot].pid != 0;
-	return count;
-}
-
+/* The answer to whoever asked for a reload. */
 static void
-signal_all(const struct master *m, int signal)
+reload_answer(struct master *m, int status, const char *text)
 {
-	for (unsigned slot = 0; slot < m->config->workers; slot++)
-		if (m->slots[slot].pid != 0)
-			kill(m->slots[slot].pid, signal);
-}
-
-/* "signal=11 (Segmentation fault)", "signal=31 (Bad system call) call=execve" or "exit=1" */
-static void
-death_text(int status, int refused, char *out, size_t room)
-{
-	char call[SANDBOX_CALL_BYTES];
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-		snprintf(out, room, "signal=%d (%s) call=%s", SIGSYS, strsignal(SIGSYS),
-		        sandbox_call_name(refused, call));
-	else if (WIFSIGNALED(status))
-		snprintf(out, room, "signal=%d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+	(void)m;
+	if (status == 0)
+		log_notice("%s", text);
 	else
-		snprintf(out, room, "exit=%d", WEXITSTATUS(status));
+		log_error("reload refused, the old configuration serves on: %s", text);
 }
 
 static void
-bury(struct master *m, unsigned slot, int status)
+reload_begin(struct master *m)
 {
-	struct master_slot *s = &m->slots[slot];
-	char how[100];
-	uint64_t now_ms = clock_now_ms(), uptime_ms = now_ms - s->born_ms;
-	pid_t pid = s->pid;
-	s->pid = 0;
-	if (s->log_end >= 0)
-		close(s->log_end);
-	death_text(status, m->setup.refused[slot], how, sizeof how);
-	if (m->stopping) {
-		log_at(status == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "worker stopped slot=%u pid=%d %s",
-		        slot, (int)pid, how);
+	char *complaints = NULL, why[GENERATION_WHY_BYTES];
+	size_t bytes = 0;
+	FILE *out = open_memstream(&complaints, &bytes);
+	must(out != NULL);
+	struct config *config = config_load(m->setup->sources, out);
+	fclose(out);
+	struct generation *g = config != NULL ? generation_make(m, config, why) : NULL;
+	if (g != NULL)
+		start(m, g);
+	else
+		reload_answer(m, EXIT_FAILURE, config != NULL ? why : complaints);
+	free(complaints);
+}
+
+static void
+reload(struct master *m)
+{
+	if (m->stopping || m->handed_over)
+		return;
+	if (m->starting != NULL || m->upgrade.pid != 0 || m->draining_count == MASTER_DRAINING) {
+		m->reload_again = true;
 		return;
 	}
-	uint64_t next_ms = child_died(&s->history, uptime_ms);
-	s->birth_ms = now_ms + next_ms;
-	log_notice("worker died slot=%u pid=%d %s uptime=%llus next=%llums", slot, (int)pid, how,
-	        (unsigned long long)(uptime_ms / 1000), (unsigned long long)next_ms);
+	m->reload_again = false;
+	reload_begin(m);
+}
+
+/* What a new configuration says of the log and the pid file. */
+static void
+apply_outside(struct master *m)
+{
+	const struct config *config = generation_config(m->serving);
+	const char *target = config->log.target;
+	if (strcmp(target, "stderr") == 0 && !m->setup->foreground)
+		target = "syslog";
+	int failed = log_open(target, config->log.level);
+	if (failed < 0)
+		log_error("log.target = \"%s\" cannot be opened, going on with the old one: %s", target,
+		        strerror(-failed));
+	if (seal(m, config) < 0)
+		log_error("the master goes on without its part of the sandbox");
+	if (strcmp(config->pid_file, m->pid_file) == 0)
+		return;
+	if (m->pid_file[0] != '\0')
+		unlink(m->pid_file);
+	m->pid_file[0] = '\0';
+	if (write_pid_file(m, config->pid_file) < 0)
+		log_error("going on without a pid file");
+}
+
+/* The new generation serves: the old one is relieved. */
+static void
+take_over(struct master *m)
+{
+	struct generation *old = m->serving;
+	char text[128];
+	m->serving = m->starting;
+	m->starting = NULL;
+	if (old == NULL)
+		return;
+	retire(m, old);
+	apply_outside(m);
+	snprintf(text, sizeof text, "reloaded generation=%u workers=%u ms=%llu",
+	        generation_number(m->serving), generation_alive(m->serving),
+	        (unsigned long long)(clock_now_ms() - m->starting_since_ms));
+	reload_answer(m, EXIT_SUCCESS, text);
+}
+
+/* The new generation does not come up: it goes. Without one before it, so do we. */
+static void
+give_up(struct master *m, const char *why)
+{
+	struct generation *g = m->starting;
+	m->starting = NULL;
+	generation_signal(g, SIGKILL);
+	retire(m, g);
+	if (m->serving != NULL) {
+		/* Its sockets may have changed the steering of a group it only shared. */
+		sockets_steer(generation_sockets(m->serving), NULL);
+		reload_answer(m, EXIT_FAILURE, why);
+		return;
+	}
+	fail(m, why);
+	m->stopping = true;
+}
+
+static void
+judge_starting(struct master *m, uint64_t now_ms)
+{
+	if (m->starting == NULL)
+		return;
+	if (generation_hear(m->starting))
+		take_over(m);
+	else if (generation_has_failed(m->starting))
+		give_up(m, "a worker of the new configuration died before it served");
+	else if (now_ms >= m->starting_until_ms)
+		give_up(m, "the workers of the new configuration did not serve in time");
+}
+
+/* --- upgrade
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void
+upgrade(struct master *m)
+{
+	if (m->stopping || m->handed_over || m->upgrade.pid != 0)
+		return;
+	if (m->starting != NULL || getpid() == 1) {
+		log_error("upgrade refused why=\"%s\"", m->starting != NULL
+		                                                ? "a reload is under way"
+		                                                : "process 1 cannot hand over to another");
+		return;
+	}
+	int failed = upgrade_begin(&m->upgrade, m->binary, m->setup->argv, generation_sockets(m->serving),
+	        world_descriptor(m->world));
+	if (failed < 0) {
+		log_error("upgrade refused why=\"%s\"", strerror(-failed));
+		return;
+	}
+	m->upgrade.until_ms = clock_now_ms() + MASTER_START_MS;
+	log_notice("upgrading binary=%s pid=%d", m->binary, (int)m->upgrade.pid);
+}
+
+static void
+upgrade_failed(struct master *m, const char *why)
+{
+	log_error("upgrade failed, the old binary serves on: %s", why);
+	upgrade_end(&m->upgrade, true);
+	/* The new master may have changed the steering before it failed. */
+	sockets_steer(generation_sockets(m->serving), NULL);
+}
+
+/* The new master serves: nothing here is ours any more but the questions in flight. */
+static void
+hand_over(struct master *m)
+{
+	log_notice("handed over pid=%d", (int)m->upgrade.pid);
+	upgrade_end(&m->upgrade, false);
+	m->handed_over = true;
+	m->stopping = true;
+	retire(m, m->serving);
+	m->serving = NULL;
+}
+
+static void
+judge_upgrade(struct master *m, bool readable, uint64_t now_ms)
+{
+	if (m->upgrade.pid == 0)
+		return;
+	if (readable && upgrade_succeeded(&m->upgrade))
+		hand_over(m);
+	else if (readable)
+		upgrade_failed(m, "the new binary ended before it served");
+	else if (now_ms >= m->upgrade.until_ms)
+		upgrade_failed(m, "the new binary did not serve in time");
+}
+
+/* --- signals
+ * ------------------------------------------------------------------------------------------------------- */
+
+static void
+each_generation(struct master *m, void (*deed)(const struct generation *g, int signal), int signal)
+{
+	if (m->serving != NULL)
+		deed(m->serving, signal);
+	if (m->starting != NULL)
+		deed(m->starting, signal);
+	for (unsigned i = 0; i < m->draining_count; i++)
+		deed(m->draining[i], signal);
+}
+
+static bool
+bury(struct master *m, pid_t pid, int status, uint64_t now_ms)
+{
+	if (m->serving != NULL && generation_bury(m->serving, pid, status, now_ms))
+		return true;
+	if (m->starting != NULL && generation_bury(m->starting, pid, status, now_ms))
+		return true;
+	for (unsigned i = 0; i < m->draining_count; i++)
+		if (generation_bury(m->draining[i], pid, status, now_ms))
+			return true;
+	return false;
 }
 
 static void
@@ -257,9 +411,7 @@ on_child(struct master *m)
 	int status;
 	pid_t pid;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (unsigned slot = 0; slot < m->config->workers; slot++)
-			if (m->slots[slot].pid == pid)
-				bury(m, slot, status);
+		bury(m, pid, status, clock_now_ms());
 }
 
 static void
@@ -269,23 +421,17 @@ on_stop(struct master *m)
 	m->stopping = true;
 	if (m->impatient) {
 		log_warn("asked to stop twice: workers are killed");
-		signal_all(m, SIGKILL);
+		each_generation(m, generation_signal, SIGKILL);
 		return;
 	}
-	log_notice("draining workers=%u limit=%ums", alive(m), m->config->drain_timeout_ms);
-	m->stop_ms = clock_now_ms() + m->config->drain_timeout_ms + MASTER_GRACE_MS;
-	signal_all(m, SIGTERM);
-}
-
-static void
-give_log(const struct master *m, unsigned slot)
-{
-	const struct master_slot *s = &m->slots[slot];
-	if (s->pid == 0 || s->log_end < 0 || log_descriptor() < 0)
-		return;
-	int failed = handover_give(s->log_end, log_descriptor());
-	if (failed < 0)
-		log_warn("worker does not take the new log file slot=%u why=\"%s\"", slot, strerror(-failed));
+	upgrade_end(&m->upgrade, true);
+	log_notice("draining workers=%u limit=%ums", m->serving ? generation_alive(m->serving) : 0,
+	        m->serving ? generation_config(m->serving)->drain_timeout_ms : 0);
+	if (m->starting != NULL)
+		retire(m, m->starting);
+	if (m->serving != NULL)
+		retire(m, m->serving);
+	m->starting = m->serving = NULL;
 }
 
 /* The workers may not open files: they are given ours. */
@@ -298,16 +444,9 @@ on_reopen(struct master *m)
 		        strerror(-failed));
 		return;
 	}
-	for (unsigned slot = 0; slot < m->config->workers; slot++)
-		give_log(m, slot);
+	if (log_descriptor() >= 0)
+		each_generation(m, generation_give_log, log_descriptor());
 	log_notice("log reopened");
-}
-
-static void
-on_hangup(struct master *m)
-{
-	(void)m;
-	log_warn("SIGHUP: this version has no reload; restart to use a new configuration");
 }
 
 static const struct {
@@ -318,18 +457,20 @@ static const struct {
         {SIGTERM, on_stop},
         {SIGINT, on_stop},
         {SIGUSR1, on_reopen},
-        {SIGHUP, on_hangup},
+        {SIGHUP, reload},
+        {SIGUSR2, upgrade},
 };
 
 static int
 watch_signals(struct master *m)
 {
-	sigemptyset(&m->signals);
+	sigset_t signals;
+	sigemptyset(&signals);
 	for (size_t i = 0; i < sizeof handlers / sizeof handlers[0]; i++)
-		sigaddset(&m->signals, handlers[i].signal);
-	sigprocmask(SIG_BLOCK, &m->signals, NULL);
+		sigaddset(&signals, handlers[i].signal);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	m->signal_fd = signalfd(-1, &m->signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	m->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	return m->signal_fd < 0 ? fail(m, "no signal descriptor") : 0;
 }
 
@@ -343,103 +484,165 @@ heed_signals(struct master *m)
 				handlers[i].handle(m);
 }
 
-static void
-log_ready(const struct master *m)
+/* --- the loop
+ * ------------------------------------------------------------------------------------------------------- */
+
+static uint64_t
+earlier(uint64_t a, uint64_t b)
 {
-	char listens[1024] = "", text[ADDR_TEXT_BYTES];
-	size_t used = 0;
-	for (size_t i = 0; i < sockets_count(m->setup.sockets) && used < sizeof listens; i++) {
-		bool udp = sockets_udp(m->setup.sockets, i, 0) >= 0,
-		     tcp = sockets_tcp(m->setup.sockets, i, 0) >= 0;
-		used += (size_t)snprintf(listens + used, sizeof listens - used, "%s%s/%s", i ? "," : "",
-		        addr_text(sockets_address(m->setup.sockets, i), text),
-		        udp && tcp ? "udp+tcp"
-		        : udp      ? "udp"
-		                   : "tcp");
-	}
-	log_notice("ready workers=%u listen=%s upstreams=%zu", alive(m), listens, m->config->upstream_count);
+	return a < b ? a : b;
+}
+
+/* Until something has to be done of itself; -1: for as long as it takes. */
+static int
+wait_ms(const struct master *m)
+{
+	uint64_t now_ms = clock_now_ms(), next_ms = UINT64_MAX;
+	if (m->serving != NULL)
+		next_ms = earlier(next_ms, generation_next_ms(m->serving));
+	if (m->starting != NULL)
+		next_ms = earlier(next_ms, earlier(generation_next_ms(m->starting), m->starting_until_ms));
+	for (unsigned i = 0; i < m->draining_count; i++)
+		next_ms = earlier(next_ms, generation_next_ms(m->draining[i]));
+	if (m->upgrade.pid != 0)
+		next_ms = earlier(next_ms, m->upgrade.until_ms);
+	if (next_ms == UINT64_MAX)
+		return -1;
+	return next_ms > now_ms ? (int)earlier(next_ms - now_ms, 60000) : 0;
+}
+
+static void
+tend(struct generation *g, uint64_t now_ms)
+{
+	if (g == NULL)
+		return;
+	generation_watch(g, now_ms);
+	generation_bear(g, now_ms);
+}
+
+static void
+turn(struct master *m)
+{
+	struct pollfd fds[] = {
+	        {.fd = m->signal_fd, .events = POLLIN},
+	        {.fd = m->starting != NULL ? generation_ready_fd(m->starting) : -1, .events = POLLIN},
+	        {.fd = m->upgrade.ready, .events = POLLIN},
+	};
+	poll(fds, sizeof fds / sizeof fds[0], wait_ms(m));
+	heed_signals(m);
+	uint64_t now_ms = clock_now_ms();
+	judge_upgrade(m, fds[2].revents != 0, now_ms);
+	judge_starting(m, now_ms);
+	tend(m->serving, now_ms);
+	tend(m->starting, now_ms);
+	for (unsigned i = 0; i < m->draining_count; i++)
+		generation_watch(m->draining[i], now_ms);
+	free_drained(m);
+	if (m->reload_again)
+		reload(m);
 }
 
 static void
 log_stopped(const struct master *m)
 {
-	char line[1600] = "";
+	char line[1800] = "";
 	size_t used = 0;
 	for (unsigned i = 0; i < STATS_COUNT && used < sizeof line; i++)
 		used += (size_t)snprintf(line + used, sizeof line - used, " %s=%llu", stats_name(i),
-		        (unsigned long long)stats_sum(m->setup.stats, i));
+		        (unsigned long long)atomic_load(&m->world->retired->counters[i]));
 	log_notice("stopped%s", line);
 }
 
-static void
-serve(struct master *m)
+/* Until the first generation serves. False when it does not. */
+static bool
+come_up(struct master *m)
 {
-	/* before the births: the workers would keep the user's terminal open */
-	background_leave_terminal(&m->background);
-	bear_due(m);
-	log_ready(m);
+	while (m->starting != NULL)
+		turn(m);
+	if (m->serving == NULL)
+		return false;
+	log_serving(m);
+	if (m->pid_file[0] == '\0' && write_pid_file(m, generation_config(m->serving)->pid_file) < 0)
+		on_stop(m);
+	upgrade_serves(&m->inheritance);
+	upgrade_forget(&m->inheritance);
 	background_serves(&m->background);
-	while (!m->stopping || alive(m) > 0) {
-		struct pollfd p = {.fd = m->signal_fd, .events = POLLIN};
-		poll(&p, 1, wait_ms(m));
-		heed_signals(m);
-		bear_due(m);
-		if (m->stopping && clock_now_ms() >= m->stop_ms && !m->impatient) {
-			log_warn("workers do not end: they are killed workers=%u", alive(m));
-			m->impatient = true;
-			m->stop_ms = UINT64_MAX;
-			signal_all(m, SIGKILL);
-		}
-	}
-	log_stopped(m);
+	return true;
+}
+
+static int
+serve(struct master *m, struct generation *first)
+{
+	background_leave_terminal(&m->background);
+	start(m, first);
+	bool came_up = come_up(m);
+	while (m->serving != NULL || m->starting != NULL || m->draining_count > 0)
+		turn(m);
+	if (!m->handed_over)
+		log_stopped(m);
+	return came_up ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static void
 take_apart(struct master *m)
 {
-	if (m->pid_written && unlink(m->config->pid_file) < 0)
+	if (m->pid_file[0] != '\0' && !m->handed_over && unlink(m->pid_file) < 0)
 		log_warn("pid_file cannot be removed why=\"%s\"", strerror(errno));
 	if (m->signal_fd >= 0)
 		close(m->signal_fd);
-	sockets_close(m->setup.sockets);
-	tls_store_close(m->tls);
-	stats_free(m->setup.stats);
-	shm_free(m->shm);
-	free(m->slots);
+	upgrade_forget(&m->inheritance);
+	world_close(m->world);
 }
 
-static int
-seal(const struct master *m)
+/* The path of this program, as it is now: after an upgrade of the package another file lies there. */
+static void
+find_binary(struct master *m)
 {
-	char why[SANDBOX_WHY_BYTES];
-	if (!m->config->sandbox) {
-		log_warn("sandbox = false: the workers may make every system call and open every file");
-		return 0;
-	}
-	return sandbox_seal(SANDBOX_MASTER, why) < 0 ? fail(m, why) : 0;
+	ssize_t length = readlink("/proc/self/exe", m->binary, sizeof m->binary - 1);
+	if (length < 0)
+		length = 0;
+	m->binary[length] = '\0';
 }
 
 int
-master_run(const struct config *config, bool foreground)
+master_run(const struct master_setup *setup)
 {
-	struct master m = {.config = config, .signal_fd = -1};
+	static struct master m; /* large, and there is one */
+	char why[GENERATION_WHY_BYTES];
 	int status = EXIT_FAILURE;
-	m.setup.config = config;
-	m.log_is_stderr = foreground && strcmp(config->log.target, "stderr") == 0;
-	m.slots = must_alloc(config->workers, sizeof *m.slots);
+	m = (struct master){
+	        .setup = setup, .signal_fd = -1, .upgrade = {.ready = -1}, .background = {.pipe = -1}};
+	m.log_is_stderr = setup->foreground && strcmp(setup->config->log.target, "stderr") == 0;
 	log_set_role("master");
-	if (prepare(&m) < 0 || detach(&m, foreground, &status))
+	find_binary(&m);
+	upgrade_inherit(&m.inheritance);
+	sandbox_limit();
+	m.world = world_open(m.inheritance.world);
+	m.inheritance.world = -1;
+	if (m.world == NULL) {
+		config_free(setup->config);
+		fail(&m, "no shared memory");
+		return status;
+	}
+	m.shared = (struct generation_world){.quarantine = m.world->quarantine,
+	        .seed = m.world->seed,
+	        .leave_master = leave_master,
+	        .arg = &m};
+	struct generation *first = generation_make(&m, setup->config, why);
+	if (first == NULL) {
+		fail(&m, why);
 		goto out;
-	if (write_pid_file(&m) < 0)
+	}
+	if (detach(&m, &status)) {
+		generation_free(first);
 		goto out;
+	}
 	if (sandbox_enter_master() < 0)
 		log_warn("capabilities cannot be reduced; the master keeps what it has");
-	if (seal(&m) < 0)
-		goto out;
-	if (watch_signals(&m) < 0)
-		goto out;
-	serve(&m);
-	status = EXIT_SUCCESS;
+	if (seal(&m, generation_config(first)) == 0 && watch_signals(&m) == 0)
+		status = serve(&m, first);
+	else
+		generation_free(first);
 out:
 	take_apart(&m);
 	return status;

@@ -1,5 +1,5 @@
 /*
- * The master: binds, forks the workers, re-forks those that die, and ends them. It reads no byte from the
+ * The master: keeps generations of workers, reloads, upgrades and ends them. It reads no byte from the
  * network.
  */
 #ifndef DOTWARD_PROCESS_MASTER_H
@@ -9,12 +9,19 @@
 
 #include <stdbool.h>
 
+struct master_setup {
+	struct config *config;                /* taken over */
+	const struct config_sources *sources; /* to be read again at a reload */
+	char *const *argv;                    /* to start a new binary with */
+	bool foreground;
+};
+
 /*
  * Serves until SIGTERM or SIGINT. Returns the exit status: 0 after an orderly stop, 1 when it could not
  * start, with one line that says why on stderr (and in the log, where that is elsewhere). In the background,
  * unless foreground: then this returns in the process that the user started as soon as the daemon serves or
  * has failed.
  */
-int master_run(const struct config *config, bool foreground);
+int master_run(const struct master_setup *setup);
 
 #endif

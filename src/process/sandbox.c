@@ -51,8 +51,10 @@ sandbox_limit(void)
 int
 sandbox_enter_master(void)
 {
-	/* to make workers into their user, to end them afterwards, to bind at a reload */
-	static const unsigned kept[] = {CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL, CAP_NET_BIND_SERVICE};
+	/* to make workers into their user, to end them afterwards, to bind at a reload, to give the control
+	 * socket to its group */
+	static const unsigned kept[] = {
+	        CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL, CAP_NET_BIND_SERVICE, CAP_CHOWN};
 	if (geteuid() != 0)
 		return 0;
 	bool have[sizeof kept / sizeof kept[0]];

@@ -1,7 +1,8 @@
 /*
- * The worker's main: puts the parts together, runs the loop, takes them apart.
+ * The worker's main: puts the parts together, takes up what a predecessor left, runs the loop, takes them
+ * apart.
  *
- *    serving ── SIGTERM ──► draining ── nothing left, or drain_timeout_ms ──► gone
+ *    recovering ──► serving ── SIGTERM ──► draining ── nothing left, or drain_timeout_ms ──► gone
  */
 #include "process/worker.h"
 
@@ -30,7 +31,7 @@ struct worker {
 	ev_signal terminate;
 	ev_io new_log;
 	ev_prepare before_sleep;
-	ev_timer patience;
+	ev_timer patience, pulse;
 	bool draining;
 };
 
@@ -74,10 +75,26 @@ on_patience(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 static void
+beat(const struct worker *w)
+{
+	atomic_store_explicit(&w->setup->room.state->heartbeat_ms, clock_now_ms(), memory_order_relaxed);
+}
+
+/* Nothing to do but to come round: the hook below writes the heartbeat. */
+static void
+on_pulse(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)timer;
+	(void)events;
+}
+
+static void
 on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
 {
 	struct worker *w = prepare->data;
 	(void)events;
+	beat(w);
 	if (w->draining && queries_in_flight(w->queries) == 0 && listener_stream_clients(w->tcp) == 0)
 		ev_break(loop, EVBREAK_ALL);
 }
@@ -91,6 +108,10 @@ watch(struct worker *w)
 	ev_prepare_init(&w->before_sleep, on_before_sleep);
 	/* After the hooks that send: what they sent is gone when this one looks. */
 	ev_set_priority(&w->before_sleep, EV_MINPRI);
+	double pulse_s = w->setup->config->watchdog_ms / 4000.;
+	ev_timer_init(&w->pulse, on_pulse, pulse_s, pulse_s);
+	if (w->setup->config->watchdog_ms > 0)
+		ev_timer_start(w->loop, &w->pulse);
 	w->terminate.data = w->patience.data = w->before_sleep.data = w;
 	ev_signal_start(w->loop, &w->terminate);
 	if (w->setup->log_end >= 0)
@@ -110,7 +131,7 @@ listen_all(struct worker *w, struct stats_slab *stats)
 		int tcp = sockets_tcp(setup->sockets, i, setup->slot);
 		if (udp >= 0)
 			w->udp[i] = listener_udp_new(w->loop, w->queries, sockets_address(setup->sockets, i),
-			        udp, (uint32_t)i, stats);
+			        udp, (uint32_t)i, stats, setup->room.udp[i]);
 		if (tcp >= 0)
 			listener_stream_add(w->tcp, tcp, (uint32_t)i);
 	}
@@ -128,6 +149,7 @@ take_apart(struct worker *w)
 	ev_signal_stop(w->loop, &w->terminate);
 	ev_io_stop(w->loop, &w->new_log);
 	ev_timer_stop(w->loop, &w->patience);
+	ev_timer_stop(w->loop, &w->pulse);
 	ev_prepare_stop(w->loop, &w->before_sleep);
 	ev_loop_destroy(w->loop);
 }
@@ -153,17 +175,89 @@ unblock_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Takes up what a predecessor in this slot left. Its own first questions come after these. */
+static void
+recover(struct worker *w)
+{
+	uint64_t skip = atomic_load(&w->setup->room.state->skip);
+	unsigned count = queries_recover(w->queries, skip);
+	for (size_t i = 0; i < sockets_count(w->setup->sockets); i++)
+		if (w->udp[i] != NULL)
+			listener_udp_recover(w->udp[i], skip);
+	if (count > 0)
+		log_info("questions of the predecessor taken up count=%u", count);
+}
+
+static void
+tell_ready(const struct worker_setup *setup)
+{
+	atomic_store(&setup->room.state->serving, 1);
+	ssize_t ignored = write(setup->ready_fd, "r", 1);
+	(void)ignored;
+	close(setup->ready_fd);
+}
+
+/* Order matters: the hooks that send must be there before what they send. */
+static bool
+put_together(struct worker *w)
+{
+	const struct worker_setup *setup = w->setup;
+	w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+	if (w->loop == NULL) {
+		log_error("worker cannot start: no event loop: %s", strerror(errno));
+		return false;
+	}
+	w->room = stream_room_new(w->loop);
+	struct queries_setup queries = {
+	        .loop = w->loop,
+	        .room = w->room,
+	        .config = setup->config,
+	        .tls = setup->tls,
+	        .stats = setup->room.stats,
+	        .quarantine = setup->quarantine,
+	        .seed = setup->seed,
+	        .memory = setup->room.queries,
+	};
+	w->queries = queries_new(&queries);
+	listen_all(w, setup->room.stats);
+	watch(w);
+	return true;
+}
+
+size_t
+worker_footprint(const struct config *config)
+{
+	return shm_footprint(sizeof(struct slot_state)) + shm_footprint(queries_footprint(config)) +
+	       config->listen_count * shm_footprint(listener_udp_footprint());
+}
+
+void
+worker_carve(struct shm *shm, const struct config *config, struct worker_room *room)
+{
+	room->state = shm_carve(shm, sizeof(struct slot_state));
+	room->queries = shm_carve(shm, queries_footprint(config));
+	room->udp = must_alloc(config->listen_count, sizeof(void *));
+	for (size_t i = 0; i < config->listen_count; i++)
+		room->udp[i] = shm_carve(shm, listener_udp_footprint());
+}
+
+void
+worker_room_free(struct worker_room *room)
+{
+	free(room->udp);
+	room->udp = NULL;
+}
+
 /* Nothing is open here but what this worker works with. */
 static void
 keep_descriptors(const struct worker_setup *setup)
 {
-	enum { STANDARD = 5 };
 	size_t listens = sockets_count(setup->sockets), count = 0;
-	int *keep = must_alloc(STANDARD + 2 * listens, sizeof *keep);
-	for (int fd = 0; fd <= STDERR_FILENO; fd++)
-		keep[count++] = fd;
-	keep[count++] = log_descriptor();
-	keep[count++] = setup->log_end;
+	const int ours[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, log_descriptor(), setup->ready_fd,
+	        setup->log_end};
+	int *keep = must_alloc(sizeof ours / sizeof ours[0] + 2 * listens, sizeof *keep);
+	for (; count < sizeof ours / sizeof ours[0]; count++)
+		keep[count] = ours[count];
 	for (size_t i = 0; i < listens; i++) {
 		keep[count++] = sockets_udp(setup->sockets, i, setup->slot);
 		keep[count++] = sockets_tcp(setup->sockets, i, setup->slot);
@@ -173,15 +267,30 @@ keep_descriptors(const struct worker_setup *setup)
 	log_reconnect();
 }
 
-/* The last step before it serves: what it needs is open now. */
+/* What the worker needs is open now, and no byte of a stranger's has been looked at. */
 static int
 shut(const struct worker_setup *setup, char why[SANDBOX_WHY_BYTES])
 {
 	if (!setup->config->sandbox)
 		return 0;
-	sandbox_on_violation(&setup->refused[setup->slot]);
+	sandbox_on_violation(&setup->room.state->words.call);
 	int failed = sandbox_ward(setup->config, why);
 	return failed < 0 ? failed : sandbox_seal(SANDBOX_WORKER, why);
+}
+
+/* Becomes what may serve: privileges, descriptors, memory. */
+static int
+humble(const struct worker_setup *setup, char why[SANDBOX_WHY_BYTES])
+{
+	sockets_keep_slot(setup->sockets, setup->slot);
+	keep_descriptors(setup);
+	int failed = sandbox_enter_worker(&setup->user, setup->master, why);
+	if (failed < 0)
+		return failed;
+	failed = sandbox_limit_memory(setup->config->limits.worker_memory);
+	if (failed < 0)
+		snprintf(why, SANDBOX_WHY_BYTES, "limits.worker_memory cannot be set: %s", strerror(-failed));
+	return failed;
 }
 
 int
@@ -190,30 +299,22 @@ worker_run(const struct worker_setup *setup)
 	char role[16], why[SANDBOX_WHY_BYTES];
 	snprintf(role, sizeof role, "worker %u", setup->slot);
 	log_set_role(role);
+	lastwords_open(&setup->room.state->words);
 	reset_signals();
-	sockets_keep_slot(setup->sockets, setup->slot);
-	keep_descriptors(setup);
-	if (sandbox_enter_worker(&setup->user, setup->master, why) < 0) {
+	if (humble(setup, why) < 0) {
 		log_error("worker cannot start: %s", why);
-		return EXIT_FAILURE;
+		return WORKER_CANNOT_WORK;
 	}
-	if (sandbox_limit_memory(setup->config->limits.worker_memory) < 0)
-		log_warn("limits.worker_memory cannot be set why=\"%s\"", strerror(errno));
 	struct worker w = {.setup = setup};
-	struct stats_slab *stats = stats_slab(setup->stats, setup->slot);
-	w.loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
-	if (w.loop == NULL) {
-		log_error("worker cannot start: no event loop: %s", strerror(errno));
+	if (!put_together(&w))
 		return EXIT_FAILURE;
-	}
-	w.room = stream_room_new(w.loop);
-	w.queries = queries_new(w.loop, w.room, setup->config, setup->tls, stats);
-	listen_all(&w, stats);
-	watch(&w);
 	if (shut(setup, why) < 0) {
 		log_error("worker cannot start: %s", why);
-		return EXIT_FAILURE;
+		return WORKER_CANNOT_WORK;
 	}
+	recover(&w);
+	beat(&w);
+	tell_ready(setup);
 	/* Only now: a signal that came before waits until somebody handles it. */
 	unblock_signals();
 	ev_run(w.loop, 0);

@@ -8,20 +8,42 @@
 #include "net/sockets.h"
 #include "net/tls.h"
 #include "process/sandbox.h"
+#include "shared/quarantine.h"
+#include "shared/shm.h"
+#include "shared/slots.h"
 #include "shared/stats.h"
+
+/* What belongs to one slot, in the shared memory of its generation; a successor finds what was left. */
+struct worker_room {
+	struct slot_state *state;
+	struct stats_slab *stats;
+	void *queries;
+	void **udp; /* by listen address */
+};
+
+/* Bytes of shared memory for the room of one slot, the stats slab not counted. */
+size_t worker_footprint(const struct config *config);
+/* Lays the room out. The array of pointers is the caller's to free (worker_room_free). */
+void worker_carve(struct shm *shm, const struct config *config, struct worker_room *room);
+void worker_room_free(struct worker_room *room);
 
 /* All that a worker inherits. */
 struct worker_setup {
 	const struct config *config;
 	struct sockets *sockets;
 	const struct tls_store *tls;
-	struct stats *stats;
+	const struct quarantine *quarantine;
+	uint64_t seed;
+	struct worker_room room;
 	struct sandbox_user user;
-	int log_end;           /* where a new log file comes through (handover.h); -1: none will */
-	volatile int *refused; /* by slot: the system call that a worker died of (sandbox_on_violation()) */
 	pid_t master;
 	unsigned slot;
+	int ready_fd; /* gets one byte when the worker serves */
+	int log_end;  /* a new log file comes through it (handover.h); -1: none will */
 };
+
+/* Exit status of a worker that will never be able to work: it is not born again. */
+enum { WORKER_CANNOT_WORK = 78 /* EX_CONFIG */ };
 
 /*
  * Serves until SIGTERM, drains, and returns the exit status: 0 when all was answered or the time to drain was

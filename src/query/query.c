@@ -2,12 +2,20 @@
  * Questions live in a pool of fixed size. All have the same time to live, so those in flight form a queue in
  * the order of their deadlines, and one timer watches its head.
  *
- * Invariant: a query is in exactly one of the lists `free` and `flying`.
+ * The pool lies in shared memory, so that a successor finds what a dead worker had taken in. For it only
+ * `life`, `wire`, `from` and the times mean anything; links and everything else that points into the dead
+ * process is made anew.
+ *
+ * Invariants: a query is in exactly one of the lists `free` and `flying`. `life` says FLYING from when wire
+ * and from are complete until the answer is in the door's hands, so that at no instant a question is nowhere.
  */
 #include "query/query.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
+#include "base/lastwords.h"
 #include "base/must.h"
+#include "dns/hash.h"
 #include "query/policy.h"
 #include "upstream/upstream.h"
 
@@ -18,31 +26,85 @@
 enum {
 	QUERY_OPT_BYTES = 320,     /* the most that our OPT adds to an answer */
 	QUERY_REFUSAL_BYTES = 640, /* the most that an answer without records needs */
+	QUERY_DOORS = 64,
+	QUERY_LIVES = 3, /* a question is taken up by so many successors at most */
 };
 
+enum query_life { QUERY_FREE, QUERY_FLYING };
+
+/* What a successor needs to know. Plain data, in shared memory. */
 struct query {
+	_Atomic uint32_t life;
+	uint32_t lives; /* successors that have taken it up */
+	uint64_t begun_ms;
+	uint64_t hash;
+	uint32_t number;
+	struct query_from from;
+	struct wire_query wire;
+};
+
+/* What only this process knows of the query with the same index. */
+struct flight {
 	struct list link;
 	struct upstream_ask ask;
-	struct wire_query wire;
-	struct query_from from;
-	uint64_t begun_ms;
-	uint32_t number;
+	struct query *query;
+};
+
+/* In shared memory, the pool behind it; the last of its objects is the spare. */
+struct query_memory {
+	uint32_t touched; /* objects that have ever been used: a large pool costs address space only */
+	_Alignas(64) struct query pool[];
 };
 
 struct queries {
+	struct queries_setup set;
 	struct ev_loop *loop;
 	const struct config *config;
 	struct upstreams *upstreams;
 	struct stats_slab *stats;
-	struct query *pool;
+	const struct query_door *udp_doors[QUERY_DOORS];
+	const struct query_door *stream_door;
+	struct query_memory *memory;
+	struct flight *flights;
 	struct query *spare; /* to take a message apart when the pool is empty */
-	unsigned touched;    /* objects of the pool that have ever been used */
 	struct list free, flying;
 	unsigned in_flight;
 	uint32_t number;
 	ev_timer timer;
 	bool draining;
 };
+
+static struct flight *
+flight_of(const struct queries *qs, const struct query *q)
+{
+	return &qs->flights[q - qs->memory->pool];
+}
+
+static struct query *
+first_of(const struct list *head)
+{
+	return list_first(head, struct flight, link)->query;
+}
+
+static const struct query_door *
+door_of(const struct queries *qs, const struct query *q)
+{
+	return q->from.stream ? qs->stream_door : qs->udp_doors[q->from.listen];
+}
+
+static uint8_t *
+door_reserve(const struct queries *qs, const struct query *q, size_t bytes)
+{
+	const struct query_door *door = door_of(qs, q);
+	return door->reserve(door->arg, &q->from, bytes);
+}
+
+static void
+door_commit(const struct queries *qs, const struct query *q, size_t bytes)
+{
+	const struct query_door *door = door_of(qs, q);
+	door->commit(door->arg, &q->from, bytes);
+}
 
 static const char *
 protocol(const struct query *q)
@@ -102,9 +164,9 @@ opt_for(const struct queries *qs, const struct query *q)
 }
 
 static void
-silence(const struct query *q)
+silence(const struct queries *qs, const struct query *q)
 {
-	q->from.door->commit(q->from.door->arg, &q->from, 0);
+	door_commit(qs, q, 0);
 }
 
 /* A written answer leaves. */
@@ -117,7 +179,7 @@ leave(struct queries *qs, const struct query *q, const uint8_t *out, size_t byte
 		stats_one(qs->stats, STATS_truncated);
 	stats_one(qs->stats, STATS_answered);
 	log_answered(qs, q, rcode, bytes, source);
-	q->from.door->commit(q->from.door->arg, &q->from, bytes);
+	door_commit(qs, q, bytes);
 }
 
 /* An answer of our own. */
@@ -127,9 +189,9 @@ refuse(struct queries *qs, const struct query *q, uint16_t rcode, enum edns_ede 
 	size_t room = room_for(qs, q);
 	if (room > QUERY_REFUSAL_BYTES)
 		room = QUERY_REFUSAL_BYTES;
-	uint8_t *out = q->from.door->reserve(q->from.door->arg, &q->from, room);
+	uint8_t *out = door_reserve(qs, q, room);
 	if (out == NULL) {
-		silence(q);
+		silence(qs, q);
 		return;
 	}
 	struct edns_write opt = opt_for(qs, q);
@@ -145,9 +207,9 @@ pass_on(struct queries *qs, const struct query *q, const struct wire_answer *ans
 		need = WIRE_UDP_FLOOR_BYTES;
 	if (room > need)
 		room = need;
-	uint8_t *out = q->from.door->reserve(q->from.door->arg, &q->from, room);
+	uint8_t *out = door_reserve(qs, q, room);
 	if (out == NULL) {
-		silence(q);
+		silence(qs, q);
 		return;
 	}
 	struct edns_write opt = opt_for(qs, q);
@@ -162,8 +224,10 @@ pass_on(struct queries *qs, const struct query *q, const struct wire_answer *ans
 static void
 give_back(struct queries *qs, struct query *q)
 {
-	list_remove(&q->link);
-	list_push(&qs->free, &q->link); /* the next one finds it warm */
+	atomic_store_explicit(&q->life, QUERY_FREE, memory_order_release);
+	struct flight *flight = flight_of(qs, q);
+	list_remove(&flight->link);
+	list_push(&qs->free, &flight->link); /* the next one finds it warm */
 	qs->in_flight--;
 }
 
@@ -182,7 +246,7 @@ static void
 on_done(void *arg, struct upstream_ask *ask, const struct upstream_result *result)
 {
 	struct queries *qs = arg;
-	struct query *q = list_entry(ask, struct query, ask);
+	struct query *q = list_entry(ask, struct flight, ask)->query;
 	answer(qs, q, result);
 	give_back(qs, q);
 }
@@ -190,6 +254,7 @@ on_done(void *arg, struct upstream_ask *ask, const struct upstream_result *resul
 static void
 timer_start(struct queries *qs, uint64_t wait_ms)
 {
+	ev_timer_stop(qs->loop, &qs->timer); /* libev ignores what is set while it runs */
 	ev_timer_set(&qs->timer, (double)wait_ms / 1000. + 0.001, 0.);
 	ev_timer_start(qs->loop, &qs->timer);
 }
@@ -202,14 +267,14 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	while (!list_empty(&qs->flying)) {
-		struct query *q = list_first(&qs->flying, struct query, link);
+		struct query *q = first_of(&qs->flying);
 		uint64_t until_ms = q->begun_ms + qs->config->forward.timeout_ms;
 		if (until_ms > now_ms) {
 			timer_start(qs, until_ms - now_ms);
 			return;
 		}
 		struct upstream_result result;
-		upstream_withdraw(qs->upstreams, &q->ask, &result);
+		upstream_withdraw(qs->upstreams, &flight_of(qs, q)->ask, &result);
 		answer(qs, q, &result);
 		give_back(qs, q);
 	}
@@ -221,13 +286,13 @@ settle(struct queries *qs, const struct query *q, enum wire_verdict verdict)
 {
 	if (verdict == WIRE_SILENCE) {
 		stats_one(qs->stats, STATS_dropped_malformed);
-		silence(q);
+		silence(qs, q);
 		return true;
 	}
 	switch (policy_judge(&qs->config->access, &q->from.peer)) {
 	case POLICY_DROP:
 		stats_one(qs->stats, STATS_dropped_denied);
-		silence(q);
+		silence(qs, q);
 		return true;
 	case POLICY_REFUSE:
 		stats_one(qs->stats, STATS_refused_denied);
@@ -258,32 +323,69 @@ settle(struct queries *qs, const struct query *q, enum wire_verdict verdict)
 	return false;
 }
 
-/* An object to use, or the spare one when all are in use. Objects are touched only when needed: a large pool
- * costs address space. */
+/* The query with this index is used for the first time in this life. */
+static void
+flight_begin(struct queries *qs, struct query *q)
+{
+	struct flight *flight = flight_of(qs, q);
+	flight->query = q;
+	list_append(&qs->free, &flight->link);
+}
+
+/* An object to use, or the spare one when all are in use. */
 static struct query *
 take(struct queries *qs)
 {
 	if (!list_empty(&qs->free))
-		return list_first(&qs->free, struct query, link);
-	if (qs->touched == qs->config->limits.queries_in_flight)
+		return first_of(&qs->free);
+	if (qs->memory->touched == qs->config->limits.queries_in_flight)
 		return qs->spare;
-	struct query *q = &qs->pool[qs->touched++];
-	list_append(&qs->free, &q->link);
+	struct query *q = &qs->memory->pool[qs->memory->touched];
+	atomic_store_explicit(&q->life, QUERY_FREE, memory_order_release);
+	qs->memory->touched++;
+	flight_begin(qs, q);
 	return q;
 }
 
-void
-query_begin(struct queries *qs, const uint8_t *msg, size_t bytes, const struct query_from *from)
+/* Into the air. */
+static void
+launch(struct queries *qs, struct query *q)
 {
-	struct query *q = take(qs);
-	q->from = *from;
-	q->begun_ms = clock_now_ms();
-	q->number = ++qs->number;
-	stats_one(qs->stats, STATS_queries);
-	stats_one(qs->stats, from->stream ? STATS_queries_tcp : STATS_queries_udp);
+	atomic_store_explicit(&q->life, QUERY_FLYING, memory_order_release);
+	struct flight *flight = flight_of(qs, q);
+	list_remove(&flight->link);
+	list_append(&qs->flying, &flight->link);
+	qs->in_flight++;
+	if (!ev_is_active(&qs->timer))
+		timer_start(qs, qs->config->forward.timeout_ms);
+	upstream_ask(qs->upstreams, &flight->ask, &q->wire, q->hash, q->number);
+}
+
+/* A question that has killed workers is answered without being looked at. */
+static bool
+is_poison(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
+{
+	if (!quarantine_holds(qs->set.quarantine, q->hash, q->begun_ms))
+		return false;
+	stats_one(qs->stats, STATS_quarantined);
+	if (wire_query_peek(msg, bytes, &q->wire))
+		refuse(qs, q, WIRE_RCODE_SERVFAIL, EDNS_EDE_OTHER,
+		        "this question crashed the server; not asked for ten minutes");
+	else
+		silence(qs, q);
+	return true;
+}
+
+static void
+begin(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
+{
+	if (is_poison(qs, q, msg, bytes))
+		return;
 	enum wire_verdict verdict = wire_query_parse(msg, bytes, &q->wire);
-	if (verdict != WIRE_SILENCE)
+	if (verdict != WIRE_SILENCE) {
 		log_begun(q, bytes);
+		fault_pass("begin", q->wire.question.name, q->wire.question.name_bytes);
+	}
 	if (settle(qs, q, verdict))
 		return;
 	if (q == qs->spare) {
@@ -291,31 +393,137 @@ query_begin(struct queries *qs, const uint8_t *msg, size_t bytes, const struct q
 		refuse(qs, q, WIRE_RCODE_REFUSED, EDNS_EDE_NETWORK_ERROR, "overloaded");
 		return;
 	}
-	list_remove(&q->link);
-	list_append(&qs->flying, &q->link);
-	qs->in_flight++;
-	if (!ev_is_active(&qs->timer))
-		timer_start(qs, qs->config->forward.timeout_ms);
-	upstream_ask(qs->upstreams, &q->ask, &q->wire, q->number);
+	launch(qs, q);
+}
+
+static void
+begin_hashed(
+        struct queries *qs, const uint8_t *msg, size_t bytes, const struct query_from *from, uint64_t hash)
+{
+	struct query *q = take(qs);
+	q->from = *from;
+	q->begun_ms = clock_now_ms();
+	q->number = ++qs->number;
+	q->lives = 0;
+	q->hash = hash;
+	stats_one(qs->stats, STATS_queries);
+	stats_one(qs->stats, from->stream ? STATS_queries_tcp : STATS_queries_udp);
+	lastwords_take_hand(hash);
+	begin(qs, q, msg, bytes);
+	lastwords_drop_hand();
+}
+
+void
+query_begin(struct queries *qs, const uint8_t *msg, size_t bytes, const struct query_from *from)
+{
+	begin_hashed(qs, msg, bytes, from, hash_question(msg, bytes, qs->set.seed));
+}
+
+void
+query_begin_again(
+        struct queries *qs, const uint8_t *msg, size_t bytes, const struct query_from *from, uint64_t skip)
+{
+	uint64_t hash = hash_question(msg, bytes, qs->set.seed);
+	if (hash == skip)
+		return;
+	stats_one(qs->stats, STATS_replayed);
+	begin_hashed(qs, msg, bytes, from, hash);
+}
+
+size_t
+queries_footprint(const struct config *config)
+{
+	return sizeof(struct query_memory) + (config->limits.queries_in_flight + 1) * sizeof(struct query);
 }
 
 struct queries *
-queries_new(struct ev_loop *loop, struct stream_room *room, const struct config *config,
-        const struct tls_store *tls, struct stats_slab *stats)
+queries_new(const struct queries_setup *setup)
 {
 	struct queries *qs = must_alloc(1, sizeof *qs);
-	unsigned count = config->limits.queries_in_flight;
-	qs->loop = loop;
-	qs->config = config;
-	qs->stats = stats;
+	qs->set = *setup;
+	qs->loop = setup->loop;
+	qs->config = setup->config;
+	qs->stats = setup->stats;
 	list_init(&qs->free);
 	list_init(&qs->flying);
-	qs->pool = must_alloc(count + 1, sizeof *qs->pool);
-	qs->spare = &qs->pool[count];
+	qs->memory = setup->memory;
+	qs->flights = must_alloc(qs->config->limits.queries_in_flight, sizeof *qs->flights);
+	qs->spare = &qs->memory->pool[qs->config->limits.queries_in_flight];
 	ev_init(&qs->timer, on_timer);
 	qs->timer.data = qs;
-	qs->upstreams = upstreams_new(loop, room, config, tls, stats, on_done, qs);
+	qs->upstreams = upstreams_new(qs->loop, setup->room, qs->config, setup->tls, qs->stats, on_done, qs);
 	return qs;
+}
+
+void
+queries_set_udp_door(struct queries *qs, uint32_t listen, const struct query_door *door)
+{
+	must(listen < QUERY_DOORS);
+	qs->udp_doors[listen] = door;
+}
+
+void
+queries_set_stream_door(struct queries *qs, const struct query_door *door)
+{
+	qs->stream_door = door;
+}
+
+static int
+by_age(const void *a, const void *b)
+{
+	const struct query *const *left = a, *const *right = b;
+	return ((*left)->begun_ms > (*right)->begun_ms) - ((*left)->begun_ms < (*right)->begun_ms);
+}
+
+static bool
+is_sound_question(const struct wire_query *q)
+{
+	size_t bytes = q->question.name_bytes;
+	return bytes > 0 && bytes <= NAME_BYTES && name_plain_bytes(q->question.name, bytes, 0) == bytes &&
+	       q->edns.subnet_bytes <= EDNS_SUBNET_BYTES;
+}
+
+/* Is this one to be asked again? What lies here was written by a process that died at any instant: nothing in
+ * it is believed but for its bounds. */
+static bool
+is_replayable(const struct queries *qs, const struct query *q, uint64_t skip, uint64_t now_ms)
+{
+	if (atomic_load_explicit(&q->life, memory_order_acquire) != QUERY_FLYING || q->from.stream)
+		return false;
+	if (q->from.listen >= QUERY_DOORS || qs->udp_doors[q->from.listen] == NULL ||
+	        !is_sound_question(&q->wire))
+		return false;
+	return q->hash != skip && q->lives < QUERY_LIVES && q->begun_ms <= now_ms &&
+	       now_ms - q->begun_ms < qs->config->forward.timeout_ms;
+}
+
+unsigned
+queries_recover(struct queries *qs, uint64_t skip)
+{
+	uint64_t now_ms = clock_now_ms();
+	unsigned count = 0, touched = qs->memory->touched;
+	if (touched > qs->config->limits.queries_in_flight)
+		touched = qs->memory->touched = qs->config->limits.queries_in_flight;
+	struct query **again = must_alloc(touched, sizeof(struct query *));
+	for (unsigned i = 0; i < touched; i++) {
+		struct query *q = &qs->memory->pool[i];
+		flight_begin(qs, q);
+		if (is_replayable(qs, q, skip, now_ms))
+			again[count++] = q;
+		else
+			atomic_store_explicit(&q->life, QUERY_FREE, memory_order_release);
+	}
+	/* The queue of deadlines is in order of age. */
+	qsort(again, count, sizeof(struct query *), by_age);
+	for (unsigned i = 0; i < count; i++) {
+		again[i]->lives++;
+		lastwords_take_hand(again[i]->hash);
+		launch(qs, again[i]);
+		lastwords_drop_hand();
+	}
+	free(again);
+	stats_add(qs->stats, STATS_replayed, count);
+	return count;
 }
 
 void
@@ -324,14 +532,14 @@ queries_free(struct queries *qs)
 	if (qs == NULL)
 		return;
 	while (!list_empty(&qs->flying)) {
-		struct query *q = list_first(&qs->flying, struct query, link);
+		struct query *q = first_of(&qs->flying);
 		struct upstream_result result;
-		upstream_withdraw(qs->upstreams, &q->ask, &result);
+		upstream_withdraw(qs->upstreams, &flight_of(qs, q)->ask, &result);
 		give_back(qs, q);
 	}
 	ev_timer_stop(qs->loop, &qs->timer);
 	upstreams_free(qs->upstreams);
-	free(qs->pool);
+	free(qs->flights);
 	free(qs);
 }
 

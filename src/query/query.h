@@ -10,14 +10,14 @@
 #include "base/addr.h"
 #include "config/config.h"
 #include "net/stream.h"
+#include "shared/quarantine.h"
 #include "shared/stats.h"
 
 struct queries;
 struct query_door;
 
-/* Where a question came from, enough to find the way back. Plain data but for the door. */
+/* Where a question came from, enough to find the way back, in another life of the worker too. Plain data. */
 struct query_from {
-	const struct query_door *door;
 	struct addr peer;
 	struct addr local;    /* the address that was asked, on a wildcard UDP socket; else AF_UNSPEC */
 	uint32_t interface;   /* of `local`, when it is link-local; else 0 */
@@ -37,15 +37,43 @@ struct query_door {
 	void (*commit)(void *arg, const struct query_from *from, size_t bytes);
 };
 
+/* What queries_new() needs. All of it outlives the questions. */
+struct queries_setup {
+	struct ev_loop *loop;
+	struct stream_room *room;
+	const struct config *config;
+	const struct tls_store *tls;
+	struct stats_slab *stats;
+	const struct quarantine *quarantine;
+	uint64_t seed; /* of the hashes of questions; the same in all workers */
+	void *memory;  /* queries_footprint() bytes, aligned to a cache line, zeroed at first; what a
+	                  predecessor left is taken up */
+};
+
+/* Bytes of shared memory for the questions of one slot. */
+size_t queries_footprint(const struct config *config);
 /* Makes the pool of questions, and the upstreams behind it. */
-struct queries *queries_new(struct ev_loop *loop, struct stream_room *room, const struct config *config,
-        const struct tls_store *tls, struct stats_slab *stats);
+struct queries *queries_new(const struct queries_setup *setup);
 /* Questions still in flight are forgotten. */
 void queries_free(struct queries *queries);
+
+/* The door for questions that carry this listen index, or for all that came by stream. Before the first
+ * question. */
+void queries_set_udp_door(struct queries *queries, uint32_t listen, const struct query_door *door);
+void queries_set_stream_door(struct queries *queries, const struct query_door *door);
+
+/*
+ * Takes up what a predecessor in this slot left: UDP questions with time left are asked again, but for the
+ * one with the hash `skip`. Once, after the doors are set and before anything else. Returns how many.
+ */
+unsigned queries_recover(struct queries *queries, uint64_t skip);
 
 /* Takes a message from a client. The door's commit() is called exactly once for it, now or later. The message
  * is copied. */
 void query_begin(struct queries *queries, const uint8_t *msg, size_t bytes, const struct query_from *from);
+/* The same for a datagram that a predecessor received: not if it is the one with the hash `skip`. */
+void query_begin_again(struct queries *queries, const uint8_t *msg, size_t bytes,
+        const struct query_from *from, uint64_t skip);
 /* Questions under way. */
 unsigned queries_in_flight(const struct queries *queries);
 /* From now on TCP clients that ask for a keepalive are told to close. */

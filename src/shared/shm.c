@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SHM_LINE_BYTES = 64 };
@@ -17,6 +18,7 @@ enum { SHM_LINE_BYTES = 64 };
 struct shm {
 	uint8_t *bytes;
 	size_t room, used;
+	int descriptor;
 };
 
 size_t
@@ -25,35 +27,59 @@ shm_footprint(size_t bytes)
 	return (bytes + SHM_LINE_BYTES - 1) / SHM_LINE_BYTES * SHM_LINE_BYTES;
 }
 
-/* The mapping, or MAP_FAILED with errno. */
-static void *
-shm_map(size_t bytes)
+/* Maps the descriptor, and owns it from now on. */
+static struct shm *
+shm_map(int descriptor, size_t bytes)
 {
-	int fd = memfd_create("dotward", MFD_CLOEXEC);
-	if (fd < 0)
-		return MAP_FAILED;
-	void *at = MAP_FAILED;
-	int failed = posix_fallocate(fd, 0, (off_t)bytes);
-	if (failed == 0)
-		at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	else
-		errno = failed;
-	int saved = errno;
-	close(fd);
-	errno = saved;
-	return at;
+	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+	if (at == MAP_FAILED) {
+		int error = errno;
+		close(descriptor);
+		errno = error;
+		return NULL;
+	}
+	struct shm *shm = must_alloc(1, sizeof *shm);
+	shm->bytes = at;
+	shm->room = bytes;
+	shm->descriptor = descriptor;
+	return shm;
 }
 
 struct shm *
 shm_new(size_t bytes)
 {
-	void *at = shm_map(bytes);
-	if (at == MAP_FAILED)
+	int fd = memfd_create("dotward", MFD_CLOEXEC);
+	if (fd < 0)
 		return NULL;
-	struct shm *shm = must_alloc(1, sizeof *shm);
-	shm->bytes = at;
-	shm->room = bytes;
-	return shm;
+	int failed = posix_fallocate(fd, 0, (off_t)bytes);
+	if (failed == 0)
+		return shm_map(fd, bytes);
+	close(fd);
+	errno = failed;
+	return NULL;
+}
+
+struct shm *
+shm_adopt(int descriptor, size_t bytes)
+{
+	struct stat status;
+	if (fstat(descriptor, &status) == 0 && (size_t)status.st_size == bytes)
+		return shm_map(descriptor, bytes);
+	close(descriptor);
+	errno = EINVAL;
+	return NULL;
+}
+
+void *
+shm_start(const struct shm *shm)
+{
+	return shm->bytes;
+}
+
+int
+shm_descriptor(const struct shm *shm)
+{
+	return shm->descriptor;
 }
 
 void
@@ -62,6 +88,7 @@ shm_free(struct shm *shm)
 	if (shm == NULL)
 		return;
 	munmap(shm->bytes, shm->room);
+	close(shm->descriptor);
 	free(shm);
 }
 

@@ -11,7 +11,16 @@ struct shm;
 
 /* Zeroed memory of this size. NULL with errno. The creator frees; children inherit the mapping. */
 struct shm *shm_new(size_t bytes) __attribute__((warn_unused_result));
+/*
+ * The same from a descriptor that another process made, which must be of exactly this size; the descriptor is
+ * taken over, and closed on failure. NULL with errno.
+ */
+struct shm *shm_adopt(int descriptor, size_t bytes) __attribute__((warn_unused_result));
 void shm_free(struct shm *shm);
+/* The first byte of it, carved or not. */
+void *shm_start(const struct shm *shm) __attribute__((returns_nonnull));
+/* To hand over to another process; stays ours. */
+int shm_descriptor(const struct shm *shm);
 /* The next `bytes` of it, aligned to a cache line. Asking for more than is left is a bug of ours. */
 void *shm_carve(struct shm *shm, size_t bytes) __attribute__((returns_nonnull));
 /* What shm_carve() really takes for `bytes`; sum these for shm_new(). */

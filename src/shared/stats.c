@@ -59,6 +59,13 @@ stats_sum(const struct stats *stats, enum stats_counter counter)
 	return sum;
 }
 
+void
+stats_retire(const struct stats *stats, struct stats_slab *into)
+{
+	for (unsigned counter = 0; counter < STATS_COUNT; counter++)
+		stats_add(into, counter, stats_sum(stats, counter));
+}
+
 const char *
 stats_name(enum stats_counter counter)
 {

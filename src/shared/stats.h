@@ -28,6 +28,8 @@
 	X(refused_overload, "no room for another question, answered REFUSED")                                \
 	X(refused_transfer, "zone transfers asked for, answered REFUSED")                                    \
 	X(servfail, "no upstream answered, answered SERVFAIL")                                               \
+	X(replayed, "questions of a dead worker, taken up by its successor")                                 \
+	X(quarantined, "questions that had crashed workers, answered SERVFAIL untouched")                    \
 	X(truncated, "answers sent with TC")                                                                 \
 	X(tcp_clients, "TCP connections accepted")                                                           \
 	X(tcp_refused, "TCP connections closed at once, for a limit")                                        \
@@ -61,6 +63,8 @@ struct stats *stats_carve(struct shm *shm, unsigned slots);
 void stats_free(struct stats *stats);
 struct stats_slab *stats_slab(struct stats *stats, unsigned slot);
 uint64_t stats_sum(const struct stats *stats, enum stats_counter counter);
+/* Adds the sums to a slab that outlives these. */
+void stats_retire(const struct stats *stats, struct stats_slab *into);
 const char *stats_name(enum stats_counter counter);
 
 /* One writer per slab, so a plain load and store is enough; atomic only that a reader sees whole words. */

@@ -41,9 +41,11 @@ rank(const struct choose_place *place, unsigned index, const struct choose_quest
 	bool tried = q->tried & (1ull << index);
 	if (q->broken & (1ull << index) || q->refused & (1ull << place->upstream) || (tried && other_only))
 		return CHOOSE_RANK_NONE;
-	unsigned r = tried                                         ? CHOOSE_RANK_TRIED
-	             : tried_upstreams & (1ull << place->upstream) ? CHOOSE_RANK_NEW_PLACE
-	                                                           : CHOOSE_RANK_NEW_UPSTREAM;
+	unsigned r = CHOOSE_RANK_NEW_UPSTREAM;
+	if (tried)
+		r = CHOOSE_RANK_TRIED;
+	else if (tried_upstreams & (1ull << place->upstream))
+		r = CHOOSE_RANK_NEW_PLACE;
 	return place->usable ? r : r + CHOOSE_RANK_BACKED_OFF;
 }
 

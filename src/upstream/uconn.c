@@ -7,6 +7,8 @@
 #include "upstream/uconn.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
+#include "base/lastwords.h"
 #include "base/must.h"
 
 #include <errno.h>
@@ -195,6 +197,8 @@ on_message(void *arg, uint8_t *msg, size_t bytes)
 		return;
 	}
 	struct wire_answer answer;
+	lastwords_take_hand(ask->hash);
+	fault_pass("answer", ask->query->question.name, ask->query->question.name_bytes);
 	enum wire_match match = wire_answer_take(msg, bytes, &ask->query->question, &answer);
 	slot_release(conn, ask);
 	if (match == WIRE_MATCH) {
@@ -211,6 +215,7 @@ on_message(void *arg, uint8_t *msg, size_t bytes)
 	        : match == WIRE_GARBAGE ? "malformed"
 	                                : "to another question");
 	conn->events->answered(conn->arg, conn, ask, match == WIRE_MATCH ? &answer : NULL);
+	lastwords_drop_hand();
 }
 
 static void

@@ -23,6 +23,7 @@ struct uconn_ask {
 	struct uconn *conn; /* NULL: on none */
 	const struct wire_query *query;
 	uint64_t asked_ms;
+	uint64_t hash;   /* of the question: for last words */
 	uint32_t number; /* for the log: q=number */
 	uint16_t id;
 };

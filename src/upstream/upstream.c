@@ -12,13 +12,13 @@
 
 #include "base/clock.h"
 #include "base/must.h"
+#include "dns/hash.h"
 #include "upstream/choose.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <xxhash.h>
 
 enum { UPSTREAM_RESENDS = 20 /* over connections that had worked; after that each counts as an attempt */ };
 
@@ -341,11 +341,13 @@ upstreams_free(struct upstreams *u)
 }
 
 void
-upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_query *query, uint32_t number)
+upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_query *query, uint64_t hash,
+        uint32_t number)
 {
 	ask->place.at = NULL;
 	ask->place.on.conn = NULL;
 	ask->place.on.query = query;
+	ask->place.on.hash = hash;
 	ask->place.on.number = number;
 	list_init(&ask->timer);
 	list_init(&ask->place.link);
@@ -354,15 +356,12 @@ upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_qu
 	ask->attempts = ask->resends = 0;
 	ask->last = -1;
 	ask->refusal.held = false;
+	/* Without the secret seed: names keep their upstream over restarts, so that no upstream comes to see
+	 * them all. */
 	ask->name_hash = 0;
-	if (u->config->forward.policy == CONFIG_HASHED) {
-		uint8_t folded[NAME_BYTES];
-		for (size_t i = 0; i < query->question.name_bytes; i++) {
-			uint8_t c = query->question.name[i];
-			folded[i] = c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
-		}
-		ask->name_hash = (uint32_t)XXH3_64bits(folded, query->question.name_bytes);
-	}
+	if (u->config->forward.policy == CONFIG_HASHED)
+		ask->name_hash =
+		        (uint32_t)hash_name(query->question.name, query->question.name_bytes, 0, 0, 0);
 	u->turn++;
 	advance(u, ask);
 }

@@ -32,7 +32,7 @@ struct upstream_ask {
 	uint64_t tried;         /* places, a bit each */
 	uint64_t broken;        /* places that are of no use to this question */
 	uint64_t refused;       /* upstreams that answered SERVFAIL or REFUSED, a bit each */
-	uint32_t name_hash;
+	uint32_t name_hash;     /* for the policy "hashed" */
 	unsigned attempts, resends;
 	int last; /* the last place, or -1 */
 	struct upstream_refusal refusal;
@@ -53,9 +53,10 @@ struct upstreams *upstreams_new(struct ev_loop *loop, struct stream_room *room, 
 /* No question may be under way. Closes all connections in order. */
 void upstreams_free(struct upstreams *upstreams);
 
-/* The query must stay until done() or upstream_withdraw(). `number` is for the log. */
+/* The query must stay until done() or upstream_withdraw(). `hash` is that of its question; `number` is for
+ * the log. */
 void upstream_ask(struct upstreams *upstreams, struct upstream_ask *ask, const struct wire_query *query,
-        uint32_t number);
+        uint64_t hash, uint32_t number);
 /* The asker's time is up: no done() any more; *result says what is known, as done() would have. */
 void upstream_withdraw(struct upstreams *upstreams, struct upstream_ask *ask, struct upstream_result *result);
 

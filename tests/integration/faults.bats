@@ -313,6 +313,8 @@ connection_suffer() {
 }
 
 @test "faults: an upstream that comes back is used again" {
+  # One worker: what another has not seen go down does not come up there either.
+  WORKERS=1
   one --reset
   fails one.test
   faultup_say bad set reset 0 >/dev/null

@@ -18,7 +18,7 @@ lib_dir() {
 
 lib_check() {
   local tool
-  for tool in faultup dload rawdns; do
+  for tool in faultup dload dpace dtalk rawdns; do
     [[ -x ${HELPERS:?set HELPERS to the folder of the built helpers}/$tool ]] || {
       echo "$HELPERS/$tool is missing" >&2
       return 1
@@ -82,6 +82,16 @@ end() {
   wait "$1" 2>/dev/null
 }
 
+# A master that came of an upgrade is nobody's child here; the log knows it.
+end_heirs() {
+  local pid
+  for pid in $(sed -nE 's/.* upgrading .*pid=([0-9]+).*/\1/p' "$(lib_dir)"/*.log 2>/dev/null); do
+    if alive "$pid" && [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == *"$(lib_dir)"* ]]; then
+      end "$pid" || true
+    fi
+  done
+}
+
 # Ends all that was spawned, the last first, and waits for it.
 end_all() {
   local dir pid name
@@ -126,6 +136,7 @@ assert_no_findings() {
 # For teardown() of every file.
 lib_teardown() {
   local status=0
+  end_heirs
   end_all
   assert_no_findings || status=1
   if [[ -z ${BATS_TEST_COMPLETED:-} || $status != 0 ]]; then
@@ -224,13 +235,14 @@ handshake_timeout_ms 500'
 # dotward_config UPSTREAM...: writes dotward.conf with these upstreams. It listens on both loopback addresses, on PORT (set if it
 # is not), or as LISTEN says; WORKERS and FORWARD may say otherwise than the defaults, MORE is added at the end.
 dotward_config() {
-  local IFS=,
+  local upstreams
+  printf -v upstreams '%s, ' "$@"
   PORT=${PORT:-$(free_port)}
   CONFIG=$(lib_dir)/${DOTWARD_NAME:-dotward}.conf
   local listen="{ address = \"127.0.0.1\"; port = $PORT; }, { address = \"::1\"; port = $PORT; }"
   cat >"$CONFIG" <<CONFIG
 listen = ( ${LISTEN:-$listen} );
-upstreams = ( $* );
+upstreams = ( ${upstreams%, } );
 workers = ${WORKERS:-2};
 user = "";
 forward: { ${FORWARD:-$(forward_default)} };
@@ -281,6 +293,44 @@ workers() {
   local children
   read -r children <"/proc/$DOTWARD_PID/task/$DOTWARD_PID/children" || true
   echo "$children"
+}
+
+# worker_count: how many there are, those of a generation that drains included.
+worker_count() {
+  workers | wc -w
+}
+
+has_workers() {
+  [[ $(worker_count) == "$1" ]]
+}
+
+# Skips the test unless this build commits faults when asked to.
+needs_faults() {
+  [[ $(dotward --version) == *"(fault injection)"* ]] || skip "needs a build with --enable-fault-injection"
+}
+
+# pace_begin [DPACE OPTION]...: asks steadily in the background; pace_end waits for it and shows what it saw in $output.
+pace_begin() {
+  "$HELPERS/dpace" 127.0.0.1 "$PORT" --qps $((${QPS:-2000} / PATIENCE)) --slow-ms 50 --deadline-ms $((2000 * PATIENCE)) "$@" \
+    >"$(lib_dir)/pace" 2>&1 3>&- &
+  PACE_PID=$!
+}
+
+pace_end() {
+  wait "$PACE_PID" || true
+  output=$(<"$(lib_dir)/pace")
+  echo "# $output" >&3
+}
+
+# seen KEY: a number of the line in $output.
+seen() {
+  sed -nE "s/.*\"$1\":([-0-9.]+).*/\1/p" <<<"$output"
+}
+
+# Every question was answered, rightly and in time.
+assert_nothing_lost() {
+  assert_has "$output" '"wrong":0,.*"lost":0,'
+  (($(seen right) > 0)) || fail "nothing was asked: $output"
 }
 
 # q NAME [TYPE] [DIG OPTION]...: dig at dotward over UDP, one try, IPv4 unless @ADDRESS is given.

@@ -75,7 +75,7 @@ hex_read(uint8_t *out, const char *text)
 /* A question as it is described; the defaults make a plain one. */
 struct sketch {
 	char name[512], options[2048], tail[2048];
-	unsigned type, class, id, flags, qd, an, cut, edns, size, dnssec_ok, opts;
+	unsigned type, class, id, flags, opcode, qd, an, cut, edns, size, dnssec_ok, opts;
 	bool has_opt;
 };
 
@@ -87,9 +87,10 @@ sketch_option(struct sketch *sketch, const char *key, const char *value)
 		unsigned *number;
 		bool opt;
 	} numbers[] = {{"id", &sketch->id, false}, {"flags", &sketch->flags, false},
-	        {"qd", &sketch->qd, false}, {"an", &sketch->an, false}, {"class", &sketch->class, false},
-	        {"cut", &sketch->cut, false}, {"edns", &sketch->edns, true}, {"size", &sketch->size, true},
-	        {"do", &sketch->dnssec_ok, true}, {"opts", &sketch->opts, true}};
+	        {"opcode", &sketch->opcode, false}, {"qd", &sketch->qd, false}, {"an", &sketch->an, false},
+	        {"class", &sketch->class, false}, {"cut", &sketch->cut, false}, {"edns", &sketch->edns, true},
+	        {"size", &sketch->size, true}, {"do", &sketch->dnssec_ok, true},
+	        {"opts", &sketch->opts, true}};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
 		if (strcmp(key, numbers[i].key) != 0)
@@ -113,9 +114,7 @@ sketch_key(struct sketch *sketch, char *item)
 	*value++ = '\0';
 	if (sketch_option(sketch, item, value))
 		return;
-	if (strcmp(item, "opcode") == 0)
-		sketch->flags |= (unsigned)strtoul(value, NULL, 0) << 11;
-	else if (strcmp(item, "tail") == 0)
+	if (strcmp(item, "tail") == 0)
 		snprintf(sketch->tail, sizeof(sketch->tail), "%s", value);
 	else if (strcmp(item, "opt") == 0) {
 		size_t used = strlen(sketch->options);
@@ -176,7 +175,7 @@ message_write(uint8_t *out, const char *text, unsigned number)
 		return hex_read(out, text + 4);
 	struct sketch sketch = sketch_read(text, number);
 	unsigned opts = sketch.has_opt ? sketch.opts : 0;
-	uint8_t *at = oracle_put16(oracle_put16(out, sketch.id), sketch.flags);
+	uint8_t *at = oracle_put16(oracle_put16(out, sketch.id), sketch.flags | sketch.opcode << 11);
 	at = oracle_put16(oracle_put16(at, sketch.qd), sketch.an);
 	at = oracle_put16(oracle_put16(at, 0), opts);
 	for (unsigned i = 0; i < sketch.qd; i++) {

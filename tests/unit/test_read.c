@@ -382,6 +382,8 @@ what_has_no_effect_yet_is_remarked_on(void **state)
 	        &said);
 	assert_non_null(config);
 	assert_string_equal(said,
+	        "dotward.conf:2: cache.size = \"64M\": has no effect in this version\n"
+	        "dotward.conf:2: cache.stale_s = 0: has no effect in this version\n"
 	        "dotward.conf:3: forward.hedge = false: has no effect in this version\n"
 	        "dotward.conf:4: control.socket = \"/run/x\": has no effect in this version\n");
 	config_free(config);

@@ -1,0 +1,510 @@
+/*
+ * The workers of one configuration.
+ *
+ *    STARTING ── all have reported ──► SERVING ── drain ──► DRAINING ── none alive ──► freed by the master
+ *        └──────────────────────── drain ──────────────────────┘
+ *
+ * A slot whose worker is not born again at once is taken out of the steering until it is, so that only what
+ * is queued on its sockets already has to wait.
+ */
+#include "process/generation.h"
+
+#include "base/clock.h"
+#include "base/lastwords.h"
+#include "base/must.h"
+#include "net/tls.h"
+#include "process/child.h"
+#include "process/handover.h"
+#include "process/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	GENERATION_FORK_RETRY_MS = 1000,
+	GENERATION_GRACE_MS =
+	        1000, /* beyond the workers' own drain time, and after SIGABRT, before they are killed */
+	GENERATION_DEATH_BYTES = 100,
+};
+
+struct generation_slot {
+	pid_t pid;   /* 0: none */
+	int log_end; /* a new log file goes through it, while there is a pid; -1: nothing does */
+	uint64_t born_ms;
+	uint64_t birth_ms; /* when the next one is due, if there is none */
+	uint64_t kill_ms;  /* when one that got SIGABRT gets SIGKILL; 0: not */
+	unsigned deaths;
+	bool retired; /* cannot work */
+	struct child_history history;
+	struct worker_room room;
+	char death[GENERATION_DEATH_BYTES];
+};
+
+struct generation {
+	const struct generation_world *world;
+	unsigned number;
+	struct config *config;
+	struct sandbox_user user;
+	struct sockets *sockets;
+	struct tls_store *tls;
+	struct shm *shm;
+	struct stats *stats;
+	struct generation_slot *slots;
+	enum generation_state state;
+	bool failed;
+	int ready[2];      /* a pipe on which workers report to serve */
+	uint64_t kill_ms;  /* draining: when patience ends */
+	uint64_t watch_ms; /* when the watchdog last looked */
+};
+
+static bool
+memory_make(struct generation *g)
+{
+	const struct config *config = g->config;
+	g->shm = shm_new(stats_footprint(config->workers) + config->workers * worker_footprint(config));
+	if (g->shm == NULL)
+		return false;
+	g->stats = stats_carve(g->shm, config->workers);
+	for (unsigned slot = 0; slot < config->workers; slot++) {
+		struct worker_room *room = &g->slots[slot].room;
+		worker_carve(g->shm, config, room);
+		room->stats = stats_slab(g->stats, slot);
+	}
+	return true;
+}
+
+struct generation *
+generation_new(const struct generation_world *world, unsigned number, struct config *config,
+        const struct sockets_bound *bound, char why[GENERATION_WHY_BYTES])
+{
+	_Static_assert(
+	        (int)GENERATION_WHY_BYTES >= SOCKETS_WHY_BYTES && (int)GENERATION_WHY_BYTES >= TLS_WHY_BYTES,
+	        "one line fits all");
+	struct generation *g = must_alloc(1, sizeof *g);
+	g->world = world;
+	g->number = number;
+	g->config = config;
+	g->ready[0] = g->ready[1] = -1;
+	g->slots = must_alloc(config->workers, sizeof *g->slots);
+	if (sandbox_find_user(config->user, &g->user, why) == 0)
+		g->tls = tls_store_open(config->upstreams, config->upstream_count, why);
+	if (g->tls != NULL)
+		g->sockets = sockets_open(config->listens, config->listen_count, config->workers, bound, why);
+	if (g->sockets != NULL) {
+		if (memory_make(g) && pipe2(g->ready, O_CLOEXEC | O_NONBLOCK) == 0)
+			return g;
+		snprintf(why, GENERATION_WHY_BYTES, "no memory or descriptors for %u workers: %s",
+		        config->workers, strerror(errno));
+	}
+	generation_free(g);
+	return NULL;
+}
+
+void
+generation_free(struct generation *g)
+{
+	if (g == NULL)
+		return;
+	must(generation_alive(g) == 0);
+	for (unsigned slot = 0; slot < g->config->workers; slot++)
+		worker_room_free(&g->slots[slot].room);
+	for (int end = 0; end < 2; end++)
+		if (g->ready[end] >= 0)
+			close(g->ready[end]);
+	sockets_close(g->sockets);
+	tls_store_close(g->tls);
+	stats_free(g->stats);
+	shm_free(g->shm);
+	free(g->slots);
+	config_free(g->config);
+	free(g);
+}
+
+/* Only slots that have a worker, or will have one at once, are given new questions. */
+static void
+steer(const struct generation *g, uint64_t now_ms)
+{
+	bool active[g->config->workers];
+	if (g->state != GENERATION_SERVING)
+		return;
+	for (unsigned slot = 0; slot < g->config->workers; slot++)
+		active[slot] = g->slots[slot].pid != 0 ||
+		               (!g->slots[slot].retired && g->slots[slot].birth_ms <= now_ms);
+	sockets_steer(g->sockets, active);
+}
+
+static struct worker_setup
+setup_of(const struct generation *g, unsigned slot, int log_end)
+{
+	return (struct worker_setup){
+	        .config = g->config,
+	        .sockets = g->sockets,
+	        .tls = g->tls,
+	        .quarantine = g->world->quarantine,
+	        .seed = g->world->seed,
+	        .room = g->slots[slot].room,
+	        .user = g->user,
+	        .master = getpid(),
+	        .slot = slot,
+	        .ready_fd = g->ready[1],
+	        .log_end = log_end,
+	};
+}
+
+static void
+close_end(int end)
+{
+	if (end >= 0)
+		close(end);
+}
+
+static void
+bear(struct generation *g, unsigned slot, uint64_t now_ms)
+{
+	struct generation_slot *s = &g->slots[slot];
+	int ends[2] = {-1, -1}, failed = handover_open(ends);
+	if (failed < 0)
+		log_warn("worker will get no new log file slot=%u why=\"%s\"", slot, strerror(-failed));
+	struct worker_setup setup = setup_of(g, slot, ends[1]);
+	fflush(NULL);
+	atomic_store(&s->room.state->heartbeat_ms, now_ms);
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(g->ready[0]);
+		g->world->leave_master(g->world->arg);
+		/* exit(), not _exit(): leak checker and coverage report from exit handlers */
+		exit(worker_run(&setup));
+	}
+	int error = errno;
+	close_end(ends[1]);
+	if (pid < 0) {
+		close_end(ends[0]);
+		log_error("worker cannot be forked slot=%u why=\"%s\" next=%dms", slot, strerror(error),
+		        GENERATION_FORK_RETRY_MS);
+		s->birth_ms = now_ms + GENERATION_FORK_RETRY_MS;
+		return;
+	}
+	bool was_out = s->history.deaths > 1;
+	s->pid = pid;
+	s->log_end = ends[0];
+	s->born_ms = now_ms;
+	s->kill_ms = 0;
+	log_notice("worker born slot=%u pid=%d generation=%u", slot, (int)pid, g->number);
+	if (was_out)
+		steer(g, now_ms);
+}
+
+void
+generation_bear(struct generation *g, uint64_t now_ms)
+{
+	if (g->state == GENERATION_DRAINING || g->failed)
+		return;
+	for (unsigned slot = 0; slot < g->config->workers; slot++)
+		if (g->slots[slot].pid == 0 && !g->slots[slot].retired && g->slots[slot].birth_ms <= now_ms)
+			bear(g, slot, now_ms);
+}
+
+/* "signal=11 (Segmentation fault)", "signal=31 (Bad system call) call=execve" or "exit=1" */
+static void
+death_text(int status, int refused, char out[GENERATION_DEATH_BYTES])
+{
+	char call[SANDBOX_CALL_BYTES];
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		snprintf(out, GENERATION_DEATH_BYTES, "signal=%d (%s) call=%s", SIGSYS, strsignal(SIGSYS),
+		        sandbox_call_name(refused, call));
+	else if (WIFSIGNALED(status))
+		snprintf(out, GENERATION_DEATH_BYTES, "signal=%d (%s)", WTERMSIG(status),
+		        strsignal(WTERMSIG(status)));
+	else
+		snprintf(out, GENERATION_DEATH_BYTES, "exit=%d", WEXITSTATUS(status));
+}
+
+/* Did it die of itself, so that the question in hand may be the cause? SIGKILL is somebody else's doing,
+ * unless we sent it to one that hung. */
+static bool
+is_crash(const struct generation_slot *s, int status)
+{
+	static const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGSYS};
+	/* A worker leaves when it is told to, which is no death, and else never: something in it called
+	 * exit(). */
+	if (!WIFSIGNALED(status))
+		return true;
+	if (s->kill_ms != 0)
+		return true;
+	for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++)
+		if (WTERMSIG(status) == crashes[i])
+			return true;
+	return false;
+}
+
+/* The question in hand at a crash is not taken up again, and at the second crash quarantined. What to tell
+ * the log. */
+static void
+blame(struct generation *g, struct generation_slot *s, int status, uint64_t now_ms, char *out, size_t room)
+{
+	struct slot_state *state = s->room.state;
+	uint64_t hand = atomic_load(&state->words.hand);
+	atomic_store(&state->skip, 0);
+	out[0] = '\0';
+	if (hand == 0)
+		return;
+	bool crash = is_crash(s, status);
+	unsigned crashes = crash ? quarantine_note(g->world->quarantine, hand, now_ms) : 0;
+	if (crash)
+		atomic_store(&state->skip, hand);
+	snprintf(out, room, " in_hand=%016llx%s", (unsigned long long)hand,
+	        crashes >= QUARANTINE_CRASHES ? " quarantined=600s" : "");
+}
+
+/* What it said last, for the log; and the place is clean for the successor. */
+static void
+take_words(struct generation_slot *s, char *out, size_t room)
+{
+	struct lastwords *words = &s->room.state->words;
+	char quoted[LASTWORDS_BYTES * 2];
+	out[0] = '\0';
+	words->text[sizeof words->text - 1] = '\0';
+	if (words->text[0] != '\0')
+		snprintf(out, room, " words=\"%s\"",
+		        log_quote(quoted, sizeof quoted, words->text, strlen(words->text)));
+	memset(words->text, 0, sizeof words->text);
+	words->call = SANDBOX_NO_CALL;
+	atomic_store(&words->hand, 0);
+}
+
+static void
+obituary(struct generation *g, unsigned slot, int status, uint64_t now_ms)
+{
+	struct generation_slot *s = &g->slots[slot];
+	char hand[80], words[LASTWORDS_BYTES * 2 + 16];
+	uint64_t uptime_ms = now_ms - s->born_ms;
+	blame(g, s, status, now_ms, hand, sizeof hand);
+	take_words(s, words, sizeof words);
+	s->deaths++;
+	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && s->kill_ms == 0;
+	uint64_t next_ms =
+	        child_died(&s->history, uptime_ms, killed && atomic_load(&s->room.state->serving) != 0);
+	s->birth_ms = now_ms + next_ms;
+	s->retired = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_CANNOT_WORK;
+	/* A new generation that cannot serve is given up; the one before goes on. */
+	if (g->state == GENERATION_STARTING && (s->retired || !atomic_load(&s->room.state->serving)))
+		g->failed = true;
+	if (s->retired)
+		log_error("worker died slot=%u pid=%d %s uptime=%llus: it cannot work and is not born again",
+		        slot, (int)s->pid, s->death, (unsigned long long)(uptime_ms / 1000));
+	else
+		log_notice("worker died slot=%u pid=%d %s uptime=%llus next=%llums%s%s", slot, (int)s->pid,
+		        s->death, (unsigned long long)(uptime_ms / 1000), (unsigned long long)next_ms, hand,
+		        words);
+}
+
+bool
+generation_bury(struct generation *g, int pid, int status, uint64_t now_ms)
+{
+	for (unsigned slot = 0; slot < g->config->workers; slot++) {
+		struct generation_slot *s = &g->slots[slot];
+		if (s->pid != pid)
+			continue;
+		death_text(status, s->room.state->words.call, s->death);
+		close_end(s->log_end);
+		if (g->state == GENERATION_DRAINING) {
+			log_at(status == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+			        "worker stopped slot=%u pid=%d %s generation=%u", slot, pid, s->death,
+			        g->number);
+			s->pid = 0;
+			return true;
+		}
+		obituary(g, slot, status, now_ms);
+		s->pid = 0;
+		atomic_store(&s->room.state->serving, 0);
+		if (s->birth_ms > now_ms || s->retired)
+			steer(g, now_ms);
+		return true;
+	}
+	return false;
+}
+
+bool
+generation_hear(struct generation *g)
+{
+	char bytes[256];
+	while (read(g->ready[0], bytes, sizeof bytes) > 0)
+		;
+	if (g->state != GENERATION_STARTING)
+		return false;
+	for (unsigned slot = 0; slot < g->config->workers; slot++)
+		if (!atomic_load(&g->slots[slot].room.state->serving))
+			return false;
+	g->state = GENERATION_SERVING;
+	sockets_steer(g->sockets, NULL);
+	return true;
+}
+
+static void
+watch_slot(struct generation *g, unsigned slot, uint64_t now_ms)
+{
+	struct generation_slot *s = &g->slots[slot];
+	uint64_t beat_ms = atomic_load(&s->room.state->heartbeat_ms);
+	if (s->pid == 0)
+		return;
+	if (s->kill_ms != 0) {
+		if (now_ms >= s->kill_ms)
+			kill(s->pid, SIGKILL);
+		return;
+	}
+	if (now_ms < beat_ms + g->config->watchdog_ms)
+		return;
+	log_error("worker hangs slot=%u pid=%d silent=%llums: it is aborted", slot, (int)s->pid,
+	        (unsigned long long)(now_ms - beat_ms));
+	s->kill_ms = now_ms + GENERATION_GRACE_MS;
+	kill(s->pid, SIGABRT);
+}
+
+void
+generation_watch(struct generation *g, uint64_t now_ms)
+{
+	if (g->state == GENERATION_DRAINING && now_ms >= g->kill_ms) {
+		if (generation_alive(g) > 0)
+			log_warn("workers do not end: they are killed workers=%u generation=%u",
+			        generation_alive(g), g->number);
+		generation_signal(g, SIGKILL);
+		g->kill_ms = UINT64_MAX;
+	}
+	if (g->config->watchdog_ms == 0 || g->state == GENERATION_DRAINING)
+		return;
+	/* A master that was itself held up (a stopped machine, a frozen group) has heard nobody and blames
+	 * nobody. */
+	bool late =
+	        g->watch_ms != 0 && now_ms > g->watch_ms + g->config->watchdog_ms / 2 + GENERATION_GRACE_MS;
+	g->watch_ms = now_ms;
+	for (unsigned slot = 0; slot < g->config->workers && !late; slot++)
+		watch_slot(g, slot, now_ms);
+}
+
+void
+generation_drain(struct generation *g, uint64_t now_ms)
+{
+	if (g->state == GENERATION_DRAINING)
+		return;
+	g->state = GENERATION_DRAINING;
+	g->kill_ms = now_ms + g->config->drain_timeout_ms + GENERATION_GRACE_MS;
+	generation_signal(g, SIGTERM);
+}
+
+void
+generation_signal(const struct generation *g, int signal)
+{
+	for (unsigned slot = 0; slot < g->config->workers; slot++)
+		if (g->slots[slot].pid != 0)
+			kill(g->slots[slot].pid, signal);
+}
+
+void
+generation_give_log(const struct generation *g, int fd)
+{
+	for (unsigned slot = 0; slot < g->config->workers; slot++) {
+		const struct generation_slot *s = &g->slots[slot];
+		if (s->pid == 0 || s->log_end < 0)
+			continue;
+		int failed = handover_give(s->log_end, fd);
+		if (failed < 0)
+			log_warn("worker does not take the new log file slot=%u pid=%d why=\"%s\"", slot,
+			        (int)s->pid, strerror(-failed));
+	}
+}
+
+enum generation_state
+generation_state(const struct generation *g)
+{
+	return g->state;
+}
+
+unsigned
+generation_number(const struct generation *g)
+{
+	return g->number;
+}
+
+unsigned
+generation_alive(const struct generation *g)
+{
+	unsigned count = 0;
+	for (unsigned slot = 0; slot < g->config->workers; slot++)
+		count += g->slots[slot].pid != 0;
+	return count;
+}
+
+bool
+generation_has_failed(const struct generation *g)
+{
+	return g->failed;
+}
+
+int
+generation_ready_fd(const struct generation *g)
+{
+	return g->ready[0];
+}
+
+/* The watchdog looks four times in its period. */
+uint64_t
+generation_next_ms(const struct generation *g)
+{
+	if (g->state == GENERATION_DRAINING)
+		return g->kill_ms;
+	uint64_t next_ms = UINT64_MAX;
+	if (g->config->watchdog_ms > 0)
+		next_ms = g->watch_ms + g->config->watchdog_ms / 4;
+	for (unsigned slot = 0; slot < g->config->workers; slot++) {
+		const struct generation_slot *s = &g->slots[slot];
+		if (s->pid == 0 && !s->retired && !g->failed && s->birth_ms < next_ms)
+			next_ms = s->birth_ms;
+		if (s->pid != 0 && s->kill_ms != 0 && s->kill_ms < next_ms)
+			next_ms = s->kill_ms;
+	}
+	return next_ms;
+}
+
+const struct config *
+generation_config(const struct generation *g)
+{
+	return g->config;
+}
+
+const struct sockets *
+generation_sockets(const struct generation *g)
+{
+	return g->sockets;
+}
+
+const struct sandbox_user *
+generation_user(const struct generation *g)
+{
+	return &g->user;
+}
+
+const struct stats *
+generation_stats(const struct generation *g)
+{
+	return g->stats;
+}
+
+struct generation_worker
+generation_worker(const struct generation *g, unsigned slot, uint64_t now_ms)
+{
+	const struct generation_slot *s = &g->slots[slot];
+	return (struct generation_worker){
+	        .pid = s->pid,
+	        .uptime_ms = s->pid != 0 ? now_ms - s->born_ms : 0,
+	        .next_birth_ms = s->pid == 0 && s->birth_ms > now_ms ? s->birth_ms - now_ms : 0,
+	        .deaths = s->deaths,
+	        .serving = atomic_load(&s->room.state->serving) != 0,
+	        .last_death = s->death,
+	};
+}

@@ -1,0 +1,84 @@
+/*
+ * One configuration and the workers that serve it: births, deaths, watchdog, drain. A reload makes another
+ * generation on the same sockets and then drains this one.
+ */
+#ifndef DOTWARD_PROCESS_GENERATION_H
+#define DOTWARD_PROCESS_GENERATION_H
+
+#include "config/config.h"
+#include "net/sockets.h"
+#include "process/sandbox.h"
+#include "shared/quarantine.h"
+#include "shared/stats.h"
+
+struct generation;
+
+enum { GENERATION_WHY_BYTES = 512 };
+
+/* What all generations of one master share. */
+struct generation_world {
+	struct quarantine *quarantine;
+	uint64_t seed;
+	/* In a worker just forked: closes what belongs to the master alone. */
+	void (*leave_master)(void *arg);
+	void *arg;
+};
+
+enum generation_state {
+	GENERATION_STARTING, /* not all of its workers have reported to serve */
+	GENERATION_SERVING,
+	GENERATION_DRAINING,
+};
+
+/*
+ * Finds the user, loads trust stores, opens sockets (taking over what is bound already), lays out shared
+ * memory; forks nothing yet. Takes the configuration over, in every case. NULL with a line in `why`.
+ */
+struct generation *generation_new(const struct generation_world *world, unsigned number,
+        struct config *config, const struct sockets_bound *bound, char why[GENERATION_WHY_BYTES]);
+/* No worker may be alive. */
+void generation_free(struct generation *g);
+
+/* Forks the workers that are due. */
+void generation_bear(struct generation *g, uint64_t now_ms);
+/* A process has ended; false when it is none of ours. */
+bool generation_bury(struct generation *g, int pid, int status, uint64_t now_ms);
+/* Reads who has reported to serve. True when that made it GENERATION_SERVING just now. */
+bool generation_hear(struct generation *g);
+/* To be called now and then: the watchdog, and the end of the patience with a drain. */
+void generation_watch(struct generation *g, uint64_t now_ms);
+/* No births any more; the workers answer what is in flight and end. */
+void generation_drain(struct generation *g, uint64_t now_ms);
+void generation_signal(const struct generation *g, int signal);
+/* The workers write their log there from now on: they may not open files themselves. */
+void generation_give_log(const struct generation *g, int fd);
+
+enum generation_state generation_state(const struct generation *g);
+unsigned generation_number(const struct generation *g);
+/* Workers alive. */
+unsigned generation_alive(const struct generation *g);
+/* A worker ended with WORKER_CANNOT_WORK, or died before it served: this generation will not come up. */
+bool generation_has_failed(const struct generation *g);
+/* Readable when there is something for generation_hear(). */
+int generation_ready_fd(const struct generation *g);
+/* When generation_bear() or generation_watch() has something to do; UINT64_MAX: not before something happens.
+ */
+uint64_t generation_next_ms(const struct generation *g);
+const struct config *generation_config(const struct generation *g);
+const struct sockets *generation_sockets(const struct generation *g);
+/* Who its workers are. */
+const struct sandbox_user *generation_user(const struct generation *g);
+const struct stats *generation_stats(const struct generation *g);
+
+/* What is known of a worker, for reports. */
+struct generation_worker {
+	int pid; /* 0: none */
+	uint64_t uptime_ms;
+	uint64_t next_birth_ms; /* from now, if there is none */
+	unsigned deaths;        /* in all */
+	bool serving;
+	const char *last_death; /* "signal=9 (Killed)", or "" */
+};
+struct generation_worker generation_worker(const struct generation *g, unsigned slot, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * The header comes first and is compared as bytes, so it has no padding and says the size of every part.
+ */
+#include "shared/world.h"
+
+#include "base/log.h"
+#include "base/must.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+struct world_header {
+	char magic[16];
+	uint64_t header_bytes, quarantine_bytes, stats_count;
+};
+
+struct world_memory {
+	struct world_header header;
+	uint64_t seed;
+	uint32_t generation, unused;
+};
+
+struct world_whole {
+	struct world world; /* first: it is what others see */
+	struct shm *shm;
+};
+
+static struct world_header
+header_of_ours(void)
+{
+	struct world_header h = {
+	        .header_bytes = sizeof(struct world_memory),
+	        .quarantine_bytes = sizeof(struct quarantine),
+	        .stats_count = STATS_COUNT,
+	};
+	memcpy(h.magic, "dotward-world-1", sizeof h.magic);
+	return h;
+}
+
+static size_t
+footprint(void)
+{
+	return shm_footprint(sizeof(struct world_memory)) + shm_footprint(sizeof(struct quarantine)) +
+	       shm_footprint(sizeof(struct stats_slab));
+}
+
+/* Somebody else's memory with the same header, or NULL. */
+static struct shm *
+adopt(int descriptor)
+{
+	struct shm *shm = shm_adopt(descriptor, footprint());
+	if (shm == NULL)
+		return NULL;
+	struct world_header ours = header_of_ours();
+	if (memcmp(shm_start(shm), &ours, sizeof ours) == 0)
+		return shm;
+	shm_free(shm);
+	return NULL;
+}
+
+struct world *
+world_open(int descriptor)
+{
+	struct shm *shm = descriptor >= 0 ? adopt(descriptor) : NULL;
+	bool fresh = shm == NULL;
+	if (fresh && descriptor >= 0)
+		log_notice("shared memory of the old binary is not like ours: starting with a new one");
+	if (fresh && (shm = shm_new(footprint())) == NULL)
+		return NULL;
+	struct world_whole *w = must_alloc(1, sizeof *w);
+	w->shm = shm;
+	struct world_memory *memory = shm_carve(shm, sizeof *memory);
+	w->world.quarantine = shm_carve(shm, sizeof(struct quarantine));
+	w->world.retired = shm_carve(shm, sizeof(struct stats_slab));
+	if (fresh) {
+		memory->header = header_of_ours();
+		if (getrandom(&memory->seed, sizeof memory->seed, 0) < 0)
+			log_warn("no random seed for question hashes");
+	}
+	w->world.seed = memory->seed;
+	w->world.generation = &memory->generation;
+	return &w->world;
+}
+
+static struct world_whole *
+whole(const struct world *world)
+{
+	return (struct world_whole *)(uintptr_t)world;
+}
+
+void
+world_close(struct world *world)
+{
+	if (world == NULL)
+		return;
+	shm_free(whole(world)->shm);
+	free(whole(world));
+}
+
+int
+world_descriptor(const struct world *world)
+{
+	return shm_descriptor(whole(world)->shm);
+}

@@ -1,0 +1,29 @@
+/*
+ * What outlives every generation, and an upgrade of the binary: quarantine, the counters of generations that
+ * are gone, the secret of the question hashes. One memfd; its header says exactly what is in it, and another
+ * binary adopts it only when the header is the same to the byte.
+ */
+#ifndef DOTWARD_SHARED_WORLD_H
+#define DOTWARD_SHARED_WORLD_H
+
+#include "shared/quarantine.h"
+#include "shared/shm.h"
+#include "shared/stats.h"
+
+#include <stdint.h>
+
+struct world {
+	struct quarantine *quarantine;
+	struct stats_slab *retired; /* counters of generations that are gone */
+	uint64_t seed;
+	uint32_t *generation; /* number of the newest, over all upgrades */
+};
+
+/* Makes it, or adopts what comes in this descriptor (-1: nothing; taken over in every case). NULL when memory
+ * is out. */
+struct world *world_open(int descriptor) __attribute__((warn_unused_result));
+void world_close(struct world *world);
+/* For an upgrade: the descriptor to hand over. Stays ours. */
+int world_descriptor(const struct world *world);
+
+#endif

@@ -1,0 +1,237 @@
+/*
+ * A small DNS-over-TLS server in the same process and on the same loop as the code under test. It answers
+ * nothing of itself: the test says what happens when a message comes.
+ */
+#ifndef DOTWARD_TESTS_DOTSERVER_H
+#define DOTWARD_TESTS_DOTSERVER_H
+
+#include "base/addr.h"
+#include "base/buffer.h"
+#include "certs.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <gnutls/gnutls.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { DOT_CONNS = 32 };
+
+enum dot_close {
+	DOT_BYE,   /* close_notify, then the end of the stream */
+	DOT_CUT,   /* the end of the stream */
+	DOT_RESET, /* RST */
+};
+
+struct dot_server;
+
+struct dot_conn {
+	struct dot_server *server; /* NULL: free */
+	gnutls_session_t session;
+	ev_io io;
+	struct buffer in;
+	bool shaken;
+	unsigned messages; /* that came on it */
+};
+
+typedef void dot_message_fn(struct dot_server *, struct dot_conn *, uint8_t *msg, size_t bytes);
+
+struct dot_server {
+	struct ev_loop *loop;
+	ev_io accept;
+	struct addr address;
+	gnutls_certificate_credentials_t shown;
+	gnutls_datum_t ticket_key;
+	const char *priority;
+	dot_message_fn *message;
+	void *arg;
+	struct dot_conn conns[DOT_CONNS];
+	unsigned accepted, open; /* connections, so far and now */
+	unsigned shaken;         /* handshakes completed */
+	bool deaf;               /* accepts, and says nothing */
+	bool corked;             /* what is sent leaves only with dot_uncork() */
+};
+
+static inline void
+dot_close(struct dot_conn *c, enum dot_close how)
+{
+	struct linger now = {.l_onoff = 1, .l_linger = 0};
+	if (how == DOT_BYE)
+		gnutls_bye(c->session, GNUTLS_SHUT_WR);
+	if (how == DOT_RESET)
+		setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+	ev_io_stop(c->server->loop, &c->io);
+	close(c->io.fd);
+	gnutls_deinit(c->session);
+	buffer_free(&c->in);
+	c->server->open--;
+	c->server = NULL;
+}
+
+/* Closes them all. */
+static inline void
+dot_close_all(struct dot_server *s, enum dot_close how)
+{
+	for (unsigned i = 0; i < DOT_CONNS; i++)
+		if (s->conns[i].server != NULL)
+			dot_close(&s->conns[i], how);
+}
+
+static inline void
+dot_cork(const struct dot_conn *c, int on)
+{
+	setsockopt(c->io.fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+}
+
+/* Sends bytes as they are, in one record. */
+static inline void
+dot_send_raw(struct dot_conn *c, const void *bytes, size_t count)
+{
+	const uint8_t *at = bytes;
+	gnutls_record_cork(c->session);
+	while (count > 0) {
+		ssize_t sent = gnutls_record_send(c->session, at, count < 16000 ? count : 16000);
+		if (sent <= 0)
+			fail_msg("server cannot send: %s", gnutls_strerror((int)sent));
+		at += sent;
+		count -= (size_t)sent;
+	}
+	assert_true(gnutls_record_uncork(c->session, GNUTLS_RECORD_WAIT) >= 0);
+}
+
+/* Sends a message with its length before it. */
+static inline void
+dot_send(struct dot_conn *c, const uint8_t *msg, size_t bytes)
+{
+	static uint8_t framed[2 + 65535];
+	framed[0] = (uint8_t)(bytes >> 8);
+	framed[1] = (uint8_t)bytes;
+	memcpy(framed + 2, msg, bytes);
+	dot_send_raw(c, framed, bytes + 2);
+}
+
+static inline void
+dot_messages(struct dot_conn *c)
+{
+	while (c->server != NULL && buffer_held(&c->in) >= 2) {
+		uint8_t *front = buffer_front(&c->in);
+		size_t bytes = (size_t)front[0] << 8 | front[1];
+		if (buffer_held(&c->in) < 2 + bytes)
+			return;
+		uint8_t *msg = malloc(bytes + 1);
+		memcpy(msg, front + 2, bytes);
+		buffer_taken(&c->in, 2 + bytes);
+		c->messages++;
+		c->server->message(c->server, c, msg, bytes);
+		free(msg);
+	}
+}
+
+static inline void
+dot_readable(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct dot_conn *c = io->data;
+	(void)loop;
+	(void)events;
+	if (c->server->deaf) {
+		char end;
+		if (recv(io->fd, &end, 1, MSG_PEEK) == 0)
+			dot_close(c, DOT_CUT);
+		else
+			ev_io_stop(loop, io);
+		return;
+	}
+	if (!c->shaken) {
+		int result = gnutls_handshake(c->session);
+		if (result < 0 && !gnutls_error_is_fatal(result))
+			return;
+		if (result < 0) {
+			dot_close(c, DOT_CUT);
+			return;
+		}
+		c->shaken = true;
+		c->server->shaken++;
+	}
+	for (;;) {
+		uint8_t *to = buffer_reserve(&c->in, 16384);
+		ssize_t got = gnutls_record_recv(c->session, to, 16384);
+		if (got == GNUTLS_E_AGAIN || got == GNUTLS_E_INTERRUPTED)
+			return;
+		if (got <= 0) {
+			dot_close(c, DOT_CUT);
+			return;
+		}
+		buffer_added(&c->in, (size_t)got);
+		dot_messages(c);
+		if (c->server == NULL)
+			return;
+	}
+}
+
+static inline void
+dot_acceptable(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct dot_server *s = io->data;
+	struct dot_conn *c = s->conns;
+	(void)events;
+	int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), room = 1 << 20;
+	if (fd < 0)
+		return;
+	while (c->server != NULL)
+		c++;
+	assert_true(c < s->conns + DOT_CONNS);
+	*c = (struct dot_conn){.server = s};
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+	certs_must(gnutls_init(&c->session, GNUTLS_SERVER | GNUTLS_NONBLOCK));
+	certs_must(gnutls_priority_set_direct(c->session, s->priority, NULL));
+	certs_must(gnutls_credentials_set(c->session, GNUTLS_CRD_CERTIFICATE, s->shown));
+	certs_must(gnutls_session_ticket_enable_server(c->session, &s->ticket_key));
+	gnutls_transport_set_int(c->session, fd);
+	ev_io_init(&c->io, dot_readable, fd, EV_READ);
+	c->io.data = c;
+	ev_io_start(loop, &c->io);
+	s->accepted++;
+	s->open++;
+	if (s->corked)
+		dot_cork(c, 1);
+}
+
+static inline void
+dot_begin(struct dot_server *s, struct ev_loop *loop, const struct cert *shows, dot_message_fn *message)
+{
+	*s = (struct dot_server){.loop = loop, .message = message, .priority = "NORMAL"};
+	s->shown = cert_credentials(shows);
+	certs_must(gnutls_session_ticket_key_generate(&s->ticket_key));
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_int_equal(addr_parse(&s->address, "127.0.0.1", 1), 0);
+	addr_set_port(&s->address, 0);
+	socklen_t bytes = sizeof s->address;
+	assert_int_equal(bind(fd, &s->address.any, addr_bytes(&s->address)), 0);
+	assert_int_equal(getsockname(fd, &s->address.any, &bytes), 0);
+	assert_int_equal(listen(fd, 64), 0);
+	ev_io_init(&s->accept, dot_acceptable, fd, EV_READ);
+	s->accept.data = s;
+	ev_io_start(loop, &s->accept);
+}
+
+/* Nobody listens there any more; connections stay. */
+static inline void
+dot_stop_listening(struct dot_server *s)
+{
+	if (!ev_is_active(&s->accept))
+		return;
+	ev_io_stop(s->loop, &s->accept);
+	close(s->accept.fd);
+}
+
+static inline void
+dot_end(struct dot_server *s)
+{
+	dot_close_all(s, DOT_CUT);
+	dot_stop_listening(s);
+	gnutls_certificate_free_credentials(s->shown);
+	gnutls_free(s->ticket_key.data);
+}
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * Faults on purpose: each ends its process as its name says, where its name says, and nobody else. Only in a
+ * build with --enable-fault-injection; a release must not know them at all.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs those four before it */
+#include <cmocka.h>
+
+#include "base/fault.h"
+#include "forked.h"
+
+#include <stdio.h>
+
+struct passing {
+	const char *name; /* in wire form, without the root */
+	const char *point;
+};
+
+static int
+pass(void *arg)
+{
+	const struct passing *p = arg;
+	const struct rlimit small = {256 << 20, 256 << 20};
+	/* A sanitizer would tell more of a crash than the test wants to hear. */
+	signal(SIGSEGV, SIG_DFL);
+	signal(SIGABRT, SIG_DFL);
+#ifndef DOTWARD_SANITIZERS
+	setrlimit(RLIMIT_AS, &small);
+#else
+	(void)small;
+#endif
+	alarm(1);
+	fault_pass(p->point, (const uint8_t *)p->name, strlen(p->name) + 1);
+	return 42;
+}
+
+static int
+status_of(const char *name, const char *point)
+{
+	struct passing p = {name, point};
+	return forked_run(pass, &p).status;
+}
+
+#ifdef DOTWARD_FAULTS
+static int
+signal_of(const char *name, const char *point)
+{
+	int status = status_of(name, point);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+#endif
+
+static void
+assert_passes(const char *name, const char *point)
+{
+	int status = status_of(name, point);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 42);
+}
+
+static void
+faults_of_each_kind(void **state)
+{
+	(void)state;
+#ifndef DOTWARD_FAULTS
+	skip();
+#else
+	assert_int_equal(signal_of("\4segv\5begin\5fault\4test", "begin"), SIGSEGV);
+	assert_int_equal(signal_of("\5abort\5begin\5fault\4test", "begin"), SIGABRT);
+	assert_int_equal(signal_of("\4hang\6answer\5fault\4test", "answer"), SIGALRM);
+	assert_int_equal(WEXITSTATUS(status_of("\4exit\5begin\5fault\4test", "begin")), 3);
+	/* Another program came in its place. */
+	assert_int_equal(status_of("\4exec\5begin\5fault\4test", "begin"), 0);
+	assert_passes("\4open\5begin\5fault\4test", "begin");
+#endif
+}
+
+static void
+leak(void **state)
+{
+	(void)state;
+#if !defined(DOTWARD_FAULTS) || defined(DOTWARD_SANITIZERS)
+	skip(); /* a sanitizer's own memory does not fit into a limit */
+#else
+	assert_int_equal(signal_of("\4leak\5begin\5fault\4test", "begin"), SIGABRT);
+#endif
+}
+
+/* Labels in front of the kind would be another name; what stands behind the point does not matter. */
+static void
+at_its_point_only(void **state)
+{
+	(void)state;
+	assert_passes("\4segv\5begin\5fault\4test", "answer");
+	assert_passes("\4segv\6begins\5fault\4test", "begin");
+	assert_passes("\5segvs\5begin\5fault\4test", "begin");
+	assert_passes("\3www\4segv\5begin\5fault\4test", "begin");
+	assert_passes("\4segv\5fault\4test", "begin");
+	assert_passes("\5fault\4test", "begin");
+	assert_passes("", "begin");
+}
+
+/* Not a name of the real world, whatever it begins with; and this is all that a release ever sees. */
+static void
+other_names_are_safe(void **state)
+{
+	(void)state;
+	assert_passes("\4segv\5begin\5fault\7example", "begin");
+	assert_passes("\4segv\5begin\6faults\4test", "begin");
+	assert_passes("\5abort\5begin\4test", "begin");
+#ifndef DOTWARD_FAULTS
+	assert_passes("\4segv\5begin\5fault\4test", "begin");
+	assert_passes("\4hang\5begin\5fault\4test", "begin");
+#endif
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(faults_of_each_kind),
+	        cmocka_unit_test(leak),
+	        cmocka_unit_test(at_its_point_only),
+	        cmocka_unit_test(other_names_are_safe),
+	};
+	return cmocka_run_group_tests_name("fault", tests, NULL, NULL);
+}

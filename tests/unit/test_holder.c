@@ -1,0 +1,126 @@
+/*
+ * Who holds a port: this very process, or somebody who cannot be seen.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs those four before it */
+#include <cmocka.h>
+
+#include "net/holder.h"
+#include "ports.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static char said[HOLDER_TEXT_BYTES];
+
+static struct addr
+any_port(const char *host)
+{
+	struct addr a;
+	assert_int_equal(addr_parse(&a, host, 1), 0);
+	addr_set_port(&a, 0);
+	return a;
+}
+
+static void
+assert_names_us(void)
+{
+	char want[64];
+	snprintf(want, sizeof want, "(pid %d);", (int)getpid());
+	if (strstr(said, want) == NULL)
+		fail_msg("\"%s\" has no \"%s\"", said, want);
+	assert_memory_equal(said, " by ", 4);
+}
+
+static void
+assert_names_nobody(const struct addr *address)
+{
+	char want[128];
+	snprintf(want, sizeof want,
+	        " by a process that cannot be seen from here; \"ss -lnp 'sport = :%u'\" as root tells",
+	        addr_port(address));
+	assert_string_equal(said, want);
+}
+
+static void
+our_own_sockets(void **state)
+{
+	static const int types[] = {SOCK_DGRAM, SOCK_STREAM};
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct addr a = any_port("127.0.0.1");
+		int fd = ports_bind(&a, types[i]);
+		holder_find(&a, types[i] == SOCK_DGRAM, said);
+		assert_names_us();
+		close(fd);
+	}
+}
+
+static void
+wildcards_are_in_each_others_way(void **state)
+{
+	(void)state;
+	struct addr wild = any_port("0.0.0.0"), one = any_port("127.0.0.1"), other;
+	int fd = ports_bind(&wild, SOCK_DGRAM);
+	assert_int_equal(addr_parse(&other, "127.0.0.9", addr_port(&wild)), 0);
+	holder_find(&other, true, said);
+	assert_names_us();
+	close(fd);
+	fd = ports_bind(&one, SOCK_DGRAM);
+	assert_int_equal(addr_parse(&other, "0.0.0.0", addr_port(&one)), 0);
+	holder_find(&other, true, said);
+	assert_names_us();
+	close(fd);
+}
+
+static void
+another_address_is_not_in_the_way(void **state)
+{
+	(void)state;
+	struct addr one = any_port("127.0.0.1"), other;
+	int fd = ports_bind(&one, SOCK_DGRAM);
+	assert_int_equal(addr_parse(&other, "127.0.0.9", addr_port(&one)), 0);
+	holder_find(&other, true, said);
+	assert_names_nobody(&other);
+	close(fd);
+}
+
+static void
+nobody(void **state)
+{
+	(void)state;
+	struct addr a = any_port("127.0.0.1");
+	int fd = ports_bind(&a, SOCK_DGRAM);
+	close(fd);
+	assert_ptr_equal(holder_find(&a, true, said), said);
+	assert_names_nobody(&a);
+}
+
+static void
+six(void **state)
+{
+	(void)state;
+	struct addr a = any_port("::1");
+	int fd = ports_bind(&a, SOCK_STREAM);
+	if (fd < 0)
+		skip();
+	holder_find(&a, false, said);
+	assert_names_us();
+	close(fd);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(our_own_sockets),
+	        cmocka_unit_test(wildcards_are_in_each_others_way),
+	        cmocka_unit_test(another_address_is_not_in_the_way),
+	        cmocka_unit_test(nobody),
+	        cmocka_unit_test(six),
+	};
+	return cmocka_run_group_tests_name("holder", tests, NULL, NULL);
+}

@@ -1,0 +1,400 @@
+/*
+ * One pipelined connection: every question on it ends exactly once.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs those four before it */
+#include <cmocka.h>
+
+#include "upstream/uconn.h"
+#include "worlds.h"
+
+enum { ASKS = 40 };
+
+static struct uconn *conn;
+static struct uconn_target target;
+static struct uconn_ask asks[ASKS];
+static struct wire_query queries[ASKS];
+static struct world_server *server;
+static unsigned opened, answered, bad, ended, orphaned, ends_of[ASKS];
+static enum uconn_end how;
+static char why[TLS_WHY_BYTES];
+
+static void
+on_opened(void *arg, struct uconn *c)
+{
+	assert_ptr_equal(arg, &target);
+	assert_ptr_equal(c, conn);
+	opened++;
+}
+
+static void
+on_answered(void *arg, struct uconn *c, struct uconn_ask *ask, const struct wire_answer *answer)
+{
+	(void)arg;
+	(void)c;
+	assert_null(ask->conn);
+	ends_of[ask - asks]++;
+	if (answer != NULL)
+		assert_memory_equal(
+		        answer->msg + 12, ask->query->question.name, ask->query->question.name_bytes);
+	answered += answer != NULL;
+	bad += answer == NULL;
+}
+
+static void
+on_ended(void *arg, struct uconn *c, enum uconn_end end, const char *words, struct list *orphans)
+{
+	(void)arg;
+	assert_ptr_equal(c, conn);
+	conn = NULL;
+	how = end;
+	ended++;
+	snprintf(why, sizeof why, "%s", words);
+	while (!list_empty(orphans)) {
+		struct uconn_ask *ask = list_first(orphans, struct uconn_ask, link);
+		list_remove(&ask->link);
+		assert_null(ask->conn);
+		ends_of[ask - asks]++;
+		orphaned++;
+	}
+}
+
+static const struct uconn_events events = {on_opened, on_answered, on_ended};
+
+static int
+start(void **state)
+{
+	(void)state;
+	world_open(1);
+	server = &world.servers[0];
+	opened = answered = bad = ended = orphaned = 0;
+	memset(ends_of, 0, sizeof ends_of);
+	for (unsigned i = 0; i < ASKS; i++) {
+		world_query(&queries[i], i);
+		asks[i] = (struct uconn_ask){.query = &queries[i], .number = i};
+		list_init(&asks[i].link);
+	}
+	return 0;
+}
+
+static int
+stop(void **state)
+{
+	(void)state;
+	if (conn != NULL)
+		uconn_close(&conn);
+	world_close();
+	return 0;
+}
+
+static void
+open_it(void)
+{
+	target = (struct uconn_target){.upstream = &world.upstreams[0],
+	        .forward = &world.config.forward,
+	        .profile = tls_store_profile(world.tls, 0),
+	        .address = server->dot.address};
+	conn = uconn_open(world.room, world.loop, &target, &world.stats, &events, &target);
+	assert_non_null(conn);
+}
+
+static bool
+ask(unsigned n)
+{
+	return uconn_ask(conn, &asks[n], clock_now_ms());
+}
+
+static void
+questions_are_pipelined(void **state)
+{
+	(void)state;
+	server->manner = HOLDS;
+	open_it();
+	assert_false(uconn_is_open(conn));
+	for (unsigned i = 0; i < 8; i++)
+		assert_true(ask(i)); /* before it is open */
+	assert_false(ask(8));
+	assert_null(asks[8].conn);
+	assert_int_equal(uconn_outstanding(conn), 8);
+	LOOP_UNTIL(world.loop, server->asked == 8);
+	assert_true(uconn_is_open(conn));
+	assert_int_equal(opened, 1);
+	for (unsigned i = 8; i-- > 0;) /* in another order than asked */
+		world_release(server, i);
+	LOOP_UNTIL(world.loop, answered == 8);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(ends_of[i], 1);
+	assert_int_equal(uconn_outstanding(conn), 0);
+	assert_int_equal(uconn_answers(conn), 8);
+	assert_true(uconn_heard_ms(conn) > 0);
+	assert_int_equal(server->dot.accepted, 1);
+	assert_int_equal(counted(STATS_upstream_connections), 1);
+	assert_int_equal(counted(STATS_upstream_handshakes), 1);
+	assert_int_equal(counted(STATS_upstream_asked), 8);
+	assert_int_equal(counted(STATS_upstream_answered), 8);
+}
+
+/* RFC 8467: padded to the block; RFC 7828: keepalive asked for; the client's own id stays here. */
+static void
+what_leaves(void **state)
+{
+	(void)state;
+	server->manner = HOLDS;
+	open_it();
+	ask(3);
+	LOOP_UNTIL(world.loop, server->held_count == 1);
+	assert_int_equal(server->held[0].bytes, 128);
+	assert_int_equal(wire_id(server->held[0].msg), asks[3].id);
+	struct wire_query seen;
+	assert_int_equal(wire_query_parse(server->held[0].msg, 128, &seen), WIRE_QUERY);
+	assert_true(seen.edns.present && seen.edns.keepalive);
+	assert_int_equal(seen.edns.subnet_bytes, 0);
+	assert_memory_equal(seen.question.name,
+	        "\1"
+	        "3\7example",
+	        11);
+	world_release(server, 0);
+	LOOP_UNTIL(world.loop, answered == 1);
+}
+
+static void
+ids_differ_between_uses(void **state)
+{
+	uint16_t before = 0;
+	(void)state;
+	open_it();
+	for (unsigned i = 0; i < 30; i++) {
+		assert_true(ask(i));
+		if (i > 0)
+			assert_int_not_equal(asks[i].id, before);
+		before = asks[i].id;
+		LOOP_UNTIL(world.loop, answered == i + 1);
+	}
+}
+
+static void
+late_answer_to_a_withdrawn_question(void **state)
+{
+	(void)state;
+	server->manner = HOLDS;
+	open_it();
+	ask(0);
+	LOOP_UNTIL(world.loop, server->held_count == 1);
+	uconn_withdraw(&asks[0]);
+	uconn_withdraw(&asks[0]);
+	assert_null(asks[0].conn);
+	assert_int_equal(uconn_outstanding(conn), 0);
+	ask(1); /* takes the same slot */
+	LOOP_UNTIL(world.loop, server->held_count == 2);
+	world_release(server, 0);
+	LOOP_UNTIL(world.loop, counted(STATS_upstream_stray) == 1);
+	assert_int_equal(answered, 0);
+	world_release(server, 1);
+	LOOP_UNTIL(world.loop, answered == 1);
+	assert_int_equal(ends_of[0], 0);
+	assert_int_equal(ends_of[1], 1);
+	world_release(server, 1); /* twice */
+	LOOP_UNTIL(world.loop, counted(STATS_upstream_stray) == 2);
+	assert_int_equal(answered, 1);
+}
+
+static void
+answers_that_are_none(void **state)
+{
+	(void)state;
+	open_it();
+	server->manner = ANSWERS_ANOTHER;
+	ask(0);
+	LOOP_UNTIL(world.loop, bad == 1);
+	server->manner = BABBLES;
+	ask(1);
+	LOOP_UNTIL(world.loop, bad == 2);
+	server->manner = ANSWERS;
+	ask(2);
+	LOOP_UNTIL(world.loop, answered == 1);
+	assert_int_equal(counted(STATS_upstream_bad_answers), 2);
+	assert_int_equal(ended, 0);
+	server->manner = ANSWERS_SHORT;
+	ask(3);
+	LOOP_UNTIL(world.loop, ended == 1);
+	assert_int_equal(orphaned, 1);
+	assert_int_equal(counted(STATS_upstream_bad_answers), 3);
+}
+
+static void
+ends_with_questions_outstanding(void **state)
+{
+	static const struct {
+		enum world_manner manner;
+		enum uconn_end end;
+	} rows[] = {{HANGS_UP, UCONN_CLOSED}, {RESETS, UCONN_FAILED}};
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		server->manner = HOLDS;
+		open_it();
+		ask(0);
+		ask(1);
+		LOOP_UNTIL(world.loop, server->held_count == 2 * (i + 1));
+		server->manner = rows[i].manner;
+		ask(2);
+		LOOP_UNTIL(world.loop, ended == i + 1);
+		assert_int_equal(how, rows[i].end);
+		assert_int_equal(orphaned, 3 * (i + 1));
+		assert_null(asks[0].conn);
+	}
+}
+
+static void
+ends_with_nothing_outstanding(void **state)
+{
+	static const enum dot_close closes[] = {DOT_BYE, DOT_CUT, DOT_RESET};
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		open_it();
+		ask(i);
+		LOOP_UNTIL(world.loop, answered == i + 1);
+		dot_close_all(&server->dot, closes[i]);
+		LOOP_UNTIL(world.loop, ended == i + 1);
+		assert_int_equal(how, UCONN_IDLE);
+		assert_int_equal(orphaned, 0);
+	}
+}
+
+static void
+nobody_there(void **state)
+{
+	(void)state;
+	dot_stop_listening(&server->dot);
+	open_it();
+	ask(0);
+	LOOP_UNTIL(world.loop, ended == 1);
+	assert_int_equal(how, UCONN_FAILED);
+	assert_string_equal(why, "Connection refused");
+	assert_int_equal(orphaned, 1);
+}
+
+static void
+wrong_certificate(void **state)
+{
+	(void)state;
+	gnutls_certificate_free_credentials(server->dot.shown);
+	server->dot.shown = cert_credentials(&certs.expired);
+	open_it();
+	ask(0);
+	LOOP_UNTIL(world.loop, ended == 1);
+	assert_int_equal(how, UCONN_UNVERIFIED);
+	assert_memory_equal(why, "certificate expired on ", 23);
+	assert_int_equal(server->asked, 0);
+	assert_int_equal(counted(STATS_upstream_handshakes), 0);
+}
+
+static void
+handshake_that_does_not_end(void **state)
+{
+	(void)state;
+	server->dot.deaf = true;
+	world.config.forward.handshake_timeout_ms = 120;
+	open_it();
+	ask(0);
+	LOOP_UNTIL(world.loop, ended == 1);
+	assert_int_equal(how, UCONN_FAILED);
+	assert_string_equal(why, "no TLS handshake within 120 ms");
+	assert_int_equal(orphaned, 1);
+}
+
+static void
+abandoned(void **state)
+{
+	(void)state;
+	server->manner = HOLDS;
+	open_it();
+	ask(0);
+	LOOP_UNTIL(world.loop, server->held_count == 1);
+	uconn_abandon(conn, "no answer for 7 ms");
+	assert_int_equal(ended, 1);
+	assert_int_equal(how, UCONN_SILENT);
+	assert_string_equal(why, "no answer for 7 ms");
+	assert_int_equal(orphaned, 1);
+	open_it();
+	uconn_abandon(conn, "early");
+	assert_int_equal(how, UCONN_FAILED);
+}
+
+static void
+idle_one_closes_itself(void **state)
+{
+	(void)state;
+	world.upstreams[0].idle_timeout_ms = 150;
+	open_it();
+	ask(0);
+	LOOP_UNTIL(world.loop, answered == 1);
+	uint64_t begun_ms = clock_now_ms();
+	LOOP_UNTIL(world.loop, ended == 1);
+	assert_true(clock_now_ms() - begun_ms >= 140);
+	assert_int_equal(how, UCONN_IDLE);
+	LOOP_UNTIL(world.loop, server->dot.open == 0);
+}
+
+/* RFC 7828 section 3.3.2: zero asks us to close; not before the questions outstanding have been answered. */
+static void
+keepalive_of_zero(void **state)
+{
+	(void)state;
+	server->manner = HOLDS;
+	open_it();
+	ask(0);
+	LOOP_UNTIL(world.loop, server->held_count == 1);
+	server->manner = ANSWERS;
+	server->keepalive = 0;
+	ask(1);
+	LOOP_UNTIL(world.loop, answered == 1);
+	uint64_t begun_ms = clock_now_ms();
+	LOOP_UNTIL(world.loop, clock_now_ms() - begun_ms > 300);
+	assert_int_equal(ended, 0);
+	world_release(server, 0);
+	LOOP_UNTIL(world.loop, ended == 1);
+	assert_int_equal(how, UCONN_IDLE);
+	assert_int_equal(answered, 2);
+	assert_true(clock_now_ms() - begun_ms < 9000);
+}
+
+static void
+administrator_knows_better_than_keepalive(void **state)
+{
+	(void)state;
+	world.upstreams[0].idle_timeout_ms = 30000;
+	server->keepalive = 0;
+	open_it();
+	ask(0);
+	LOOP_UNTIL(world.loop, answered == 1);
+	uint64_t begun_ms = clock_now_ms();
+	LOOP_UNTIL(world.loop, clock_now_ms() - begun_ms > 300);
+	assert_int_equal(ended, 0);
+}
+
+#define STARTED(test) cmocka_unit_test_setup_teardown(test, start, stop)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        STARTED(questions_are_pipelined),
+	        STARTED(what_leaves),
+	        STARTED(ids_differ_between_uses),
+	        STARTED(late_answer_to_a_withdrawn_question),
+	        STARTED(answers_that_are_none),
+	        STARTED(ends_with_questions_outstanding),
+	        STARTED(ends_with_nothing_outstanding),
+	        STARTED(nobody_there),
+	        STARTED(wrong_certificate),
+	        STARTED(handshake_that_does_not_end),
+	        STARTED(abandoned),
+	        STARTED(idle_one_closes_itself),
+	        STARTED(keepalive_of_zero),
+	        STARTED(administrator_knows_better_than_keepalive),
+	};
+	return cmocka_run_group_tests_name("uconn", tests, world_begin, world_finish);
+}
