@@ -180,7 +180,7 @@ counted() {
 
 @test "answers: SERVFAIL within the timeout when the upstream never answers" {
   serve -o forward.timeout_ms=$((900 * PATIENCE)) -o forward.attempt_timeout_ms=$((300 * PATIENCE))
-  run -0 raw udp --wait-ms $((4000 * PATIENCE)) "stall.test,edns=0"
+  run -0 raw udp --wait-ms 4000 "stall.test,edns=0"
   assert_has "$output" 'rcode=2 .*ede=2[23] ede_text="[^"]'
   [[ $output =~ ms=([0-9]+) ]]
   ((BASH_REMATCH[1] < 1400 * PATIENCE)) || fail "answered after ${BASH_REMATCH[1]} ms"

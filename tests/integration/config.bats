@@ -155,12 +155,12 @@ complains() {
 
 @test "config: -T prints what can be read back, to the same" {
   dotward_config "$(upstream one 8531)" "$(upstream two 8532 "pins = [ \"$(cat "$CERTS/good.pin")\" ];")"
-  run -0 dotward -T -c "$CONFIG" -o forward.timeout_ms=1234 -o 'access.deny=["10.1.0.0/16"]'
+  run -0 dotward -T -c "$CONFIG" -o forward.timeout_ms=54321 -o 'access.deny=["10.1.0.0/16"]'
   printf '%s\n' "$output" >printed.conf
   run -0 dotward -t -c printed.conf
   dotward -T -c printed.conf >again.conf
   run -0 diff printed.conf again.conf
-  assert_has "$(cat printed.conf)" 'timeout_ms = 1234'
+  assert_has "$(cat printed.conf)" 'timeout_ms = 54321'
   assert_has "$(cat printed.conf)" '10\.1\.0\.0/16'
   assert_has "$(cat printed.conf)" "$(sed 's/[+]/[+]/g' "$CERTS/good.pin")"
 }

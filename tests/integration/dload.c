@@ -154,6 +154,15 @@ lane_open(struct lane *lane, unsigned number)
 }
 
 static void
+lane_close(struct lane *lane)
+{
+	close(lane->fd);
+	free(lane->question);
+	free(lane->in);
+	free(lane->out);
+}
+
+static void
 lane_flush(struct lane *lane)
 {
 	while (lane->out_sent < lane->out_bytes) {
@@ -364,6 +373,9 @@ main(int argc, char **argv)
 		lane_open(&lanes[i], i);
 	uint64_t start_ms = oracle_now_ms();
 	run(lanes);
+	for (unsigned i = 0; i < plan.sockets; i++)
+		lane_close(&lanes[i]);
+	free(lanes);
 	unsigned lost = seen.asked - seen.right - seen.wrong + (plan.questions - seen.asked);
 	printf("{\"asked\":%u,\"right\":%u,\"wrong\":%u,\"wrong_rcode\":%u,\"lost\":%u,\"duplicate\":%u,"
 	       "\"stranger\":%u,"

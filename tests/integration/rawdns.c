@@ -12,7 +12,8 @@
  * "raw:HEX".
  *
  *   --count N       answers to wait for (default: as many as messages)
- *   --wait-ms T     how long, at most (default 3000)
+ *   --wait-ms T     how long, at most (default 3000); times PATIENCE of the environment, as all limits of the
+ * tests
  *   --repeat N      all messages so many times over, ids counting on
  *   --chop N        TCP: segments of N bytes, each sent on its own
  *   --pause-ms T    between two segments, or two messages
@@ -441,6 +442,15 @@ port_print(void)
 	return 1;
 }
 
+static void
+wait_stretch(void)
+{
+	const char *patience = getenv("PATIENCE");
+
+	if (patience && atoi(patience) > 1)
+		plan.wait_ms *= (unsigned)atoi(patience);
+}
+
 /* One datagram there and one back. */
 static int
 control_say(const char *port, char **words)
@@ -517,8 +527,11 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: rawdns udp|tcp ADDRESS PORT [--OPTION VALUE]... MESSAGE...\n");
 		return 2;
 	}
+	/* who waits for a line must not wait for the end */
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	plan.tcp = strcmp(argv[1], "tcp") == 0;
 	options_read(argc, argv);
+	wait_stretch();
 	int fd = socket_to(argv[2], argv[3]);
 	start_ms = oracle_now_ms();
 	if (plan.tcp)

@@ -55,8 +55,8 @@ QUESTIONS=(
   absent.example.test A +dnssec
   nothing.example.test A
   nothing.example.test A +dnssec
-  version.bind TXT -c CH
-  id.server TXT -c CH
+  version.bind CH TXT
+  id.server CH TXT
   big.example.test TXT
 )
 

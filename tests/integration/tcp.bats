@@ -131,7 +131,7 @@ closed_after() {
   serve -o limits.tcp_clients_per_address=3
   local i clients=()
   for i in 1 2 3; do
-    raw tcp --count 2 --wait-ms 5000 "hold$i.test" >"$BATS_TEST_TMPDIR/client$i" 3>&- &
+    "$HELPERS/rawdns" tcp 127.0.0.1 "$PORT" --count 2 --wait-ms 5000 "hold$i.test" >"$BATS_TEST_TMPDIR/client$i" 3>&- &
     clients+=($!)
   done
   held() {
@@ -156,16 +156,17 @@ closed_after() {
 @test "tcp: connections beyond the limit per worker do not stop UDP nor later clients" {
   WORKERS=1
   serve -o limits.tcp_clients=2 -o limits.tcp_idle_timeout_ms=1000
-  local i
+  local i clients=()
   for i in 1 2 3 4 5; do
     raw tcp --until-close --wait-ms 3000 raw: >/dev/null 3>&- &
+    clients+=($!)
   done
   assert_resolves by-udp.test
   room() {
     raw tcp --wait-ms 1000 again.test | grep -q right=yes
   }
   wait_for 8 room
-  wait
+  wait "${clients[@]}" || true
 }
 
 @test "tcp: a client that does not read is cut off, others are served" {

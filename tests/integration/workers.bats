@@ -73,10 +73,10 @@ kill_one() {
   done
 }
 
-@test "workers: SIGSEGV and SIGABRT are deaths like others" {
+@test "workers: one that aborts is replaced like any other" {
   serve
-  kill_one SEGV
-  wait_for 2 logged "worker died slot=[01] pid=$VICTIM (signal=11|exit=1)"
+  kill_one ABRT
+  wait_for 2 logged "worker died slot=[01] pid=$VICTIM signal=6 \(Aborted\)"
   assert_resolves after.test
 }
 
@@ -163,9 +163,9 @@ kill_one() {
 
 @test "workers: SIGTERM lets a question in flight be answered, by UDP and TCP" {
   serve
-  raw udp --wait-ms 4000 slow-800.a.test >"$BATS_TEST_TMPDIR/udp" 3>&- &
+  raw udp --wait-ms 4000 slow-400.a.test >"$BATS_TEST_TMPDIR/udp" 3>&- &
   local udp=$!
-  raw tcp --wait-ms 4000 slow-800.b.test >"$BATS_TEST_TMPDIR/tcp" 3>&- &
+  raw tcp --wait-ms 4000 slow-400.b.test >"$BATS_TEST_TMPDIR/tcp" 3>&- &
   local tcp=$!
   asked() {
     [[ $(faultup_stat up queries) == 2 ]]
