@@ -15,7 +15,7 @@ enum { LASTWORDS_BYTES = 200 };
 
 struct lastwords {
 	_Atomic uint64_t hand; /* hash of the question that is being worked on; 0: none */
-	volatile int call;     /* system call that the sandbox refused; 0: none */
+	volatile int call;     /* system call that the sandbox refused, as sandbox_on_violation() has it */
 	char text[LASTWORDS_BYTES];
 };
 

@@ -84,8 +84,8 @@ struct config {
 	unsigned workers;     /* never 0 here: the number to fork */
 	char *user;           /* "": stay who we are */
 	char *pid_file;       /* "": none */
-	unsigned watchdog_ms; /* 0: no watchdog */
 	bool sandbox;         /* false, for debugging: neither system calls nor files are forbidden */
+	unsigned watchdog_ms; /* 0: no watchdog */
 	struct {
 		char *socket; /* "": none */
 	} control;

@@ -91,6 +91,29 @@ on_push(gnutls_transport_ptr_t pointer, const void *bytes, size_t count)
 	return (ssize_t)count;
 }
 
+/*
+ * The system's authorities, from the file that the distribution makes of them. GnuTLS's own way is the last
+ * one: in some distributions it is a PKCS#11 module, which reads its files anew at each verification, and a
+ * worker cannot open files. How many there are, or GnuTLS's word for why there are none.
+ */
+static int
+system_trust_load(gnutls_certificate_credentials_t trust)
+{
+	static const char *const bundles[] = {
+	        "/etc/ssl/certs/ca-certificates.crt",                /* Debian, Alpine, Arch, Gentoo */
+	        "/etc/pki/tls/certs/ca-bundle.crt",                  /* Fedora, RHEL */
+	        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* the same, newer */
+	        "/etc/ssl/ca-bundle.pem",                            /* SUSE */
+	        "/etc/ssl/cert.pem",
+	};
+	for (size_t i = 0; i < sizeof bundles / sizeof bundles[0]; i++) {
+		int loaded = gnutls_certificate_set_x509_trust_file(trust, bundles[i], GNUTLS_X509_FMT_PEM);
+		if (loaded > 0)
+			return loaded;
+	}
+	return gnutls_certificate_set_x509_system_trust(trust);
+}
+
 /* Loads the authorities of the profile, or borrows them from one before it. 0, or -ENOMEM. */
 static int
 trust_load(const struct tls_store *store, struct tls_profile *profile)
@@ -105,10 +128,9 @@ trust_load(const struct tls_store *store, struct tls_profile *profile)
 	if (gnutls_certificate_allocate_credentials(&profile->trust) < 0)
 		return -ENOMEM;
 	profile->owns_trust = true;
-	profile->loaded = profile->ca_file[0] == '\0'
-	                          ? gnutls_certificate_set_x509_system_trust(profile->trust)
-	                          : gnutls_certificate_set_x509_trust_file(
-	                                    profile->trust, profile->ca_file, GNUTLS_X509_FMT_PEM);
+	profile->loaded = profile->ca_file[0] == '\0' ? system_trust_load(profile->trust)
+	                                              : gnutls_certificate_set_x509_trust_file(profile->trust,
+	                                                        profile->ca_file, GNUTLS_X509_FMT_PEM);
 	gnutls_certificate_set_verify_function(profile->trust, on_verify);
 	return 0;
 }

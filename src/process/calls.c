@@ -84,7 +84,7 @@ const struct call calls_worker[] = {
 #endif
 #ifdef DOTWARD_SANITIZERS
 	/* --- the leak checker: a clone of ours that looks at us */
-	CALL(clone), CALL(ptrace), CALL(prctl), CALL(wait4), CALL(getdents64), CALL(process_vm_readv), CALL(process_vm_writev),
+	CALL(clone), CALL(ptrace), CALL(prctl), CALL(wait4), CALL(waitpid), CALL(getdents), CALL(getdents64), CALL(process_vm_readv), CALL(process_vm_writev),
 	CALL(arch_prctl), CALL(dup), CALL(dup2), CALL(getrlimit), CALL(prlimit64), CALL(sched_getaffinity), CALL(uname), CALL(kill),
 #endif
 };

@@ -183,10 +183,11 @@ bear(struct generation *g, unsigned slot, uint64_t now_ms)
 		/* exit(), not _exit(): leak checker and coverage report from exit handlers */
 		exit(worker_run(&setup));
 	}
+	int error = errno;
 	close_end(ends[1]);
 	if (pid < 0) {
 		close_end(ends[0]);
-		log_error("worker cannot be forked slot=%u why=\"%s\" next=%dms", slot, strerror(errno),
+		log_error("worker cannot be forked slot=%u why=\"%s\" next=%dms", slot, strerror(error),
 		        GENERATION_FORK_RETRY_MS);
 		s->birth_ms = now_ms + GENERATION_FORK_RETRY_MS;
 		return;
@@ -275,6 +276,7 @@ take_words(struct generation_slot *s, char *out, size_t room)
 		snprintf(out, room, " words=\"%s\"",
 		        log_quote(quoted, sizeof quoted, words->text, strlen(words->text)));
 	memset(words->text, 0, sizeof words->text);
+	words->call = SANDBOX_NO_CALL;
 	atomic_store(&words->hand, 0);
 }
 

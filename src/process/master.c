@@ -112,8 +112,7 @@ detach(struct master *m, int *status)
 	return true;
 }
 
-/* --- generations
- * ------------------------------------------------------------------------------------------------- */
+/* --- generations --- */
 
 /* All there are, the one that serves first. */
 static unsigned
@@ -245,6 +244,17 @@ reload(struct master *m)
 	reload_begin(m);
 }
 
+/* For good, so a reload can ask for it and cannot take it back. */
+static int
+seal(const struct master *m, const struct config *config)
+{
+	char why[SANDBOX_WHY_BYTES];
+	if (config->sandbox)
+		return sandbox_seal(SANDBOX_MASTER, why) < 0 ? fail(m, why) : 0;
+	log_warn("sandbox = false: the workers may make every system call and open every file");
+	return 0;
+}
+
 /* What a new configuration says of what is around the workers. */
 static void
 apply_outside(struct master *m)
@@ -253,6 +263,8 @@ apply_outside(struct master *m)
 	char why[ADMIN_WHY_BYTES];
 	if (admin_listen(m->admin, config->control.socket, generation_user(m->serving), -1, why) < 0)
 		log_error("%s; going on without it", why);
+	if (seal(m, config) < 0)
+		log_error("the master goes on without its part of the sandbox");
 	if (write_pid_file(m, config->pid_file) < 0)
 		log_error("going on without a pid file");
 }
@@ -310,8 +322,7 @@ judge_starting(struct master *m, uint64_t now_ms)
 		give_up(m, "the workers of the new configuration did not serve in time");
 }
 
-/* --- upgrade
- * ------------------------------------------------------------------------------------------------------ */
+/* --- upgrade --- */
 
 static void
 upgrade_refuse(struct master *m, const char *why)
@@ -382,8 +393,7 @@ judge_upgrade(struct master *m, bool readable, uint64_t now_ms)
 		upgrade_failed(m, "the new binary did not serve in time");
 }
 
-/* --- signals
- * ------------------------------------------------------------------------------------------------------- */
+/* --- signals --- */
 
 static void
 on_child(struct master *m)
@@ -471,8 +481,7 @@ heed_signals(struct master *m)
 				handlers[i].handle(m);
 }
 
-/* --- the loop
- * ------------------------------------------------------------------------------------------------------- */
+/* --- the loop --- */
 
 static uint64_t
 earlier(uint64_t a, uint64_t b)
@@ -536,8 +545,7 @@ turn(struct master *m)
 		reload(m);
 }
 
-/* --- what people ask for ----------------------------------------------------------------------------------
- */
+/* --- what people ask for --- */
 
 static void
 on_report(void *arg, struct report *r)
@@ -631,17 +639,6 @@ take_apart(struct master *m)
 	world_close(m->world);
 }
 
-static int
-seal(const struct master *m)
-{
-	char why[SANDBOX_WHY_BYTES];
-	if (!m->setup->config->sandbox) {
-		log_warn("sandbox = false: the workers may make every system call and open every file");
-		return 0;
-	}
-	return sandbox_seal(SANDBOX_MASTER, why) < 0 ? fail(m, why) : 0;
-}
-
 int
 master_run(const struct master_setup *setup)
 {
@@ -690,7 +687,7 @@ master_run(const struct master_setup *setup)
 	}
 	if (sandbox_enter_master() < 0)
 		log_warn("capabilities cannot be reduced; the master keeps what it has");
-	if (seal(&m) == 0 && watch_signals(&m) == 0)
+	if (seal(&m, generation_config(first)) == 0 && watch_signals(&m) == 0)
 		status = serve(&m, first);
 	else
 		generation_free(first);

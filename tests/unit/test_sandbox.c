@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include "forked.h"
+
+#include "base/must.h"
 #include "process/sandbox.h"
 
 #include <errno.h>
@@ -16,7 +18,16 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+
+#define NEED(claim)                                                                                          \
+	do {                                                                                                 \
+		if (!(claim))                                                                                \
+			return __LINE__ & 0x7f;                                                              \
+	} while (0)
+
+enum { MIB = 1 << 20, LIMIT_BYTES = 96 * MIB, FAR_BEYOND_BYTES = 1024 * MIB };
 
 static char why[SANDBOX_WHY_BYTES];
 
@@ -103,6 +114,10 @@ become_worker(void *arg)
 		return 6;
 	if (prctl(PR_GET_PDEATHSIG, &signal) < 0 || signal != SIGKILL)
 		return 7;
+#ifndef DOTWARD_SANITIZERS
+	if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return 8;
+#endif
 	return 0;
 }
 
@@ -181,6 +196,81 @@ limits(void **state)
 	assert_true(forked_succeeded(&result));
 }
 
+/* --- memory */
+
+static int
+do_leak(void *arg)
+{
+	(void)arg;
+	NEED(sandbox_limit_memory(LIMIT_BYTES) == 0);
+	for (size_t bytes = 0; bytes < FAR_BEYOND_BYTES; bytes += MIB)
+		memset(must_alloc(1, MIB), 1, MIB);
+	return 0;
+}
+
+static void
+a_worker_that_leaks_dies_of_it(void **state)
+{
+	(void)state;
+#ifdef DOTWARD_SANITIZERS
+	skip();
+#endif
+	struct forked child = forked_run(do_leak, NULL);
+	assert_true(forked_aborted(&child));
+	assert_non_null(strstr(child.said, "assertion failed"));
+}
+
+/* What is shared with others is not its own. */
+static int
+do_share(void *arg)
+{
+	(void)arg;
+	NEED(sandbox_limit_memory(LIMIT_BYTES) == 0);
+	NEED(mmap(NULL, FAR_BEYOND_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) !=
+	        MAP_FAILED);
+	return 0;
+}
+
+static int
+do_without_limit(void *arg)
+{
+	struct rlimit before, after;
+	(void)arg;
+	getrlimit(RLIMIT_DATA, &before);
+	NEED(sandbox_limit_memory(0) == 0);
+	getrlimit(RLIMIT_DATA, &after);
+	NEED(before.rlim_cur == after.rlim_cur && before.rlim_max == after.rlim_max);
+	return 0;
+}
+
+/* A limit from outside that is lower already stays, and is no failure. */
+static int
+do_below_a_limit(void *arg)
+{
+	struct rlimit limit = {.rlim_cur = LIMIT_BYTES, .rlim_max = LIMIT_BYTES};
+	(void)arg;
+	NEED(setrlimit(RLIMIT_DATA, &limit) == 0);
+	NEED(sandbox_limit_memory(FAR_BEYOND_BYTES) == 0);
+	getrlimit(RLIMIT_DATA, &limit);
+	NEED(limit.rlim_cur == LIMIT_BYTES && limit.rlim_max == LIMIT_BYTES);
+	return 0;
+}
+
+static void
+the_limit_is_for_its_own_memory(void **state)
+{
+	static forked_fn *const deeds[] = {do_share, do_without_limit, do_below_a_limit};
+	(void)state;
+#ifdef DOTWARD_SANITIZERS
+	skip();
+#endif
+	for (size_t i = 0; i < sizeof deeds / sizeof deeds[0]; i++) {
+		struct forked child = forked_run(deeds[i], NULL);
+		if (!forked_succeeded(&child))
+			fail_msg("deed %zu: status %#x %s", i, child.status, child.said);
+	}
+}
+
 int
 main(void)
 {
@@ -192,6 +282,8 @@ main(void)
 	        cmocka_unit_test(worker_without_a_master),
 	        cmocka_unit_test(master_keeps_what_births_need),
 	        cmocka_unit_test(limits),
+	        cmocka_unit_test(a_worker_that_leaks_dies_of_it),
+	        cmocka_unit_test(the_limit_is_for_its_own_memory),
 	};
 	return cmocka_run_group_tests_name("sandbox", tests, NULL, NULL);
 }
