@@ -277,7 +277,7 @@ master_descriptors() {
   before=$(master_kilobytes Anonymous)
   descriptors=$(master_descriptors)
   pace 5
-  (($(deaths) > 100)) || fail "only $(deaths) deaths"
+  (($(deaths) > 100 / PATIENCE)) || fail "only $(deaths) deaths"
   wait_for 10 has_workers 2
   assert_equal "$(master_descriptors)" "$descriptors" "open descriptors of the master"
   ! grep -q 'lib[at]san\|valgrind' "/proc/$DOTWARD_PID/maps" || skip "memory is held back by the instrument"
