@@ -30,7 +30,8 @@ static void
 fault_leak(void)
 {
 	for (;;) {
-		char *lost = malloc(FAULT_LEAK_BYTES);
+		/* Else a compiler sees that nobody needs it, and does without. */
+		char *volatile lost = malloc(FAULT_LEAK_BYTES);
 		if (lost == NULL)
 			abort();
 		memset(lost, 1, FAULT_LEAK_BYTES);
