@@ -104,7 +104,7 @@ all_serve() {
   # until the wait is long enough to be looked at in peace
   for i in 1 2 3 4 5 6; do
     before=$(json '.workers[] | select(.slot == 0) | .deaths' workers)
-    kill -SEGV "$(json '.workers[] | select(.slot == 0) | .pid' workers)"
+    kill -ABRT "$(json '.workers[] | select(.slot == 0) | .pid' workers)"
     died() { [[ $(json '.workers[] | select(.slot == 0) | .deaths' workers) != "$before" ]]; }
     wait_for 5 died
     (($(json '.workers[] | select(.slot == 0) | .next_birth_ms // 0' workers) > 1500)) && break

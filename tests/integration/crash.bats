@@ -106,7 +106,7 @@ worker() {
   pace_begin --seconds 3
   sleep 1
   # shellcheck disable=SC2046 # one word for each
-  kill -SEGV $(workers)
+  kill -ABRT $(workers)
   pace_end
   assert_nothing_lost
   assert_equal "$(deaths)" 2
@@ -226,7 +226,7 @@ birth_gaps() {
   for i in 1 2 3 4; do
     wait_for 10 has_workers 1
     wait_for 10 eval "(( \$(dotward_log | grep -c 'worker born') == $i ))"
-    kill -SEGV "$(worker)"
+    kill -ABRT "$(worker)"
     wait_for 5 has_died "$i"
   done
   assert_resolves waits.test
@@ -247,7 +247,7 @@ birth_gaps() {
   for i in 1 2 3; do
     slot0=$(dotward_log | sed -nE 's/.*worker born slot=0 pid=([0-9]+).*/\1/p' | tail -n 1)
     wait_for 5 alive "$slot0"
-    kill -SEGV "$slot0"
+    kill -ABRT "$slot0"
     wait_for 5 has_died "$i"
     [[ $i == 3 ]] || wait_for 5 eval "(( \$(dotward_log | grep -c 'worker born slot=0') > $i ))"
   done

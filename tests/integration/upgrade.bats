@@ -109,7 +109,7 @@ upstream_has() {
   WORKERS=1 MORE="pid_file = \"$BATS_TEST_TMPDIR/pid\";" dotward_config "$(upstream up "$up_port")"
   kill -HUP "$DOTWARD_PID"
   wait_for 10 has_workers 1
-  kill -SEGV "$(workers)"
+  kill -ABRT "$(workers)"
   assert_resolves after.test
   assert_count "$(dotward_log)" 'worker died' 1
 }
