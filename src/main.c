@@ -221,13 +221,11 @@ test(const struct config *config, const char *file)
 static int
 serve(const struct command *c, struct config *config, const struct config_sources *sources)
 {
-	/* In the background nobody reads stderr. */
-	bool to_stderr = strcmp(config->log.target, "stderr") == 0;
-	const char *target = to_stderr && !c->foreground ? "syslog" : config->log.target;
-	int failed = log_open(target, config->log.level);
+	int failed = master_open_log(config, c->foreground);
 	if (failed < 0) {
-		fprintf(stderr, "dotward: log.target = \"%s\" cannot be opened: %s\n", target,
+		fprintf(stderr, "dotward: log.target = \"%s\" cannot be opened: %s\n", config->log.target,
 		        strerror(-failed));
+		config_free(config);
 		return EXIT_FAILURE;
 	}
 	struct master_setup setup = {

@@ -168,16 +168,20 @@ generation_make(struct master *m, struct config *config, char why[GENERATION_WHY
 	        &m->shared, *m->world->generation + 1, config, bound.count > 0 ? &bound : NULL, why);
 }
 
+int
+master_open_log(const struct config *config, bool foreground)
+{
+	bool unread = strcmp(config->log.target, "stderr") == 0 && !foreground;
+	return log_open(unread ? "syslog" : config->log.target, config->log.level);
+}
+
 static void
 apply_log(const struct master *m, const struct config *config)
 {
-	const char *target = config->log.target;
-	if (strcmp(target, "stderr") == 0 && !m->setup->foreground)
-		target = "syslog";
-	int failed = log_open(target, config->log.level);
+	int failed = master_open_log(config, m->setup->foreground);
 	if (failed < 0)
-		log_error("log.target = \"%s\" cannot be opened, going on with the old one: %s", target,
-		        strerror(-failed));
+		log_error("log.target = \"%s\" cannot be opened, going on with the old one: %s",
+		        config->log.target, strerror(-failed));
 }
 
 static void
@@ -526,13 +530,12 @@ turn(struct master *m)
 	        {.fd = m->upgrade.ready, .events = POLLIN},
 	};
 	/* Before we serve, somebody else may still be behind the socket. */
-	size_t asked = 0;
-	if (m->serving != NULL || m->stopping)
-		asked = admin_poll(m->admin, fds + MASTER_OWN_FDS, ADMIN_POLL_MOST);
+	bool attend = m->serving != NULL || m->stopping;
+	size_t asked = attend ? admin_poll(m->admin, fds + MASTER_OWN_FDS, ADMIN_POLL_MOST) : 0;
 	bool polled = poll(fds, MASTER_OWN_FDS + asked, wait_ms(m)) >= 0;
 	heed_signals(m);
 	uint64_t now_ms = clock_now_ms();
-	if (polled && (m->serving != NULL || m->stopping))
+	if (polled && attend)
 		admin_heed(m->admin, fds + MASTER_OWN_FDS, asked, now_ms);
 	judge_upgrade(m, polled && fds[2].revents != 0, now_ms);
 	judge_starting(m, now_ms);

@@ -17,6 +17,12 @@ struct master_setup {
 };
 
 /*
+ * Opens the log that this configuration asks for; in the background, where nobody reads stderr, that means
+ * syslog. 0 or -errno; on failure the old log stays.
+ */
+int master_open_log(const struct config *config, bool foreground) __attribute__((warn_unused_result));
+
+/*
  * Serves until SIGTERM or SIGINT. Returns the exit status: 0 after an orderly stop, 1 when it could not
  * start, with one line that says why on stderr (and in the log, where that is elsewhere). In the background,
  * unless foreground: then this returns in the process that the user started as soon as the daemon serves or
