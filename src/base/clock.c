@@ -14,6 +14,14 @@ clock_now_ms(void)
 }
 
 uint64_t
+clock_boot_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t
 clock_now_us(void)
 {
 	struct timespec now;

@@ -50,6 +50,18 @@ struct config_forward {
 	bool client_subnet_forward; /* client_subnet = "forward" */
 };
 
+struct config_cache {
+	uint64_t size; /* bytes, all workers together; 0: no cache */
+	unsigned min_ttl_s, max_ttl_s;
+	unsigned negative_max_ttl_s;
+	unsigned failure_ttl_s; /* 0: failures are not kept */
+	unsigned stale_s;       /* how long beyond its life an answer may help out; 0: never */
+	unsigned stale_answer_ttl_s;
+	unsigned stale_wait_ms;
+	bool prefetch;
+	char *file; /* where it is kept while dotward does not run; "": nowhere */
+};
+
 struct config_access {
 	struct addr_net *allow, *deny;
 	size_t allow_count, deny_count;
@@ -79,6 +91,7 @@ struct config {
 	size_t upstream_count;
 	struct config_access access;
 	struct config_forward forward;
+	struct config_cache cache;
 	struct config_limits limits;
 	struct config_log log;
 	unsigned workers;     /* never 0 here: the number to fork */

@@ -34,6 +34,17 @@
 	X(tcp_clients, "TCP connections accepted")                                                           \
 	X(tcp_refused, "TCP connections closed at once, for a limit")                                        \
 	X(tcp_cut_off, "TCP clients cut off because they did not read")                                      \
+	X(cache_hits, "questions answered from the cache, fresh")                                            \
+	X(cache_stale, "questions answered from the cache with an expired answer (RFC 8767)")                \
+	X(cache_misses, "questions for which the cache had no fresh answer")                                 \
+	X(cache_joined, "of them such that waited with the same question already under way")                 \
+	X(cache_prefetches, "answers renewed before they expired")                                           \
+	X(cache_inserts, "answers put into the cache, renewed ones as well")                                 \
+	X(cache_unstored, "answers that could not be put in: too large, or somebody was in the way")         \
+	X(cache_evicted_new, "entries thrown out for room, not asked again while they were new")             \
+	X(cache_evicted_old, "entries thrown out for room, not asked again for long")                        \
+	X(cache_evicted_expired, "entries thrown out because they were of no use any more")                  \
+	X(cache_evicted_index, "entries thrown out because the index was full around them")                  \
 	X(upstream_asked, "questions sent upstream, attempts of all kinds")                                  \
 	X(upstream_answered, "answers from upstream that answered their question")                           \
 	X(upstream_failed_over, "SERVFAIL and REFUSED from upstream for which another upstream was asked")   \
