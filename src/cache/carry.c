@@ -17,8 +17,8 @@ struct carrier {
 };
 
 bool
-carry_question(const uint8_t *msg, size_t bytes, bool dnssec_ok, bool checking_disabled,
-        struct wire_query *out)
+carry_question(
+        const uint8_t *msg, size_t bytes, bool dnssec_ok, bool checking_disabled, struct wire_query *out)
 {
 	if (bytes < WIRE_HEADER_BYTES || octets_get16(msg + HEADER_QDCOUNT) != 1)
 		return false;

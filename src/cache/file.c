@@ -380,7 +380,8 @@ head_is_sound(const struct file_head *head)
 static uint64_t
 age_now(const struct file_loader *l, const struct file_head *head)
 {
-	uint64_t life_ms = (uint64_t)head->life_s * 1000, use_ms = life_ms + (uint64_t)l->terms->stale_s * 1000;
+	uint64_t life_ms = (uint64_t)head->life_s * 1000,
+	         use_ms = life_ms + (uint64_t)l->terms->stale_s * 1000;
 	if (head->age_ms >= use_ms || l->passed_ms >= use_ms - head->age_ms)
 		return UINT64_MAX;
 	uint64_t age_ms = head->age_ms + l->passed_ms;
@@ -457,16 +458,15 @@ load_entry(struct file_loader *l, struct file_reader *r)
 static int
 load(struct file_loader *l, struct file_reader *r, uint64_t size, char why[FILE_WHY_BYTES])
 {
-	struct file_header header;
+	struct file_header header = {0};
 	int refused = check_sum(r, size, &header, why);
 	if (refused < 0)
 		return refused;
 	l->count->clock_back = l->terms->wall_ms < header.written_ms;
 	l->passed_ms = l->count->clock_back ? 0 : l->terms->wall_ms - header.written_ms;
 	reader_rewind(r);
-	for (uint64_t left = header.entries; left > 0 && r->at - (r->end - r->start) < size - FILE_SUM_BYTES &&
-	                                     load_entry(l, r);
-	        left--)
+	for (uint64_t left = header.entries;
+	        left > 0 && r->at - (r->end - r->start) < size - FILE_SUM_BYTES && load_entry(l, r); left--)
 		;
 	return 0;
 }

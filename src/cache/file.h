@@ -57,7 +57,8 @@ int file_draft_begin(struct file_draft *draft, const char *path, char why[FILE_W
 int file_save(const struct file_draft *draft, struct cache *cache, const struct file_terms *terms,
         struct file_count *count, char why[FILE_WHY_BYTES]) __attribute__((warn_unused_result));
 /* Makes sure that it is on the disk, and then puts it in its place. 0 or -errno with `why`. */
-int file_draft_replace(struct file_draft *draft, char why[FILE_WHY_BYTES]) __attribute__((warn_unused_result));
+int file_draft_replace(struct file_draft *draft, char why[FILE_WHY_BYTES])
+        __attribute__((warn_unused_result));
 /* Closes it; one that was not put in its place is gone. */
 void file_draft_end(struct file_draft *draft);
 
