@@ -1,6 +1,6 @@
 /*
- * One row for each number, with what it means: whoever reads this in the night has not read the manual. A name
- * that is in the JSON once stays there.
+ * One row for each number, with what it means: whoever reads this in the night has not read the manual. A
+ * name that is in the JSON once stays there.
  */
 #include "process/cache_report.h"
 
@@ -21,7 +21,7 @@ struct number {
 
 #define NUMBER(name, help)                                                                                   \
 	{                                                                                                    \
-		#name, offsetof(struct cache_census, name), sizeof((struct cache_census *)NULL)->name, help          \
+#name, offsetof(struct cache_census, name), sizeof((struct cache_census *)NULL)->name, help  \
 	}
 
 static const struct number numbers[] = {
@@ -63,23 +63,36 @@ number_value(const struct cache_census *census, const struct number *number)
 	return small;
 }
 
-unsigned
-cache_report_ratio(const uint64_t counters[STATS_COUNT])
+enum { NO_RATIO = 1001 };
+
+/* Of a thousand. Rounded down: 1.000 is for a cache that never missed. */
+static unsigned
+ratio_of(const uint64_t counters[STATS_COUNT])
 {
 	uint64_t found = counters[STATS_cache_hits] + counters[STATS_cache_stale];
 	uint64_t asked = found + counters[STATS_cache_misses];
-	/* Rounded down: 1.000 is for a cache that never missed. */
-	return asked == 0 ? CACHE_REPORT_NO_RATIO : (unsigned)((double)found / (double)asked * 1000.);
+	return asked == 0 ? NO_RATIO : (unsigned)((unsigned __int128)found * 1000 / asked);
 }
 
 const char *
-cache_report_ratio_text(unsigned ratio, char out[CACHE_REPORT_RATIO_BYTES])
+cache_report_ratio(const uint64_t counters[STATS_COUNT], char out[CACHE_REPORT_RATIO_BYTES])
 {
-	if (ratio >= CACHE_REPORT_NO_RATIO)
+	unsigned ratio = ratio_of(counters);
+	if (ratio == NO_RATIO)
 		snprintf(out, CACHE_REPORT_RATIO_BYTES, "-");
 	else
 		snprintf(out, CACHE_REPORT_RATIO_BYTES, "%u.%03u", ratio / 1000 % 10, ratio % 1000);
 	return out;
+}
+
+void
+cache_report_ratio_json(const uint64_t counters[STATS_COUNT], struct json *j)
+{
+	unsigned ratio = ratio_of(counters);
+	if (ratio == NO_RATIO)
+		json_null(j, "hit_ratio");
+	else
+		json_thousandths(j, "hit_ratio", ratio);
 }
 
 const char *
@@ -102,12 +115,8 @@ static void
 stats_json(const struct cache_census *census, const uint64_t *counters, FILE *out)
 {
 	struct json j = {.out = out};
-	unsigned ratio = cache_report_ratio(counters);
 	json_object(&j, NULL);
-	if (ratio < CACHE_REPORT_NO_RATIO)
-		json_thousandths(&j, "hit_ratio", ratio);
-	else
-		json_null(&j, "hit_ratio");
+	cache_report_ratio_json(counters, &j);
 	for (size_t i = 0; i < COUNT(counters_shown); i++)
 		json_number(&j, stats_name(counters_shown[i]), counters[counters_shown[i]]);
 	for (size_t i = 0; i < COUNT(numbers); i++)
@@ -127,7 +136,7 @@ cache_report_stats(
 	uint64_t full = census->room_bytes > 0 ? census->used_bytes * 100 / census->room_bytes : 0;
 	fprintf(out, "%s, %llu%% of the room taken by %llu answers", cache_report_size(census->bytes, text),
 	        (unsigned long long)full, (unsigned long long)census->entries);
-	fprintf(out, "; hit ratio %s\n\n", cache_report_ratio_text(cache_report_ratio(counters), text));
+	fprintf(out, "; hit ratio %s\n\n", cache_report_ratio(counters, text));
 	for (size_t i = 0; i < COUNT(counters_shown); i++)
 		fprintf(out, "%-22s %12llu  %s\n", stats_name(counters_shown[i]),
 		        (unsigned long long)counters[counters_shown[i]], stats_help(counters_shown[i]));

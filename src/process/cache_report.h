@@ -1,6 +1,6 @@
 /*
- * What dotwardctl shows of the cache, for people and as JSON. Plain data in, text out; a stranger's bytes only
- * escaped.
+ * What dotwardctl shows of the cache, for people and as JSON. Plain data in, text out; a stranger's bytes
+ * only escaped.
  */
 #ifndef DOTWARD_PROCESS_CACHE_REPORT_H
 #define DOTWARD_PROCESS_CACHE_REPORT_H
@@ -12,13 +12,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Of all questions for which the cache was asked, how many of a thousand it answered, fresh or stale.
- * CACHE_REPORT_NO_RATIO: it was not asked yet. */
-enum { CACHE_REPORT_NO_RATIO = 1001 };
-unsigned cache_report_ratio(const uint64_t counters[STATS_COUNT]);
-/* "0.873"; "-" for none. */
+/* Of all questions for which the cache was asked, how many it answered, fresh or stale: "0.873"; "-": it was
+ * not asked yet. Returns `out`. */
 enum { CACHE_REPORT_RATIO_BYTES = 8 };
-const char *cache_report_ratio_text(unsigned ratio, char out[CACHE_REPORT_RATIO_BYTES]);
+const char *cache_report_ratio(const uint64_t counters[STATS_COUNT], char out[CACHE_REPORT_RATIO_BYTES]);
+/* The same as a member "hit_ratio", null for none. */
+void cache_report_ratio_json(const uint64_t counters[STATS_COUNT], struct json *j);
 /* "512 B", "64.0 MiB" */
 enum { CACHE_REPORT_SIZE_BYTES = 24 };
 const char *cache_report_size(uint64_t bytes, char out[CACHE_REPORT_SIZE_BYTES]);
