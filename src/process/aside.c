@@ -34,6 +34,7 @@ reset_signals(void)
 	sigset_t none;
 	sigemptyset(&none);
 	signal(SIGCHLD, SIG_DFL);
+	signal(SIGSYS, SIG_DFL);
 	signal(SIGINT, SIG_IGN); /* Ctrl-C goes to the whole group; the master says when to stop, by ending */
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
