@@ -5,8 +5,11 @@
 #include "process/cache_report.h"
 
 #include "dns/octets.h"
+#include "dns/show.h"
+#include "dns/ttl.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- as a whole ------------------------------------------------------------------------------------------
@@ -253,4 +256,47 @@ cache_report_members(const struct cache_entry *entry, const struct wire_question
 	json_number(j, "life_s", entry->life_s);
 	json_number(j, "bytes", entry->answer.bytes);
 	json_number(j, "asked", entry->asked);
+}
+
+/* As a client would get it now. What may be damaged is not aged: its TTLs are shown as they stand. */
+void
+cache_report_answer(const struct cache_entry *entry, uint64_t now_ms, FILE *out)
+{
+	enum { TTL_BYTES = 4 };
+	static uint8_t copy[WIRE_MESSAGE_BYTES];
+	struct wire_answer aged = entry->answer;
+	bool sound = aged.bytes <= sizeof copy;
+	for (unsigned i = 0; i < entry->ttl_count && sound; i++)
+		sound = entry->ttls[i] >= WIRE_HEADER_BYTES &&
+		        (size_t)entry->ttls[i] + TTL_BYTES <= aged.bytes;
+	if (sound) {
+		memcpy(copy, aged.msg, aged.bytes);
+		aged.msg = copy;
+		if (now_ms > entry->stored_ms)
+			ttl_age(copy, entry->ttls, entry->ttl_count,
+			        (uint32_t)((now_ms - entry->stored_ms) / 1000));
+	}
+	show_answer(out, &aged);
+}
+
+void
+cache_report_answer_json(const struct cache_entry *entry, uint64_t now_ms, struct json *j)
+{
+	char *text = NULL, *rest, *line;
+	size_t bytes = 0;
+	FILE *out = open_memstream(&text, &bytes);
+	if (out != NULL)
+		cache_report_answer(entry, now_ms, out);
+	if (out == NULL || fclose(out) != 0 || text == NULL) {
+		free(text);
+		json_null(j, "answer");
+		return;
+	}
+	rest = text;
+	json_array(j, "answer");
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if (*line != '\0')
+			json_text(j, NULL, line);
+	json_end(j);
+	free(text);
 }

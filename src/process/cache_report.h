@@ -33,8 +33,12 @@ extern const char cache_report_columns[];
 /* One entry in one line without blanks but between columns. */
 void cache_report_line(
         const struct cache_entry *entry, const struct wire_question *question, uint64_t now_ms, FILE *out);
-/* The same as members of an object that is the caller's to begin and to end. */
+/* Its records, with the TTLs that are left now. */
+void cache_report_answer(const struct cache_entry *entry, uint64_t now_ms, FILE *out);
+/* The line as members of an object that is the caller's to begin and to end. */
 void cache_report_members(const struct cache_entry *entry, const struct wire_question *question,
         uint64_t now_ms, struct json *j);
+/* The records as a member "answer", an array of lines; null when there is no memory for it. */
+void cache_report_answer_json(const struct cache_entry *entry, uint64_t now_ms, struct json *j);
 
 #endif

@@ -188,6 +188,7 @@ lookup_json(struct listing *list, const struct cache_entry *entry, const struct 
 	}
 	json_object(j, NULL);
 	cache_report_members(entry, question, list->now_ms, j);
+	cache_report_answer_json(entry, list->now_ms, j);
 	json_end(j);
 }
 
@@ -204,9 +205,10 @@ lookup_one(struct request *request, const struct cache_key *key, void *arg)
 		lookup_json(list, &entry, &question);
 		return;
 	}
-	if (list->count == 1)
-		fputs(cache_report_columns, aside_begin(list->aside, CONTROL_DONE));
-	cache_report_line(&entry, &question, list->now_ms, list->aside->out);
+	FILE *out = list->count == 1 ? aside_begin(list->aside, CONTROL_DONE) : list->aside->out;
+	fputs(list->count == 1 ? cache_report_columns : "\n", out);
+	cache_report_line(&entry, &question, list->now_ms, out);
+	cache_report_answer(&entry, list->now_ms, out);
 }
 
 static void

@@ -27,7 +27,7 @@ static struct {
 	struct aside_ground ground;
 	int last_status; /* of a child, as waitpid() has it */
 	unsigned buried;
-	char said[1 << 20];
+	char said[4 << 20];
 } asking;
 
 static inline int

@@ -151,6 +151,50 @@ what_has_no_question_is_not_shown(void **state)
 	assert_false(cache_report_question(&entry, &question));
 }
 
+static void
+answer_is(const char *expected)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *out = open_memstream(&text, &bytes);
+	cache_report_answer(&entry, NOW_MS, out);
+	assert_int_equal(fclose(out), 0);
+	if (strstr(text, expected) == NULL)
+		fail_msg("not found: %s\nin: %s", expected, text);
+	free(text);
+}
+
+static void
+records_are_aged_as_for_a_client(void **state)
+{
+	uint16_t ttls[2] = {(uint16_t)(answer.length + 6), 0};
+	(void)state;
+	message_put_pointer(&answer, 12);
+	size_t rdata = message_fixed(&answer, SECTION_ANSWER, 1, 1, 300);
+	message_put32(&answer, 0xc0000201);
+	message_set16(&answer, rdata - 2, 4);
+	entry.answer.bytes = answer.length;
+	entry.ttls = ttls;
+	entry.ttl_count = 1;
+	answer_is("\nwww.Example. 287 IN A 192.0.2.1\n");
+	entry.stored_ms = NOW_MS - 999000;
+	answer_is("\nwww.Example. 0 IN A 192.0.2.1\n");
+	/* what lies about its own TTLs is shown as it stands, and never written to */
+	static const uint16_t wrong[] = {0, 11, 65535};
+	entry.ttl_count = 2;
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		ttls[1] = wrong[i];
+		answer_is("\nwww.Example. 300 IN A 192.0.2.1\n");
+	}
+	ttls[1] = (uint16_t)(answer.length - 3);
+	answer_is("\nwww.Example. 300 IN A 192.0.2.1\n");
+	entry.answer.bytes = 65536;
+	entry.answer.msg = calloc(1, entry.answer.bytes);
+	assert_non_null(entry.answer.msg);
+	answer_is("");
+	free((void *)(uintptr_t)entry.answer.msg);
+}
+
 static const char *
 ratio(void)
 {
@@ -274,6 +318,7 @@ main(void)
 	        REPORT_TEST(an_answer_is_an_object),
 	        REPORT_TEST(a_name_stays_in_its_column),
 	        REPORT_TEST(what_has_no_question_is_not_shown),
+	        REPORT_TEST(records_are_aged_as_for_a_client),
 	        REPORT_TEST(the_hit_ratio_has_three_decimals),
 	        REPORT_TEST(sizes_have_units),
 	        REPORT_TEST(stats_for_people),
