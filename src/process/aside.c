@@ -58,7 +58,7 @@ give_up_rights(const struct aside_ground *ground, pid_t master, char why[SANDBOX
 	if (failed == 0 && ground->config->sandbox)
 		failed = sandbox_ward(ground->config, why);
 	if (failed == 0 && ground->config->sandbox)
-		failed = sandbox_seal(SANDBOX_WORKER, why);
+		failed = sandbox_seal(SANDBOX_ERRAND, why);
 	return failed;
 }
 

@@ -79,12 +79,12 @@ survey_fill(struct report *r, const struct world *world, struct generation *cons
 }
 
 bool
-survey_cache(struct cache *cache, const struct world *world, struct generation *const *generations,
-        unsigned count, struct verbs_cache *out)
+survey_cache(const struct world *world, struct generation *const *generations, unsigned count,
+        struct verbs_cache *out)
 {
 	if (count == 0)
 		return false;
-	*out = (struct verbs_cache){.cache = cache,
+	*out = (struct verbs_cache){.cache = generation_cache(generations[0]),
 	        .seed = world->seed,
 	        .ground = {.user = *generation_user(generations[0]),
 	                .config = generation_config(generations[0])}};
