@@ -386,8 +386,8 @@ on_child(void *arg)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (lineage_bury(&m->line, pid, status, clock_now_ms()))
 			keeper_member_died(m->keeper, clock_now_ms());
-		else
-			keeper_bury(m->keeper, pid, status);
+		else if (!keeper_bury(m->keeper, pid, status))
+			admin_bury(m->admin, pid, status);
 }
 
 static void
@@ -516,6 +516,14 @@ on_report(void *arg, struct report *r)
 	r->version = DOTWARD_VERSION;
 	r->uptime_ms = clock_now_ms() - m->started_ms;
 	r->stopping = m->stopping;
+}
+
+static bool
+on_cache(void *arg, struct verbs_cache *out)
+{
+	const struct master *m = arg;
+	struct generation *generations[LINEAGE_MOST];
+	return survey_cache(m->world, generations, lineage_all(&m->line, generations), out);
 }
 
 /* Who asks while it is stopping already waits with the others and hurries nobody. */
@@ -648,8 +656,12 @@ master_run(const struct master_setup *setup)
 	m.inheritance.cache = -1;
 	log_share_level(m.world->log_level);
 	log_set_level(setup->config->log.level);
-	const struct admin_deeds deeds = {
-	        .arg = &m, .report = on_report, .reload = reload, .upgrade = upgrade, .stop = on_stop_asked};
+	const struct admin_deeds deeds = {.arg = &m,
+	        .report = on_report,
+	        .reload = reload,
+	        .upgrade = upgrade,
+	        .stop = on_stop_asked,
+	        .cache = on_cache};
 	m.admin = admin_new(&deeds);
 	struct generation *first = generation_make(&m, setup->config, why);
 	if (first == NULL) {
