@@ -1,4 +1,6 @@
 /*
+ * Who asked, and since when; what is asked upstream for them is fetch.c's business.
+ *
  * Questions live in a pool of fixed size. All have the same time to live, so those in flight form a queue in
  * the order of their deadlines, and one timer watches its head.
  *
@@ -16,8 +18,8 @@
 #include "base/lastwords.h"
 #include "base/must.h"
 #include "dns/hash.h"
+#include "query/fetch.h"
 #include "query/policy.h"
-#include "upstream/upstream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +48,7 @@ struct query {
 /* What only this process knows of the query with the same index. */
 struct flight {
 	struct list link;
-	struct upstream_ask ask;
+	struct fetch_wait wait;
 	struct query *query;
 };
 
@@ -60,7 +62,7 @@ struct queries {
 	struct queries_setup set;
 	struct ev_loop *loop;
 	const struct config *config;
-	struct upstreams *upstreams;
+	struct fetches *fetches;
 	struct stats_slab *stats;
 	const struct query_door *udp_doors[QUERY_DOORS];
 	const struct query_door *stream_door;
@@ -243,10 +245,10 @@ answer(struct queries *qs, struct query *q, const struct upstream_result *result
 }
 
 static void
-on_done(void *arg, struct upstream_ask *ask, const struct upstream_result *result)
+on_done(void *arg, struct fetch_wait *wait, const struct upstream_result *result)
 {
 	struct queries *qs = arg;
-	struct query *q = list_entry(ask, struct flight, ask)->query;
+	struct query *q = list_entry(wait, struct flight, wait)->query;
 	answer(qs, q, result);
 	give_back(qs, q);
 }
@@ -274,7 +276,7 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 			return;
 		}
 		struct upstream_result result;
-		upstream_withdraw(qs->upstreams, &flight_of(qs, q)->ask, &result);
+		fetch_leave(qs->fetches, &flight_of(qs, q)->wait, &result);
 		answer(qs, q, &result);
 		give_back(qs, q);
 	}
@@ -366,7 +368,7 @@ launch(struct queries *qs, struct query *q)
 	qs->in_flight++;
 	if (!ev_is_active(&qs->timer))
 		timer_start(qs, time_left(qs, q));
-	upstream_ask(qs->upstreams, &flight->ask, &q->wire, q->hash, q->number);
+	fetch_ask(qs->fetches, &flight->wait, &q->wire, q->hash, q->number);
 }
 
 /* A question that has killed workers is answered without being looked at. */
@@ -459,7 +461,7 @@ queries_new(const struct queries_setup *setup)
 	qs->spare = &qs->memory->pool[qs->config->limits.queries_in_flight];
 	ev_init(&qs->timer, on_timer);
 	qs->timer.data = qs;
-	qs->upstreams = upstreams_new(qs->loop, setup->room, qs->config, setup->tls, qs->stats, on_done, qs);
+	qs->fetches = fetches_new(qs->loop, setup->room, qs->config, setup->tls, qs->stats, on_done, qs);
 	return qs;
 }
 
@@ -543,11 +545,11 @@ queries_free(struct queries *qs)
 	while (!list_empty(&qs->flying)) {
 		struct query *q = first_of(&qs->flying);
 		struct upstream_result result;
-		upstream_withdraw(qs->upstreams, &flight_of(qs, q)->ask, &result);
+		fetch_leave(qs->fetches, &flight_of(qs, q)->wait, &result);
 		give_back(qs, q);
 	}
 	ev_timer_stop(qs->loop, &qs->timer);
-	upstreams_free(qs->upstreams);
+	fetches_free(qs->fetches);
 	free(qs->flights);
 	free(qs);
 }

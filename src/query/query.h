@@ -52,7 +52,7 @@ struct queries_setup {
 
 /* Bytes of shared memory for the questions of one slot. */
 size_t queries_footprint(const struct config *config);
-/* Makes the pool of questions, and the upstreams behind it. */
+/* Makes the pool of questions, and what asks upstream for them. */
 struct queries *queries_new(const struct queries_setup *setup);
 /* Questions still in flight are forgotten. */
 void queries_free(struct queries *queries);

@@ -367,6 +367,12 @@ upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_qu
 }
 
 void
+upstream_explain(const struct upstreams *u, const struct upstream_ask *ask, struct upstream_result *result)
+{
+	reason(u, ask, result);
+}
+
+void
 upstream_withdraw(struct upstreams *u, struct upstream_ask *ask, struct upstream_result *result)
 {
 	place_withdraw(&ask->place);

@@ -1,0 +1,119 @@
+/*
+ * Everything at once: the index is walked, and what each word points to is read as any reader would.
+ */
+#include "cache/inside.h"
+
+#include <string.h>
+
+static uint64_t
+word_count(const struct cache *c)
+{
+	return c->layout.buckets * LAYOUT_BUCKET_WORDS;
+}
+
+void
+cache_walk(struct cache *c, cache_visit_fn *visit, void *arg)
+{
+	struct cache_entry entry;
+	for (uint64_t i = 0; i < word_count(c); i++) {
+		uint64_t word = atomic_load_explicit(&c->evict.buckets.words[i], memory_order_acquire);
+		if (word == 0 || cache_read(c, word, &c->spare) == 0)
+			continue;
+		entry_describe(&c->spare, &entry);
+		entry.asked = bucket_asked(word);
+		if (!visit(arg, &entry))
+			return;
+	}
+}
+
+uint64_t
+cache_flush_if(struct cache *c, cache_visit_fn *wanted, void *arg)
+{
+	struct cache_entry entry;
+	uint64_t count = 0;
+	for (uint64_t i = 0; i < word_count(c); i++) {
+		bucket_word *at = &c->evict.buckets.words[i];
+		uint64_t word = atomic_load_explicit(at, memory_order_acquire);
+		if (word == 0 || cache_read(c, word, &c->spare) == 0)
+			continue;
+		entry_describe(&c->spare, &entry);
+		entry.asked = bucket_asked(word);
+		if (wanted(arg, &entry))
+			count += bucket_replace(at, word, 0);
+	}
+	return count;
+}
+
+/* Whatever it points to. */
+uint64_t
+cache_flush_all(struct cache *c)
+{
+	uint64_t count = 0;
+	for (uint64_t i = 0; i < word_count(c); i++)
+		if (atomic_load_explicit(&c->evict.buckets.words[i], memory_order_relaxed) != 0)
+			count += atomic_exchange(&c->evict.buckets.words[i], 0) != 0;
+	return count;
+}
+
+bool
+cache_flush(struct cache *c, const struct cache_key *key)
+{
+	struct bucket_pair pair = bucket_pair(&c->evict.buckets, key->hash);
+	bool found = false;
+	for (unsigned i = 0; i < BUCKET_CANDIDATES; i++) {
+		bucket_word *at = bucket_candidate(&pair, i);
+		uint64_t word = atomic_load_explicit(at, memory_order_acquire);
+		if (bucket_has_tag(word, pair.tag) && cache_read(c, word, &c->spare) > 0 &&
+		        entry_has_key(&c->spare, key))
+			found |= bucket_replace(at, word, 0);
+	}
+	return found;
+}
+
+static void
+census_segments(struct cache *c, bool (*lives)(void *arg, uint32_t member), void *arg,
+        struct cache_census *out, uint64_t *held_bytes)
+{
+	const struct segments *segments = &c->evict.segments;
+	for (unsigned i = 0; i < segments->count; i++) {
+		struct segment_state state = segment_state(segments, i);
+		bool held = state.kind == SEGMENT_OPEN || state.kind == SEGMENT_LEAVING;
+		if (state.kind == SEGMENT_FREE) {
+			out->segments_free++;
+			continue;
+		}
+		*held_bytes += atomic_load_explicit(&segments->used[i], memory_order_relaxed);
+		if (held && (state.member == 0 || !lives(arg, state.member)))
+			out->segments_lost++;
+		else if (state.kind == SEGMENT_OPEN)
+			out->segments_open++;
+		else if (state.kind == SEGMENT_LEAVING)
+			out->segments_evicting++;
+		else if (state.queue == SEGMENT_NEW)
+			out->segments_small++;
+		else
+			out->segments_main++;
+	}
+}
+
+void
+cache_census(struct cache *c, bool (*lives)(void *arg, uint32_t member), void *arg, struct cache_census *out)
+{
+	uint64_t held_bytes = 0;
+	*out = (struct cache_census){
+	        .bytes = c->layout.bytes,
+	        .room_bytes = c->layout.segments << c->layout.segment_shift,
+	        .places = word_count(c),
+	        .segment_bytes = 1u << c->layout.segment_shift,
+	        .segments = (unsigned)c->layout.segments,
+	};
+	census_segments(c, lives, arg, out, &held_bytes);
+	for (uint64_t i = 0; i < word_count(c); i++) {
+		uint64_t word = atomic_load_explicit(&c->evict.buckets.words[i], memory_order_acquire);
+		size_t bytes = word != 0 ? cache_read(c, word, &c->spare) : 0;
+		out->entries += bytes > 0;
+		out->used_bytes += bytes;
+		out->entries_wrong += word != 0 && bytes == 0;
+	}
+	out->dead_bytes = held_bytes > out->used_bytes ? held_bytes - out->used_bytes : 0;
+}

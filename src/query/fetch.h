@@ -1,0 +1,44 @@
+/*
+ * Questions on their way upstream: one for all who wait for the same answer.
+ *
+ * Two questions wait for the same answer when name (in any case), type, class, DO, CD and RD are equal, and
+ * neither hands a client's subnet on. Whoever comes while the question is under way joins it. A fetch needs
+ * nobody who waits: it goes on when they have all gone, and may be begun without one.
+ *
+ * It asks for forward.timeout_ms, then anew if somebody still waits who came later, so that nobody is given
+ * less than the time it is due.
+ */
+#ifndef DOTWARD_QUERY_FETCH_H
+#define DOTWARD_QUERY_FETCH_H
+
+#include "upstream/upstream.h"
+
+struct fetch;
+struct fetches;
+
+/* One who waits; part of the waiter's own object. */
+struct fetch_wait {
+	struct list link; /* among those who wait for the same */
+	struct fetch *fetch;
+};
+
+/* The answer, or why there is none. The waiter waits no more: its object is its own again. May come from
+ * inside fetch_ask(). */
+typedef void fetch_done_fn(void *arg, struct fetch_wait *wait, const struct upstream_result *result);
+
+struct fetches *fetches_new(struct ev_loop *loop, struct stream_room *room, const struct config *config,
+        const struct tls_store *tls, struct stats_slab *stats, fetch_done_fn *done, void *arg);
+/* Nobody may be waiting. NULL is allowed. */
+void fetches_free(struct fetches *fetches);
+
+/* There may be as many waiters as limits.queries_in_flight, and no more. The query is copied; `hash` is that
+ * of its question, `number` is for the log. */
+void fetch_ask(struct fetches *fetches, struct fetch_wait *wait, const struct wire_query *query,
+        uint64_t hash, uint32_t number);
+/* Waits no longer: no done() any more; *result says what is known, as done() would have. */
+void fetch_leave(struct fetches *fetches, struct fetch_wait *wait, struct upstream_result *result);
+
+/* Questions under way. */
+unsigned fetches_in_flight(const struct fetches *fetches);
+
+#endif
