@@ -235,9 +235,9 @@ dotward_start_bare() {
 }
 
 @test "config: keys of later versions are remarked on and do no harm" {
-  printf '%s\n' "$GOOD" 'cache: { size = "64M"; };' >good.conf
+  printf '%s\n' "$GOOD" 'forward: { hedge = false; };' >good.conf
   run -0 dotward -t -c good.conf
-  [[ -z $output ]] || assert_has "$output" 'good\.conf:2: cache\.size'
+  [[ -z $output ]] || assert_has "$output" 'good\.conf:2: forward\.hedge'
 }
 
 @test "config: --version and --help" {
