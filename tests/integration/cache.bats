@@ -67,9 +67,9 @@ teardown() {
 @test "cache: all workers share it" {
   WORKERS=4
   cached
-  local i
+  local n
   ask one.test TXT
-  for ((i = 0; i < 40; i++)); do
+  for ((n = 0; n < 40; n++)); do
     assert_equal "$(q one.test TXT +short)" '"serial-1"'
   done
   upstream_saw 1
@@ -189,17 +189,19 @@ counts_down() {
   ask optfirst.test
   has ' ttl=1-300 '
   wait_for 10 asked_again optfirst.test
+  keeps
 }
 
 @test "cache: TTL 0 is not kept" {
   cached --ttl 0
-  local i
-  for i in 1 2 3; do
+  local n
+  for n in 1 2 3; do
     ask one.test TXT
-    has "text=\"serial-$i\".* ttl=0-0 "
+    has "text=\"serial-$n\".* ttl=0-0 "
   done
   upstream_saw 3
   assert_counter cache_inserts 0
+  keeps
 }
 
 @test "cache: one record of TTL 0 is enough for that" {
@@ -208,6 +210,7 @@ counts_down() {
   has ' ttl=0-300 '
   ask optfirst.test
   upstream_saw 2
+  keeps
 }
 
 @test "cache: a TTL with its highest bit set is 0 (RFC 2181 section 8)" {
@@ -215,6 +218,7 @@ counts_down() {
   ask one.test
   ask one.test
   upstream_saw 2
+  keeps
 }
 
 @test "cache: max_ttl_s bounds a TTL" {
@@ -246,6 +250,7 @@ counts_down() {
     [[ $(q one.test TXT +short) == '"serial-2"' ]]
   }
   wait_for 10 fresh
+  keeps
 }
 
 # --- no such name, nothing of the kind, failures ----------------------------------------------------------
@@ -331,6 +336,7 @@ negative_expires() {
   ask nodata.test
   ask nodata.test
   upstream_saw 4
+  keeps
 }
 
 @test "cache: NXDOMAIN and NODATA without SOA are not kept" {
@@ -343,6 +349,7 @@ negative_expires() {
   has 'rcode=0 .*an=0 ns=0 '
   ask nodata.test
   upstream_saw 4
+  keeps
 }
 
 # failure_kept MODE RCODE: for failure_ttl_s, for this question alone, and with no other counting of its TTL.
@@ -380,6 +387,7 @@ failure_kept() {
   up_set mode
   ask one.test
   has 'right=yes'
+  keeps
 }
 
 @test "cache: a failure of our own is kept, with its reason" {

@@ -87,6 +87,15 @@ keep() {
   has 'rcode=[03] '
 }
 
+# The cache is at work: what a test shows not to be kept is not kept for its own sake.
+keeps() {
+  local before
+  ask ttl-300.keeps.test
+  before=$(faultup_stat up queries)
+  ask ttl-300.keeps.test
+  upstream_saw "$before"
+}
+
 # True once the upstream is asked for this again: it was in the cache and is no more.
 asked_again() {
   local before

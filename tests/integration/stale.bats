@@ -76,8 +76,8 @@ ms() {
   [[ $output =~ \ ms=([0-9]+) ]]
   ((BASH_REMATCH[1] <= 1900 * PATIENCE)) || fail "the first after ${BASH_REMATCH[1]} ms"
   ((BASH_REMATCH[1] >= 1700)) || fail "not waited for a fresh one: ${BASH_REMATCH[1]} ms"
-  local i
-  for i in 1 2 3 4 5; do
+  local n
+  for n in 1 2 3 4 5; do
     ask one.test TXT edns=0
     has 'rcode=0 .*text="serial-1".* ede=3 .* ttl=(29|30)-(29|30) '
     [[ $output =~ \ ms=([0-9]+) ]]
@@ -94,8 +94,8 @@ ms() {
   cached --ttl 1
   old one.test TXT
   end_up
-  local i
-  for i in 1 2 3; do
+  local n
+  for n in 1 2 3; do
     ask one.test TXT edns=0
     has 'rcode=0 .*text="serial-1".* ede=3 .* ttl=30-30 '
     [[ $output =~ \ ms=([0-9]+) ]]
@@ -209,9 +209,9 @@ ms() {
   keep three.test
   expire
   silence_up
-  local name i
+  local name n
   for name in one two three; do
-    for i in 1 2 3 4; do
+    for n in 1 2 3 4; do
       stale "$name.test"
       has 'right=yes'
     done
@@ -224,6 +224,7 @@ ms() {
   FORWARD=$(patient_forward)
   CACHE='prefetch = false;'
   cached --ttl 1 --delay-ms 500
+  keeps
   old one.test TXT
   ask one.test TXT edns=0
   lacks 'ede='
@@ -264,6 +265,7 @@ ms() {
 @test "stale: not for NXDOMAIN, which is an answer" {
   expiring
   old one.test
+  keeps
   up_set mode nxdomain
   ask one.test edns=0
   has 'rcode=3 '
@@ -287,6 +289,7 @@ ms() {
 @test "stale: what was never kept is SERVFAIL with a reason" {
   expiring
   old one.test
+  keeps
   silence_up
   ask other.test edns=0
   has 'rcode=2 .*ede=2[23] '
@@ -298,6 +301,7 @@ ms() {
   expiring
   up_set ttl 0
   keep one.test
+  keeps
   silence_up
   ask one.test edns=0
   has 'rcode=2 .*ede=2[23] '
@@ -308,6 +312,7 @@ ms() {
   expiring --mode servfail
   ask one.test
   has 'rcode=2 '
+  keeps
   silence_up
   reason() {
     ask one.test edns=0
@@ -320,6 +325,7 @@ ms() {
   CACHE='stale_s = 0;'
   expiring
   old one.test
+  keeps
   silence_up
   ask one.test edns=0
   has 'rcode=2 .*ede=2[23] '
@@ -386,8 +392,8 @@ ms() {
   old one.test
   upstream_forget
   up_set mode stall
-  local i
-  for ((i = 0; i < 20; i++)); do
+  local n
+  for ((n = 0; n < 20; n++)); do
     stale one.test
   done
   # one question for each worker at most
@@ -399,8 +405,8 @@ ms() {
   old one.test
   upstream_forget
   up_set mode servfail
-  local i
-  for ((i = 0; i < 20; i++)); do
+  local n
+  for ((n = 0; n < 20; n++)); do
     stale one.test
   done
   (($(faultup_stat up queries) <= 2)) || fail "asked $(faultup_stat up queries) times"
@@ -473,6 +479,7 @@ back() {
   CACHE='prefetch = false;' FORWARD="policy = \"sequential\"; attempt_timeout_ms = $((300 * PATIENCE));" \
     serve_cached "$(upstream up "$up_port")" "$(upstream second "$second_port")"
   old one.test
+  keeps
   silence_up
   ask one.test edns=0
   has 'rcode=0 .*right=yes'
