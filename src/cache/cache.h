@@ -96,6 +96,13 @@ struct cache_key cache_key(const struct wire_query *query, uint64_t question_has
  */
 bool cache_get(struct cache *cache, const struct cache_key *key, bool peek, struct cache_entry *out);
 
+/*
+ * Many questions are at hand: what cache_get() will need for each is fetched from memory side by side. First
+ * CACHE_HINT_INDEX for all, then CACHE_HINT_ENTRY for all, then they are got. Changes nothing.
+ */
+enum cache_hint { CACHE_HINT_INDEX, CACHE_HINT_ENTRY };
+void cache_hint(const struct cache *cache, uint64_t question_hash, enum cache_hint hint);
+
 enum cache_put {
 	CACHE_PUT,
 	CACHE_TOO_LARGE, /* no record can be that large in a cache of this size */

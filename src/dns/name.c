@@ -79,6 +79,24 @@ name_plain_bytes(const uint8_t *msg, size_t bytes, size_t at)
 	return end == 0 || target != 0 ? 0 : end - at;
 }
 
+size_t
+name_unfold(const uint8_t *msg, size_t bytes, size_t at, uint8_t out[NAME_BYTES])
+{
+	size_t length = 0;
+	size_t target = at;
+
+	if (name_skip(msg, bytes, at) == 0)
+		return 0;
+	do {
+		size_t piece = target;
+		size_t end = name_piece(msg, bytes, piece, &target);
+		size_t labels = end - piece - (target != 0 ? POINTER_BYTES : 0);
+		memcpy(out + length, msg + piece, labels);
+		length += labels;
+	} while (target != 0);
+	return length;
+}
+
 /* Length octets pass unchanged: at most 63, they are below 'A'. */
 static uint8_t
 lower(uint8_t byte)

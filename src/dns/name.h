@@ -37,6 +37,12 @@ size_t name_piece(const uint8_t *msg, size_t limit, size_t at, size_t *target);
 /* Length of an uncompressed name (no pointer allowed) at `at`; 0 when malformed. */
 size_t name_plain_bytes(const uint8_t *msg, size_t bytes, size_t at);
 
+/*
+ * The name at `at` without compression. Returns its length, or 0 when name_skip() finds it malformed; what
+ * `out` then holds means nothing.
+ */
+size_t name_unfold(const uint8_t *msg, size_t bytes, size_t at, uint8_t out[NAME_BYTES]);
+
 /* Two uncompressed names of the same length, ASCII letters in any case (RFC 4343). */
 bool name_equal(const uint8_t *a, const uint8_t *b, size_t bytes);
 

@@ -8,6 +8,7 @@
 /* cmocka needs those four before it */
 #include <cmocka.h>
 
+#include "dns/header.h"
 #include "dns/name.h"
 
 #include <string.h>
@@ -207,6 +208,40 @@ names_are_equal_in_any_case_of_ascii(void **state)
 }
 
 static void
+names_unfold_through_their_pointers(void **state)
+{
+	static const struct {
+		const uint8_t *msg;
+		size_t bytes, at;
+		const char *unfolded;
+		size_t length;
+	} cases[] = {
+	        {BODY("\0"), 12, "", 1},
+	        {BODY("\3www\7Example\0"), 12, "\3www\7Example", 13},
+	        {BODY("\1a\0\1b\300\14"), 15, "\1b\1a", 5},
+	        {BODY("\1a\0\300\14\1b\300\17\1c\300\21"), 21, "\1c\1b\1a", 7},
+	        {BODY("\0\300\14"), 13, "", 1},
+	        {BODY("\1a"), 12, NULL, 0},
+	        {BODY("\300\14"), 12, NULL, 0},
+	        {BODY("\1a\1b\300\14"), 16, NULL, 0},
+	};
+	uint8_t out[NAME_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		size_t length = name_unfold(cases[i].msg, cases[i].bytes, cases[i].at, out);
+		assert_int_equal(length, cases[i].length);
+		assert_memory_equal(out, cases[i].length > 0 ? cases[i].unfolded : (const void *)out, length);
+	}
+	uint8_t longest[HEADER_BYTES + NAME_BYTES + 2] = {0};
+	fill(longest + HEADER_BYTES, NAME_BYTES);
+	longest[HEADER_BYTES + NAME_BYTES] = 0xc0;
+	longest[HEADER_BYTES + NAME_BYTES + 1] = HEADER_BYTES;
+	assert_int_equal(name_unfold(longest, sizeof(longest), HEADER_BYTES + NAME_BYTES, out), NAME_BYTES);
+	assert_memory_equal(out, longest + HEADER_BYTES, NAME_BYTES);
+}
+
+static void
 names_read_as_in_a_zone_file(void **state)
 {
 	static const struct {
@@ -259,6 +294,7 @@ main(void)
 	        cmocka_unit_test(chains_of_pointers_end_at_128),
 	        cmocka_unit_test(names_end_before_the_limit_of_their_piece),
 	        cmocka_unit_test(names_are_equal_in_any_case_of_ascii),
+	        cmocka_unit_test(names_unfold_through_their_pointers),
 	        cmocka_unit_test(names_read_as_in_a_zone_file),
 	        cmocka_unit_test(the_longest_text_fits),
 	};
