@@ -30,6 +30,8 @@ struct fetch {
 	struct list waiters;
 	struct fetch *next; /* in the same bucket */
 	bool joinable;      /* in the table */
+	bool unasked;
+	bool told; /* that its time is up */
 	uint64_t hash;
 	uint64_t asked_ms;
 	uint32_t number;
@@ -42,12 +44,12 @@ struct fetches {
 	const struct config *config;
 	struct stats_slab *stats;
 	struct upstreams *upstreams;
-	fetch_done_fn *done;
+	const struct fetch_events *events;
 	void *arg;
 	struct fetch *pool;
 	unsigned touched; /* objects that have ever been used: a large pool costs address space only */
 	struct list free, flying, alone;
-	unsigned in_flight;
+	unsigned in_flight, alone_count;
 	struct fetch **buckets;
 	uint64_t mask;
 	ev_timer timer;
@@ -102,20 +104,36 @@ table_remove(struct fetches *fs, struct fetch *f)
 }
 
 /* An answer made for a subnet is for whoever lives there. */
-static bool
-shareable(const struct fetches *fs, const struct wire_query *query)
+bool
+fetch_is_shareable(const struct config *config, const struct wire_query *query)
 {
-	return !fs->config->forward.client_subnet_forward || query->edns.subnet_bytes == 0;
+	return !config->forward.client_subnet_forward || query->edns.subnet_bytes == 0;
 }
 
 /* --- The life of a fetch --- */
+
+static void
+alone_begin(struct fetches *fs, struct fetch *f)
+{
+	list_append(&fs->alone, &f->alone);
+	fs->alone_count++;
+}
+
+static void
+alone_end(struct fetches *fs, struct fetch *f)
+{
+	if (list_empty(&f->alone))
+		return;
+	list_remove(&f->alone);
+	fs->alone_count--;
+}
 
 /* From now on nobody can join it, and its object is free; who waits is the caller's business. */
 static void
 end(struct fetches *fs, struct fetch *f)
 {
 	table_remove(fs, f);
-	list_remove(&f->alone);
+	alone_end(fs, f);
 	list_remove(&f->link);
 	list_push(&fs->free, &f->link);
 	fs->in_flight--;
@@ -130,12 +148,24 @@ withdraw(struct fetches *fs, struct fetch *f)
 	end(fs, f);
 }
 
+/* Says what became of it; the answer for the waiters is in *result afterwards. */
+static void
+tell(struct fetches *fs, const struct fetch *f, struct upstream_result *result)
+{
+	struct fetch_end end = {
+	        .query = &f->query, .hash = f->hash, .unasked = f->unasked, .result = *result};
+	fs->events->ended(fs->arg, &end);
+	*result = end.result;
+}
+
 static void
 on_done(void *arg, struct upstream_ask *ask, const struct upstream_result *result)
 {
 	struct fetches *fs = arg;
 	struct fetch *f = list_entry(ask, struct fetch, ask);
+	struct upstream_result told = *result;
 	struct list waiters;
+	tell(fs, f, &told);
 	/* Away from the fetch first: a waiter may ask anew from inside done(). */
 	list_init(&waiters);
 	list_take_all(&waiters, &f->waiters);
@@ -144,7 +174,7 @@ on_done(void *arg, struct upstream_ask *ask, const struct upstream_result *resul
 		struct fetch_wait *wait = list_first(&waiters, struct fetch_wait, link);
 		list_remove(&wait->link);
 		wait->fetch = NULL;
-		fs->done(fs->arg, wait, result);
+		fs->events->done(fs->arg, wait, &told);
 	}
 }
 
@@ -167,6 +197,7 @@ static void
 ask_upstream(struct fetches *fs, struct fetch *f)
 {
 	f->asked_ms = clock_now_ms();
+	f->told = false;
 	list_remove(&f->link);
 	list_append(&fs->flying, &f->link);
 	if (!ev_is_active(&fs->timer))
@@ -174,16 +205,25 @@ ask_upstream(struct fetches *fs, struct fetch *f)
 	upstream_ask(fs->upstreams, &f->ask, &f->query, f->hash, f->number);
 }
 
+/* No answer in time is a failure like any other, and is told once. */
+static void
+tell_late(struct fetches *fs, struct fetch *f, struct upstream_result *result)
+{
+	if (!f->told)
+		tell(fs, f, result);
+	f->told = true;
+}
+
 static void
 time_is_up(struct fetches *fs, struct fetch *f)
 {
-	if (list_empty(&f->waiters)) {
-		withdraw(fs, f);
-		return;
-	}
 	struct upstream_result result;
 	upstream_withdraw(fs->upstreams, &f->ask, &result);
-	ask_upstream(fs, f);
+	tell_late(fs, f, &result);
+	if (list_empty(&f->waiters))
+		end(fs, f);
+	else
+		ask_upstream(fs, f);
 }
 
 static void
@@ -227,38 +267,61 @@ begin(struct fetches *fs, const struct wire_query *query, uint64_t hash, uint32_
 	f->hash = hash;
 	f->number = number;
 	f->query = *query;
-	/* Whoever joins later may want to know, and wire_fit() tells nobody who does not. */
-	f->query.flags |= WIRE_FLAG_AD;
-	f->joinable = false;
+	f->joinable = f->unasked = false;
 	list_init(&f->waiters);
 	list_init(&f->alone);
-	if (shareable(fs, query))
+	if (fetch_is_shareable(fs->config, query))
 		table_put(fs, f);
 	fs->in_flight++;
 	return f;
 }
 
 static void
-attach(struct fetch *f, struct fetch_wait *wait)
+attach(struct fetches *fs, struct fetch *f, struct fetch_wait *wait)
 {
-	list_remove(&f->alone);
+	alone_end(fs, f);
+	f->unasked = false;
 	wait->fetch = f;
 	list_append(&f->waiters, &wait->link);
+}
+
+static struct fetch *
+find(const struct fetches *fs, const struct wire_query *query, uint64_t hash)
+{
+	return fetch_is_shareable(fs->config, query) ? table_find(fs, query, hash) : NULL;
 }
 
 void
 fetch_ask(struct fetches *fs, struct fetch_wait *wait, const struct wire_query *query, uint64_t hash,
         uint32_t number)
 {
-	struct fetch *f = shareable(fs, query) ? table_find(fs, query, hash) : NULL;
+	struct fetch *f = find(fs, query, hash);
 	if (f != NULL) {
 		stats_one(fs->stats, STATS_cache_joined);
-		attach(f, wait);
+		attach(fs, f, wait);
 		return;
 	}
 	f = begin(fs, query, hash, number);
-	attach(f, wait);
+	attach(fs, f, wait);
 	ask_upstream(fs, f);
+}
+
+void
+fetch_begin(struct fetches *fs, const struct wire_query *query, uint64_t hash, uint32_t number, bool unasked)
+{
+	if (find(fs, query, hash) != NULL || fs->alone_count > fs->config->limits.queries_in_flight / 4)
+		return;
+	struct fetch *f = begin(fs, query, hash, number);
+	f->unasked = unasked;
+	alone_begin(fs, f);
+	ask_upstream(fs, f);
+}
+
+/* Nearly so: who asked first looked at the clock a little earlier. */
+static bool
+is_overdue(const struct fetches *fs, const struct fetch *f)
+{
+	return clock_now_ms() + FETCH_GRACE_MS / 2 >= f->asked_ms + fs->config->forward.timeout_ms;
 }
 
 void
@@ -266,10 +329,18 @@ fetch_leave(struct fetches *fs, struct fetch_wait *wait, struct upstream_result 
 {
 	struct fetch *f = wait->fetch;
 	upstream_explain(fs->upstreams, &f->ask, result);
+	if (is_overdue(fs, f))
+		tell_late(fs, f, result);
 	list_remove(&wait->link);
 	wait->fetch = NULL;
 	if (list_empty(&f->waiters))
-		list_append(&fs->alone, &f->alone);
+		alone_begin(fs, f);
+}
+
+bool
+fetches_hopeless(const struct fetches *fs)
+{
+	return upstreams_down(fs->upstreams);
 }
 
 unsigned
@@ -282,7 +353,7 @@ fetches_in_flight(const struct fetches *fs)
 
 struct fetches *
 fetches_new(struct ev_loop *loop, struct stream_room *room, const struct config *config,
-        const struct tls_store *tls, struct stats_slab *stats, fetch_done_fn *done, void *arg)
+        const struct tls_store *tls, struct stats_slab *stats, const struct fetch_events *events, void *arg)
 {
 	struct fetches *fs = must_alloc(1, sizeof *fs);
 	uint64_t buckets = 1;
@@ -291,7 +362,7 @@ fetches_new(struct ev_loop *loop, struct stream_room *room, const struct config 
 	fs->loop = loop;
 	fs->config = config;
 	fs->stats = stats;
-	fs->done = done;
+	fs->events = events;
 	fs->arg = arg;
 	fs->pool = must_alloc(config->limits.queries_in_flight, sizeof *fs->pool);
 	fs->buckets = must_alloc(buckets, sizeof *fs->buckets);

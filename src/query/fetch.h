@@ -22,12 +22,25 @@ struct fetch_wait {
 	struct fetch *fetch;
 };
 
-/* The answer, or why there is none. The waiter waits no more: its object is its own again. May come from
- * inside fetch_ask(). */
-typedef void fetch_done_fn(void *arg, struct fetch_wait *wait, const struct upstream_result *result);
+/* What became of a question: comes before any waiter hears of it, and whether there is one or not. */
+struct fetch_end {
+	const struct wire_query *query;
+	uint64_t hash;
+	bool unasked; /* nobody has ever waited for it */
+	struct upstream_result result;
+};
+
+/* Both may come from inside fetch_ask() and fetch_begin(). */
+struct fetch_events {
+	/* Once for each time it was asked. result.answer may be replaced by another for the waiters; it is
+	 * to stay until they have all heard of it. No call of this module is allowed from inside. */
+	void (*ended)(void *arg, struct fetch_end *end);
+	/* The answer, or why there is none. The waiter waits no more: its object is its own again. */
+	void (*done)(void *arg, struct fetch_wait *wait, const struct upstream_result *result);
+};
 
 struct fetches *fetches_new(struct ev_loop *loop, struct stream_room *room, const struct config *config,
-        const struct tls_store *tls, struct stats_slab *stats, fetch_done_fn *done, void *arg);
+        const struct tls_store *tls, struct stats_slab *stats, const struct fetch_events *events, void *arg);
 /* Nobody may be waiting. NULL is allowed. */
 void fetches_free(struct fetches *fetches);
 
@@ -35,9 +48,17 @@ void fetches_free(struct fetches *fetches);
  * of its question, `number` is for the log. */
 void fetch_ask(struct fetches *fetches, struct fetch_wait *wait, const struct wire_query *query,
         uint64_t hash, uint32_t number);
+/* Asks without a waiter, unless that is under way already, or too much is that nobody waits for. `unasked`:
+ * not because of a client, either. */
+void fetch_begin(struct fetches *fetches, const struct wire_query *query, uint64_t hash, uint32_t number,
+        bool unasked);
 /* Waits no longer: no done() any more; *result says what is known, as done() would have. */
 void fetch_leave(struct fetches *fetches, struct fetch_wait *wait, struct upstream_result *result);
 
+/* May the answer to this question be given to others? */
+bool fetch_is_shareable(const struct config *config, const struct wire_query *query);
+/* Every upstream is known not to work. */
+bool fetches_hopeless(const struct fetches *fetches);
 /* Questions under way. */
 unsigned fetches_in_flight(const struct fetches *fetches);
 

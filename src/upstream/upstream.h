@@ -53,6 +53,9 @@ struct upstreams *upstreams_new(struct ev_loop *loop, struct stream_room *room, 
 /* No question may be under way. Closes all connections in order. */
 void upstreams_free(struct upstreams *upstreams);
 
+/* No place can be expected to answer: all are backed off. */
+bool upstreams_down(const struct upstreams *upstreams);
+
 /* The query must stay until done() or upstream_withdraw(). `hash` is that of its question; `number` is for
  * the log. */
 void upstream_ask(struct upstreams *upstreams, struct upstream_ask *ask, const struct wire_query *query,

@@ -47,13 +47,29 @@ on_done(void *arg, struct fetch_wait *wait, const struct upstream_result *result
 	}
 }
 
+static unsigned ended, ended_unasked, ended_failed;
+
+static void
+on_ended(void *arg, struct fetch_end *end)
+{
+	assert_ptr_equal(arg, waits);
+	const struct wire_question *q = &end->query->question;
+	assert_true(end->hash == hash_name(q->name, q->name_bytes, q->type, q->class, WORLD_SEED) ||
+	            end->hash == 5);
+	ended++;
+	ended_unasked += end->unasked;
+	ended_failed += end->result.answer == NULL;
+}
+
+static const struct fetch_events events = {.ended = on_ended, .done = on_done};
+
 static int
 start(void **state)
 {
 	(void)state;
 	world_open(2);
 	fetches = NULL;
-	done = 0;
+	done = ended = ended_unasked = ended_failed = 0;
 	ask_again = 0;
 	memset(done_of, 0, sizeof done_of);
 	for (unsigned i = 0; i < WAITS; i++)
@@ -76,7 +92,7 @@ ask(unsigned n)
 	const struct wire_question *q = &queries[n].question;
 	if (fetches == NULL)
 		fetches = fetches_new(
-		        world.loop, world.room, &world.config, world.tls, &world.stats, on_done, waits);
+		        world.loop, world.room, &world.config, world.tls, &world.stats, &events, waits);
 	struct wire_query copy = queries[n];
 	fetch_ask(fetches, &waits[n], &copy, hash_name(q->name, q->name_bytes, q->type, q->class, WORLD_SEED),
 	        n);

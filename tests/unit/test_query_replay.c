@@ -348,8 +348,8 @@ streams_are_not(void **state)
 static void
 doors_that_are_not_there(void **state)
 {
-	static const uint32_t listens[] = {0, LISTEN - 1, LISTEN + 1, QUERY_DOORS - 1, QUERY_DOORS,
-	        QUERY_DOORS + LISTEN, 1u << 31, UINT32_MAX};
+	static const uint32_t listens[] = {0, LISTEN - 1, LISTEN + 1, REPLY_DOORS - 1, REPLY_DOORS,
+	        REPLY_DOORS + LISTEN, 1u << 31, UINT32_MAX};
 	(void)state;
 	for (uint32_t i = 0; i < 8; i++)
 		lay(i)->from.listen = listens[i];

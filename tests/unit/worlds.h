@@ -60,7 +60,8 @@ static struct {
 	struct tls_store *tls;
 	struct stats_slab stats;
 	struct quarantine quarantine;
-	struct shm *memory; /* of the questions, when there are any */
+	struct cache *cache; /* NULL: none */
+	struct shm *memory;  /* of the questions, when there are any */
 	char ca_path[64];
 } world;
 
@@ -219,6 +220,7 @@ world_close(void)
 	ev_loop_destroy(world.loop);
 	free(world.servers);
 	shm_free(world.memory);
+	cache_free(world.cache);
 }
 
 /* The questions' part of it, with zeroed memory; as a successor, with what is left in it. */
@@ -232,6 +234,7 @@ world_queries_anew(void)
 	        .tls = world.tls,
 	        .stats = &world.stats,
 	        .quarantine = &world.quarantine,
+	        .cache = world.cache,
 	        .seed = WORLD_SEED,
 	        .memory = shm_start(world.memory),
 	};
