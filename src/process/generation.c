@@ -39,6 +39,7 @@ struct generation_slot {
 	uint64_t birth_ms; /* when the next one is due, if there is none */
 	uint64_t kill_ms;  /* when one that got SIGABRT gets SIGKILL; 0: not */
 	int log_end;       /* a new log file goes through it; while there is a pid */
+	uint32_t member;   /* of the cache */
 	unsigned deaths;
 	bool retired; /* cannot work */
 	struct child_history history;
@@ -50,6 +51,7 @@ struct generation {
 	const struct generation_world *world;
 	unsigned number;
 	struct config *config;
+	struct cache *cache; /* NULL: none */
 	struct sandbox_user user;
 	struct sockets *sockets;
 	struct tls_store *tls;
@@ -81,7 +83,7 @@ memory_make(struct generation *g)
 
 struct generation *
 generation_new(const struct generation_world *world, unsigned number, struct config *config,
-        const struct sockets_bound *bound, char why[GENERATION_WHY_BYTES])
+        struct cache *cache, const struct sockets_bound *bound, char why[GENERATION_WHY_BYTES])
 {
 	_Static_assert(
 	        (int)GENERATION_WHY_BYTES >= SOCKETS_WHY_BYTES && (int)GENERATION_WHY_BYTES >= TLS_WHY_BYTES,
@@ -90,6 +92,7 @@ generation_new(const struct generation_world *world, unsigned number, struct con
 	g->world = world;
 	g->number = number;
 	g->config = config;
+	g->cache = cache;
 	g->ready[0] = g->ready[1] = -1;
 	g->slots = must_alloc(config->workers, sizeof *g->slots);
 	if (sandbox_find_user(config->user, &g->user, why) == 0)
@@ -147,6 +150,8 @@ setup_of(const struct generation *g, unsigned slot, int log_end)
 	        .sockets = g->sockets,
 	        .tls = g->tls,
 	        .quarantine = g->world->quarantine,
+	        .cache = g->cache,
+	        .member = g->slots[slot].member,
 	        .seed = g->world->seed,
 	        .room = g->slots[slot].room,
 	        .user = g->user,
@@ -173,6 +178,7 @@ bear(struct generation *g, unsigned slot, uint64_t now_ms)
 	if (failed < 0)
 		log_warn("worker gets no new log file after a rotation slot=%u why=\"%s\"", slot,
 		        strerror(-failed));
+	s->member = g->cache != NULL ? cache_next_member(g->cache) : 0;
 	struct worker_setup setup = setup_of(g, slot, ends[1]);
 	fflush(NULL);
 	atomic_store(&s->room.state->heartbeat_ms, now_ms);
@@ -495,6 +501,21 @@ const struct stats *
 generation_stats(const struct generation *g)
 {
 	return g->stats;
+}
+
+struct cache *
+generation_cache(const struct generation *g)
+{
+	return g->cache;
+}
+
+bool
+generation_has_member(const struct generation *g, uint32_t member)
+{
+	for (unsigned slot = 0; slot < g->config->workers; slot++)
+		if (g->slots[slot].pid != 0 && g->slots[slot].member == member)
+			return true;
+	return false;
 }
 
 struct generation_worker

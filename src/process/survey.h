@@ -8,8 +8,6 @@
 #include "process/report.h"
 #include "shared/world.h"
 
-enum { SURVEY_GENERATIONS = 66 };
-
 /* Begins and fills the report, but for version, uptime and whether it stops. The first generation is the one
  * whose listens count. */
 void survey_fill(struct report *report, const struct world *world, struct generation *const *generations,

@@ -296,6 +296,8 @@ worker_run(const struct worker_setup *setup)
 	}
 	if (sandbox_limit_memory(setup->config->limits.worker_memory) < 0)
 		log_warn("limits.worker_memory cannot be set why=\"%s\"", strerror(errno));
+	if (setup->cache != NULL)
+		cache_join(setup->cache, setup->member, setup->room.stats);
 	struct worker w = {.setup = setup};
 	if (!put_together(&w))
 		return EXIT_FAILURE;

@@ -50,7 +50,7 @@ static struct generation *
 make(unsigned number, const char *more, const struct sockets_bound *bound)
 {
 	char why[GENERATION_WHY_BYTES] = "";
-	struct generation *made = generation_new(&world, number, configure(more), bound, why);
+	struct generation *made = generation_new(&world, number, configure(more), NULL, bound, why);
 	if (made == NULL)
 		fail_msg("%s", why);
 	return made;
@@ -488,7 +488,7 @@ refused_with_a_reason(void **state)
 	char why[GENERATION_WHY_BYTES];
 	(void)state;
 	int taken = ports_bind(&address, SOCK_DGRAM);
-	assert_null(generation_new(&world, 1, configure("workers = 2;\n"), NULL, why));
+	assert_null(generation_new(&world, 1, configure("workers = 2;\n"), NULL, NULL, why));
 	assert_memory_equal(why, "cannot listen on 127.0.0.1@", 27);
 	close(taken);
 	generation_free(NULL);
