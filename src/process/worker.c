@@ -217,6 +217,7 @@ put_together(struct worker *w)
 	        .quarantine = setup->quarantine,
 	        .seed = setup->seed,
 	        .memory = setup->room.queries,
+	        .cache = setup->cache,
 	};
 	w->queries = queries_new(&queries);
 	listen_all(w, setup->room.stats);
