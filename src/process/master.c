@@ -39,8 +39,7 @@ enum {
 	MASTER_DRAINING = SURVEY_GENERATIONS -
 	                  2,     /* generations; more reloads than that have to wait for the drain of one */
 	MASTER_START_MS = 10000, /* for a new generation, or a new binary, to serve */
-	MASTER_DESCRIPTORS = 8192,
-	MASTER_OWN_FDS = 3, /* signals, readiness, upgrade */
+	MASTER_OWN_FDS = 3,      /* signals, readiness, upgrade */
 	MASTER_PATH_BYTES = 4096,
 };
 
@@ -81,13 +80,10 @@ static void
 leave_master(void *arg)
 {
 	struct master *m = arg;
-	close(m->signal_fd);
-	if (m->background.pipe >= 0)
-		close(m->background.pipe);
-	if (m->inheritance.ready >= 0)
-		close(m->inheritance.ready);
-	if (m->upgrade.ready >= 0)
-		close(m->upgrade.ready);
+	const int own[] = {m->signal_fd, m->background.pipe, m->inheritance.ready, m->upgrade.ready};
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+		if (own[i] >= 0)
+			close(own[i]);
 	admin_leave(m->admin);
 }
 
@@ -114,7 +110,7 @@ detach(struct master *m, int *status)
 
 /* --- generations --- */
 
-/* All there are, the one that serves first. */
+/* All there are, the one that serves first, and of those that drain the newest. */
 static unsigned
 all_generations(const struct master *m, struct generation *out[SURVEY_GENERATIONS])
 {
@@ -123,8 +119,8 @@ all_generations(const struct master *m, struct generation *out[SURVEY_GENERATION
 		out[count++] = m->serving;
 	if (m->starting != NULL)
 		out[count++] = m->starting;
-	for (unsigned i = 0; i < m->draining_count; i++)
-		out[count++] = m->draining[i];
+	for (unsigned i = m->draining_count; i > 0; i--)
+		out[count++] = m->draining[i - 1];
 	return count;
 }
 
@@ -153,19 +149,24 @@ free_drained(struct master *m)
 	m->draining_count = kept;
 }
 
-/* Makes a generation of this configuration, on the sockets of the one that serves. */
+/* Makes a generation of this configuration, on the sockets of those before it: of the one that serves, and of
+ * those that drain too, for an address that was given up is not free before they are gone. */
 static struct generation *
 generation_make(struct master *m, struct config *config, char why[GENERATION_WHY_BYTES])
 {
-	static int fds[MASTER_DESCRIPTORS];
-	struct sockets_bound bound = {
-	        .descriptors = m->inheritance.sockets, .count = m->inheritance.socket_count};
-	if (m->serving != NULL) {
-		bound.descriptors = fds;
-		bound.count = sockets_descriptors(generation_sockets(m->serving), fds, MASTER_DESCRIPTORS);
-	}
-	return generation_new(
+	struct generation *all[SURVEY_GENERATIONS];
+	unsigned count = all_generations(m, all);
+	struct sockets_bound bound = {0};
+	int *fds = NULL;
+	for (unsigned i = 0; i < count; i++)
+		fds = sockets_append(generation_sockets(all[i]), fds, &bound.count);
+	bound.descriptors = fds;
+	if (count == 0)
+		bound = (struct sockets_bound){m->inheritance.sockets, m->inheritance.socket_count};
+	struct generation *g = generation_new(
 	        &m->shared, *m->world->generation + 1, config, bound.count > 0 ? &bound : NULL, why);
+	free(fds);
+	return g;
 }
 
 int
