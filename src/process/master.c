@@ -301,8 +301,7 @@ give_up(struct master *m, const char *reason)
 	struct generation *g = m->starting;
 	snprintf(why, sizeof why, "%s", reason);
 	m->starting = NULL;
-	generation_signal(g, SIGKILL);
-	retire(m, g);
+	retire(m, g); /* some of its workers may have served, and have questions in flight */
 	if (m->serving != NULL) {
 		/* Its sockets may have changed the steering of a group it only shared. */
 		sockets_steer(generation_sockets(m->serving), NULL);
@@ -421,7 +420,7 @@ on_stop(struct master *m)
 		log_warn("asked to stop twice: workers are killed");
 		struct generation *all[SURVEY_GENERATIONS];
 		for (unsigned i = all_generations(m, all); i > 0; i--)
-			generation_signal(all[i - 1], SIGKILL);
+			generation_kill(all[i - 1]);
 		return;
 	}
 	upgrade_end(&m->upgrade, true);
