@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # What is known stays known: over the death of a worker, over reloads, with another size too, and over upgrades.
-# shellcheck shell=bash disable=SC2154,SC2153,SC2030,SC2031,SC2317
+# shellcheck shell=bash disable=SC2034,SC2154,SC2153,SC2030,SC2031,SC2317
 load lib
 
 setup() {
