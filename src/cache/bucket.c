@@ -1,6 +1,6 @@
 /*
- * Two choices keep the buckets so even that with one step of moving nothing is lost before the index is more
- * than nine tenths full.
+ * A word goes into its first bucket if there is room, so that one cache line is all that most readers need;
+ * else into the second. With two steps of moving nothing is lost before the index is some nine tenths full.
  */
 #include "cache/bucket.h"
 
@@ -102,15 +102,6 @@ bucket_replace(bucket_word *at, uint64_t old, uint64_t word)
 	return false;
 }
 
-static unsigned
-used(const bucket_word *bucket)
-{
-	unsigned count = 0;
-	for (unsigned i = 0; i < LAYOUT_BUCKET_WORDS; i++)
-		count += atomic_load_explicit(&bucket[i], memory_order_relaxed) != 0;
-	return count;
-}
-
 /* Where it is then; NULL: no room. */
 static bucket_word *
 put_into_bucket(bucket_word *bucket, uint64_t word)
@@ -121,24 +112,43 @@ put_into_bucket(bucket_word *bucket, uint64_t word)
 	return NULL;
 }
 
-/* Makes room in a full bucket by moving one of its words to that word's other bucket: first there, then not
- * here any more. If meanwhile it was replaced here, the copy there is an old answer and goes again. */
+static bucket_word *
+other_bucket(const struct buckets *buckets, const bucket_word *bucket, uint64_t word)
+{
+	uint64_t number = (uint64_t)(bucket - buckets->words) / LAYOUT_BUCKET_WORDS;
+	return buckets->words + other(buckets, number, word & BUCKET_TAG_MASK) * LAYOUT_BUCKET_WORDS;
+}
+
+/*
+ * Makes room in a full bucket by moving one of its words to that word's other bucket: first there, then not
+ * here any more. If meanwhile it was replaced here, the copy there is an old answer and goes again.
+ */
 static bool
 move_one(const struct buckets *buckets, bucket_word *bucket)
 {
-	uint64_t number = (uint64_t)(bucket - buckets->words) / LAYOUT_BUCKET_WORDS;
 	for (unsigned i = 0; i < LAYOUT_BUCKET_WORDS; i++) {
 		uint64_t word = atomic_load_explicit(&bucket[i], memory_order_relaxed);
 		if (word == 0)
 			return true;
-		bucket_word *there =
-		        buckets->words + other(buckets, number, word & BUCKET_TAG_MASK) * LAYOUT_BUCKET_WORDS;
+		bucket_word *there = other_bucket(buckets, bucket, word);
 		bucket_word *copy = there != bucket ? put_into_bucket(there, word) : NULL;
 		if (copy == NULL)
 			continue;
 		if (bucket_replace(&bucket[i], word, 0))
 			return true;
 		bucket_replace(copy, word, 0);
+	}
+	return false;
+}
+
+/* The same in two steps: first room is made where one of its words could go. */
+static bool
+move_two(const struct buckets *buckets, bucket_word *bucket)
+{
+	for (unsigned i = 0; i < LAYOUT_BUCKET_WORDS; i++) {
+		uint64_t word = atomic_load_explicit(&bucket[i], memory_order_relaxed);
+		if (word == 0 || move_one(buckets, other_bucket(buckets, bucket, word)))
+			return move_one(buckets, bucket);
 	}
 	return false;
 }
@@ -162,13 +172,12 @@ push_out(const struct bucket_pair *pair, uint64_t word)
 bool
 bucket_insert(const struct buckets *buckets, const struct bucket_pair *pair, uint64_t word, bool *evicted)
 {
-	unsigned emptier = used(pair->at[0]) <= used(pair->at[1]) ? 0 : 1;
 	*evicted = false;
-	if (put_into_bucket(pair->at[emptier], word) != NULL ||
-	        put_into_bucket(pair->at[1 - emptier], word) != NULL)
+	if (put_into_bucket(pair->at[0], word) != NULL || put_into_bucket(pair->at[1], word) != NULL)
 		return true;
-	for (unsigned i = 0; i < 2; i++)
-		if (move_one(buckets, pair->at[i]) && put_into_bucket(pair->at[i], word) != NULL)
+	bool (*const ways[])(const struct buckets *, bucket_word *) = {move_one, move_two};
+	for (unsigned i = 0; i < 4; i++)
+		if (ways[i / 2](buckets, pair->at[i % 2]) && put_into_bucket(pair->at[i % 2], word) != NULL)
 			return true;
 	*evicted = true;
 	return push_out(pair, word);

@@ -39,6 +39,13 @@ bucket_candidate(const struct bucket_pair *pair, unsigned i)
 	return pair->at[i / LAYOUT_BUCKET_WORDS] + i % LAYOUT_BUCKET_WORDS;
 }
 
+/* These low bits of a hash in their place in the word; the top bit is not set. */
+static inline uint64_t
+bucket_tag(uint64_t bits)
+{
+	return bits << 37;
+}
+
 uint64_t bucket_make(uint64_t tag, unsigned asked, uint64_t place);
 uint64_t bucket_place(uint64_t word); /* bytes */
 unsigned bucket_asked(uint64_t word);

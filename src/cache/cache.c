@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CACHE_TENTH_MS = 100, CACHE_MEMBERS = 1 << 24 };
+enum { CACHE_TENTH_MS = 100, CACHE_MEMBERS = 1 << 24, CACHE_LINE_BYTES = 64 };
 
 /* --- the memory --- */
 
@@ -152,6 +152,34 @@ cache_key(const struct wire_query *query, uint64_t question_hash)
 	};
 }
 
+/* An entry lies across two cache lines as a rule: both are on their way before the first is looked at. */
+static void
+fetch_entry(const uint8_t *at)
+{
+	__builtin_prefetch(at);
+	__builtin_prefetch(at + CACHE_LINE_BYTES);
+}
+
+void
+cache_hint(const struct cache *c, uint64_t question_hash, enum cache_hint hint)
+{
+	uint64_t room;
+	const struct buckets *buckets = &c->evict.buckets;
+	struct bucket_pair pair = bucket_pair(buckets, question_hash & ~(uint64_t)ENTRY_HASH_VARIANTS);
+	if (hint == CACHE_HINT_INDEX) {
+		__builtin_prefetch((const void *)pair.at[0]);
+		return;
+	}
+	for (unsigned i = 0; i < LAYOUT_BUCKET_WORDS; i++) {
+		uint64_t word = atomic_load_explicit(pair.at[0] + i, memory_order_relaxed);
+		const uint8_t *at = bucket_has_tag(word & ~bucket_tag(ENTRY_HASH_VARIANTS), pair.tag)
+		                            ? segment_at(&c->evict.segments, bucket_place(word), &room)
+		                            : NULL;
+		if (at != NULL)
+			fetch_entry(at);
+	}
+}
+
 size_t
 cache_read(const struct cache *c, uint64_t word, struct entry_copy *copy)
 {
@@ -160,6 +188,7 @@ cache_read(const struct cache *c, uint64_t word, struct entry_copy *copy)
 	const uint8_t *at = segment_at(segments, place, &room);
 	if (at == NULL)
 		return 0;
+	fetch_entry(at);
 	struct entry_bond bond = {.seed = c->evict.seed,
 	        .place = place,
 	        .sequence = segment_state(segments, (unsigned)(place >> segments->shift)).sequence};
@@ -193,7 +222,6 @@ cache_get(struct cache *c, const struct cache_key *key, bool peek, struct cache_
 {
 	uint64_t word;
 	struct bucket_pair pair = bucket_pair(&c->evict.buckets, key->hash);
-	__builtin_prefetch((const void *)pair.at[1]);
 	bucket_word *at = find(c, key, &pair, &c->found, &word);
 	if (at == NULL)
 		return false;

@@ -61,8 +61,8 @@ struct cache_entry {
 
 /* --- the memory --- */
 
-/* Room for answers in exactly this many bytes, bookkeeping included, preallocated. `seed` is the one behind
- * the hashes of questions (dns/hash.h). NULL with errno. */
+/* Room for answers in exactly this many bytes (at most 256 GiB), bookkeeping included, preallocated. `seed`
+ * is the one behind the hashes of questions (dns/hash.h). NULL with errno. */
 struct cache *cache_new(uint64_t bytes, uint64_t seed) __attribute__((warn_unused_result));
 /*
  * What another process made, from its descriptor (taken over in every case). NULL when it is not laid out
@@ -95,6 +95,13 @@ struct cache_key cache_key(const struct wire_query *query, uint64_t question_has
  * for this cache. False: a miss. Counts as being asked unless `peek`.
  */
 bool cache_get(struct cache *cache, const struct cache_key *key, bool peek, struct cache_entry *out);
+
+/*
+ * Many questions are at hand: what cache_get() will need for each is fetched from memory side by side. First
+ * CACHE_HINT_INDEX for all, then CACHE_HINT_ENTRY for all, then they are got. Changes nothing.
+ */
+enum cache_hint { CACHE_HINT_INDEX, CACHE_HINT_ENTRY };
+void cache_hint(const struct cache *cache, uint64_t question_hash, enum cache_hint hint);
 
 enum cache_put {
 	CACHE_PUT,

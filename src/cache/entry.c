@@ -45,11 +45,12 @@ check_of(const uint8_t *entry, size_t bytes, const struct entry_bond *bond)
 	return (uint32_t)XXH3_64bits_withSeed(entry + sizeof(uint32_t), bytes - sizeof(uint32_t), seed);
 }
 
+/* In the bits of the tag, so that all variants of a question share their first bucket. */
 uint64_t
 entry_hash(uint64_t question_hash, bool dnssec_ok, bool checking_disabled)
 {
-	return question_hash ^ (dnssec_ok ? 0x9e3779b97f4a7c15u : 0) ^
-	       (checking_disabled ? 0xc2b2ae3d27d4eb4fu : 0);
+	return question_hash ^ (dnssec_ok ? ENTRY_HASH_DNSSEC_OK : 0u) ^
+	       (checking_disabled ? ENTRY_HASH_CHECKING_DISABLED : 0u);
 }
 
 size_t
