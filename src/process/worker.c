@@ -216,6 +216,7 @@ put_together(struct worker *w)
 	        .stats = setup->room.stats,
 	        .quarantine = setup->quarantine,
 	        .seed = setup->seed,
+	        .cache = setup->cache,
 	        .memory = setup->room.queries,
 	};
 	w->queries = queries_new(&queries);
