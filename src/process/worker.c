@@ -230,6 +230,7 @@ put_together(struct worker *w)
 	        .quarantine = setup->quarantine,
 	        .cache = setup->cache,
 	        .seed = setup->seed,
+	        .cache = setup->cache,
 	        .memory = setup->room.queries,
 	        .cache = setup->cache,
 	};
