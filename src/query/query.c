@@ -101,10 +101,10 @@ static bool
 fall_back(struct queries *qs, const struct query *q)
 {
 	struct recalled recalled;
-	if (!recall_last_resort(qs->recall, &q->wire, q->hash, &recalled))
+	if (!recall_last_resort(qs->recall, &q->wire, q->hash, clock_boot_ms(), &recalled))
 		return false;
 	if (recalled.stale)
-		recall_rest(qs->recall, &q->wire, q->hash, &recalled);
+		recall_rest(qs->recall, &q->wire, q->hash, clock_boot_ms(), &recalled);
 	reply_recalled(&qs->replies, q, &recalled);
 	return true;
 }
@@ -134,7 +134,7 @@ static void
 on_ended(void *arg, struct fetch_end *end)
 {
 	struct queries *qs = arg;
-	recall_keep(qs->recall, end);
+	recall_keep(qs->recall, end, clock_boot_ms());
 }
 
 static void
@@ -197,7 +197,7 @@ out_of_patience(struct queries *qs, struct query *q)
 {
 	struct recalled recalled;
 	list_remove(&flight_of(qs, q)->fallback);
-	if (recall_last_resort(qs->recall, &q->wire, q->hash, &recalled))
+	if (recall_last_resort(qs->recall, &q->wire, q->hash, clock_boot_ms(), &recalled))
 		give_up(qs, q);
 }
 
@@ -332,7 +332,7 @@ static bool
 recall(struct queries *qs, const struct query *q, bool *can_fall_back)
 {
 	struct recalled recalled;
-	enum recall_verdict verdict = recall_find(qs->recall, &q->wire, q->hash, &recalled);
+	enum recall_verdict verdict = recall_find(qs->recall, &q->wire, q->hash, clock_boot_ms(), &recalled);
 	*can_fall_back = verdict == RECALL_FALLBACK;
 	if (verdict == RECALL_NONE)
 		return false;
@@ -340,7 +340,7 @@ recall(struct queries *qs, const struct query *q, bool *can_fall_back)
 		/* Nothing better can be hoped for in time, but upstream is asked all the same. */
 		if (qs->config->cache.stale_wait_ms > 0 && !fetches_hopeless(qs->fetches))
 			return false;
-		recall_rest(qs->recall, &q->wire, q->hash, &recalled);
+		recall_rest(qs->recall, &q->wire, q->hash, clock_boot_ms(), &recalled);
 		recalled.renew = true;
 	}
 	if (recalled.renew)

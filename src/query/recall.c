@@ -9,7 +9,6 @@
  */
 #include "query/recall.h"
 
-#include "base/clock.h"
 #include "base/must.h"
 #include "dns/header.h"
 #include "dns/octets.h"
@@ -116,9 +115,8 @@ is_resting(
 }
 
 static enum recall_verdict
-find(struct recall *r, const struct wire_query *query, uint64_t hash, struct recalled *out)
+find(struct recall *r, const struct wire_query *query, uint64_t hash, uint64_t now_ms, struct recalled *out)
 {
-	uint64_t now_ms = clock_boot_ms();
 	struct cache_key key = cache_key(query, hash);
 	if (!cache_get(r->cache, &key, false, &out->entry))
 		return RECALL_NONE;
@@ -135,21 +133,22 @@ find(struct recall *r, const struct wire_query *query, uint64_t hash, struct rec
 }
 
 enum recall_verdict
-recall_find(struct recall *r, const struct wire_query *query, uint64_t hash, struct recalled *out)
+recall_find(struct recall *r, const struct wire_query *query, uint64_t hash, uint64_t now_ms,
+        struct recalled *out)
 {
 	if (!applies(r, query))
 		return RECALL_NONE;
-	enum recall_verdict verdict = find(r, query, hash, out);
+	enum recall_verdict verdict = find(r, query, hash, now_ms, out);
 	stats_one(r->stats, verdict == RECALL_FRESH ? STATS_cache_hits : STATS_cache_misses);
 	return verdict;
 }
 
 bool
-recall_last_resort(struct recall *r, const struct wire_query *query, uint64_t hash, struct recalled *out)
+recall_last_resort(struct recall *r, const struct wire_query *query, uint64_t hash, uint64_t now_ms,
+        struct recalled *out)
 {
 	if (!applies(r, query))
 		return false;
-	uint64_t now_ms = clock_boot_ms();
 	struct cache_key key = cache_key(query, hash);
 	if (!cache_get(r->cache, &key, true, &out->entry) || out->entry.kind == CACHE_FAILURE)
 		return false;
@@ -163,9 +162,10 @@ recall_last_resort(struct recall *r, const struct wire_query *query, uint64_t ha
 }
 
 void
-recall_rest(struct recall *r, const struct wire_query *query, uint64_t hash, const struct recalled *given)
+recall_rest(struct recall *r, const struct wire_query *query, uint64_t hash, uint64_t now_ms,
+        const struct recalled *given)
 {
-	uint64_t now_ms = clock_boot_ms(), pause = pause_ms(r);
+	uint64_t pause = pause_ms(r);
 	struct cache_key key = cache_key(query, hash);
 	/* A claim from before it expired is in nobody's way: that one was for renewing. */
 	if (now_ms - given->entry.expires_ms < pause)
@@ -188,8 +188,8 @@ recall_date(const struct recall *r, const struct recalled *given, uint8_t *msg)
 /* --- Keeping --- */
 
 static void
-put(struct recall *r, const struct fetch_end *end, const struct wire_answer *answer, unsigned ttl_count,
-        const struct lifetime *lifetime)
+put(struct recall *r, const struct fetch_end *end, uint64_t now_ms, const struct wire_answer *answer,
+        unsigned ttl_count, const struct lifetime *lifetime)
 {
 	struct cache_key key = cache_key(end->query, end->hash);
 	const struct cache_item item = {
@@ -198,7 +198,7 @@ put(struct recall *r, const struct fetch_end *end, const struct wire_answer *ans
 	        .ttl_count = ttl_count,
 	        .kind = lifetime->kind,
 	        .unasked = end->unasked,
-	        .stored_ms = clock_boot_ms(),
+	        .stored_ms = now_ms,
 	        .life_s = lifetime->life_s,
 	        .stale_s = r->config->cache.stale_s,
 	};
@@ -207,7 +207,7 @@ put(struct recall *r, const struct fetch_end *end, const struct wire_answer *ans
 }
 
 static void
-keep_answer(struct recall *r, struct fetch_end *end)
+keep_answer(struct recall *r, struct fetch_end *end, uint64_t now_ms)
 {
 	const struct wire_answer *answer = end->result.answer;
 	int count = ttl_find(answer->msg, answer->bytes, r->ttls, TTL_RECORDS);
@@ -221,12 +221,12 @@ keep_answer(struct recall *r, struct fetch_end *end)
 	r->answer.msg = memcpy(r->msg, answer->msg, answer->bytes);
 	lifetime_prepare(&lifetime, r->msg, r->ttls, (unsigned)count);
 	end->result.answer = &r->answer;
-	put(r, end, &r->answer, (unsigned)count, &lifetime);
+	put(r, end, now_ms, &r->answer, (unsigned)count, &lifetime);
 }
 
 /* The answer that a client gets when there is none, as if an upstream had given it. */
 static void
-keep_failure(struct recall *r, const struct fetch_end *end)
+keep_failure(struct recall *r, const struct fetch_end *end, uint64_t now_ms)
 {
 	const struct lifetime lifetime = {.kind = CACHE_FAILURE, .life_s = r->config->cache.failure_ttl_s};
 	uint8_t msg[WIRE_UDP_FLOOR_BYTES];
@@ -238,16 +238,16 @@ keep_failure(struct recall *r, const struct fetch_end *end)
 	answer.bytes = wire_refuse(
 	        msg, sizeof msg, &bare, WIRE_RCODE_SERVFAIL, EDNS_EDE_NONE, NULL, &(struct edns_write){0});
 	answer.edns.ede_bytes = (uint16_t)edns_ede_data(answer.edns.ede, end->result.ede, end->result.why);
-	put(r, end, &answer, 0, &lifetime);
+	put(r, end, now_ms, &answer, 0, &lifetime);
 }
 
 void
-recall_keep(struct recall *r, struct fetch_end *end)
+recall_keep(struct recall *r, struct fetch_end *end, uint64_t now_ms)
 {
 	if (!applies(r, end->query))
 		return;
 	if (end->result.answer != NULL)
-		keep_answer(r, end);
+		keep_answer(r, end, now_ms);
 	else
-		keep_failure(r, end);
+		keep_failure(r, end, now_ms);
 }

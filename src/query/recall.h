@@ -4,6 +4,8 @@
  *
  * A fresh answer is given. A stale one (RFC 8767) helps out when upstream has nothing better; once it had to,
  * the next who ask get it at once for a while, and nobody is asked. Without a cache nothing is ever found.
+ *
+ * `hash` is that of the question, `now_ms` of clock_boot_ms().
  */
 #ifndef DOTWARD_QUERY_RECALL_H
 #define DOTWARD_QUERY_RECALL_H
@@ -36,15 +38,15 @@ struct recalled {
 };
 
 /* Looks for an answer to a client's question. Counts what it finds. */
-enum recall_verdict recall_find(
-        struct recall *recall, const struct wire_query *query, uint64_t hash, struct recalled *out);
+enum recall_verdict recall_find(struct recall *recall, const struct wire_query *query, uint64_t hash,
+        uint64_t now_ms, struct recalled *out);
 /* The answer to give when upstream has none: false, there is none. No failures. */
-bool recall_last_resort(
-        struct recall *recall, const struct wire_query *query, uint64_t hash, struct recalled *out);
+bool recall_last_resort(struct recall *recall, const struct wire_query *query, uint64_t hash, uint64_t now_ms,
+        struct recalled *out);
 /* Upstream had its chance, and the client gets a stale answer: from now on recall_find() says RECALL_STALE
  * for cache.stale_answer_ttl_s, in all processes (RFC 8767 section 5, the failure recheck timer). */
-void recall_rest(
-        struct recall *recall, const struct wire_query *query, uint64_t hash, const struct recalled *given);
+void recall_rest(struct recall *recall, const struct wire_query *query, uint64_t hash, uint64_t now_ms,
+        const struct recalled *given);
 
 /* The TTLs of an answer that wire_fit() wrote from `given`, whole or truncated, are set right. */
 void recall_date(const struct recall *recall, const struct recalled *given, uint8_t *msg);
@@ -54,6 +56,6 @@ void recall_date(const struct recall *recall, const struct recalled *given, uint
  * answer in it is replaced by one with the TTLs that are stored, so that nobody can tell who came first; it
  * stays until the next call.
  */
-void recall_keep(struct recall *recall, struct fetch_end *end);
+void recall_keep(struct recall *recall, struct fetch_end *end, uint64_t now_ms);
 
 #endif
