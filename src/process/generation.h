@@ -50,8 +50,13 @@ bool generation_bury(struct generation *g, int pid, int status, uint64_t now_ms)
 bool generation_hear(struct generation *g);
 /* To be called now and then: the watchdog, and the end of the patience with a drain. */
 void generation_watch(struct generation *g, uint64_t now_ms);
-/* No births any more; the workers answer what is in flight and end. */
+/*
+ * The workers answer what is in flight and end. No births any more, but for one thing: what a worker leaves
+ * that dies meanwhile, or was dead before, is taken up by a successor, which ends like the others.
+ */
 void generation_drain(struct generation *g, uint64_t now_ms);
+/* All at once, and for good. */
+void generation_kill(struct generation *g);
 /* The log has been opened anew: the workers, who may not open files, are given ours. */
 void generation_give_log(const struct generation *g);
 void generation_signal(const struct generation *g, int signal);

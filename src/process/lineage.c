@@ -25,8 +25,8 @@ lineage_all(const struct lineage *line, struct generation *out[LINEAGE_MOST])
 		out[count++] = line->serving;
 	if (line->starting != NULL)
 		out[count++] = line->starting;
-	for (unsigned i = 0; i < line->draining_count; i++)
-		out[count++] = line->draining[i];
+	for (unsigned i = line->draining_count; i > 0; i--)
+		out[count++] = line->draining[i - 1];
 	return count;
 }
 
@@ -95,11 +95,11 @@ lineage_next_ms(const struct lineage *line)
 }
 
 void
-lineage_signal(const struct lineage *line, int signal)
+lineage_kill(const struct lineage *line)
 {
 	struct generation *all[LINEAGE_MOST];
 	for (unsigned i = lineage_all(line, all); i > 0; i--)
-		generation_signal(all[i - 1], signal);
+		generation_kill(all[i - 1]);
 }
 
 void

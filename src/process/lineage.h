@@ -18,7 +18,7 @@ struct lineage {
 bool lineage_is_empty(const struct lineage *line);
 /* No other can be made to drain: a reload has to wait. */
 bool lineage_is_full(const struct lineage *line);
-/* All there are, the one that serves first. Returns how many. */
+/* All there are, the one that serves first, and of those that drain the newest. Returns how many. */
 unsigned lineage_all(const struct lineage *line, struct generation *out[LINEAGE_MOST]);
 /* Drains it, and keeps it until its last worker has gone. */
 void lineage_retire(struct lineage *line, struct generation *g, uint64_t now_ms);
@@ -30,7 +30,8 @@ bool lineage_bury(struct lineage *line, int pid, int status, uint64_t now_ms);
 void lineage_tend(struct lineage *line, uint64_t now_ms);
 /* When lineage_tend() has something to do. */
 uint64_t lineage_next_ms(const struct lineage *line);
-void lineage_signal(const struct lineage *line, int signal);
+/* All workers at once, and for good. */
+void lineage_kill(const struct lineage *line);
 /* See generation_give_log(). */
 void lineage_give_log(const struct lineage *line);
 

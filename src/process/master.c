@@ -38,8 +38,7 @@
 
 enum {
 	MASTER_START_MS = 10000, /* for a new generation, or a new binary, to serve */
-	MASTER_DESCRIPTORS = 8192,
-	MASTER_OWN_FDS = 3, /* signals, readiness, upgrade */
+	MASTER_OWN_FDS = 3,      /* signals, readiness, upgrade */
 	MASTER_PATH_BYTES = 4096,
 };
 
@@ -79,13 +78,10 @@ static void
 leave_master(void *arg)
 {
 	struct master *m = arg;
-	close(m->signal_fd);
-	if (m->background.pipe >= 0)
-		close(m->background.pipe);
-	if (m->inheritance.ready >= 0)
-		close(m->inheritance.ready);
-	if (m->upgrade.ready >= 0)
-		close(m->upgrade.ready);
+	const int own[] = {m->signal_fd, m->background.pipe, m->inheritance.ready, m->upgrade.ready};
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+		if (own[i] >= 0)
+			close(own[i]);
 	admin_leave(m->admin);
 }
 
@@ -112,25 +108,29 @@ detach(struct master *m, int *status)
 
 /* --- generations --- */
 
-/* Makes a generation of this configuration, on the sockets of the one that serves. */
+/* Makes a generation of this configuration, on the sockets of those before it: of the one that serves, and of
+ * those that drain too, for an address that was given up is not free before they are gone. */
 static struct generation *
 generation_make(struct master *m, struct config *config, char why[GENERATION_WHY_BYTES])
 {
-	static int fds[MASTER_DESCRIPTORS];
-	struct sockets_bound bound = {
-	        .descriptors = m->inheritance.sockets, .count = m->inheritance.socket_count};
-	if (m->line.serving != NULL) {
-		bound.descriptors = fds;
-		bound.count =
-		        sockets_descriptors(generation_sockets(m->line.serving), fds, MASTER_DESCRIPTORS);
-	}
 	struct cache *cache;
 	if (keeper_provide(m->keeper, config, &cache, why) < 0) {
 		config_free(config);
 		return NULL;
 	}
-	return generation_new(
+	struct generation *all[LINEAGE_MOST];
+	unsigned count = lineage_all(&m->line, all);
+	struct sockets_bound bound = {0};
+	int *fds = NULL;
+	for (unsigned i = 0; i < count; i++)
+		fds = sockets_append(generation_sockets(all[i]), fds, &bound.count);
+	bound.descriptors = fds;
+	if (count == 0)
+		bound = (struct sockets_bound){m->inheritance.sockets, m->inheritance.socket_count};
+	struct generation *g = generation_new(
 	        &m->shared, *m->world->generation + 1, config, cache, bound.count > 0 ? &bound : NULL, why);
+	free(fds);
+	return g;
 }
 
 int
@@ -269,7 +269,7 @@ give_up(struct master *m, const char *reason)
 	struct generation *g = m->line.starting;
 	snprintf(why, sizeof why, "%s", reason);
 	m->line.starting = NULL;
-	generation_signal(g, SIGKILL);
+	/* Some of its workers may have served, and have questions in flight. */
 	lineage_retire(&m->line, g, clock_now_ms());
 	if (m->line.serving != NULL) {
 		/* Its sockets may have changed the steering of a group it only shared. */
@@ -386,8 +386,8 @@ on_child(void *arg)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (lineage_bury(&m->line, pid, status, clock_now_ms()))
 			keeper_member_died(m->keeper, clock_now_ms());
-		else
-			keeper_bury(m->keeper, pid, status);
+		else if (!keeper_bury(m->keeper, pid, status))
+			admin_bury(m->admin, pid, status);
 }
 
 static void
@@ -398,7 +398,7 @@ on_stop(void *arg)
 	m->stopping = true;
 	if (m->impatient) {
 		log_warn("asked to stop twice: workers are killed");
-		lineage_signal(&m->line, SIGKILL);
+		lineage_kill(&m->line);
 		keeper_hurry(m->keeper);
 		return;
 	}
@@ -516,6 +516,14 @@ on_report(void *arg, struct report *r)
 	r->version = DOTWARD_VERSION;
 	r->uptime_ms = clock_now_ms() - m->started_ms;
 	r->stopping = m->stopping;
+}
+
+static bool
+on_cache(void *arg, struct verbs_cache *out)
+{
+	const struct master *m = arg;
+	struct generation *generations[LINEAGE_MOST];
+	return survey_cache(m->world, generations, lineage_all(&m->line, generations), out);
 }
 
 /* Who asks while it is stopping already waits with the others and hurries nobody. */
@@ -648,8 +656,12 @@ master_run(const struct master_setup *setup)
 	m.inheritance.cache = -1;
 	log_share_level(m.world->log_level);
 	log_set_level(setup->config->log.level);
-	const struct admin_deeds deeds = {
-	        .arg = &m, .report = on_report, .reload = reload, .upgrade = upgrade, .stop = on_stop_asked};
+	const struct admin_deeds deeds = {.arg = &m,
+	        .report = on_report,
+	        .reload = reload,
+	        .upgrade = upgrade,
+	        .stop = on_stop_asked,
+	        .cache = on_cache};
 	m.admin = admin_new(&deeds);
 	struct generation *first = generation_make(&m, setup->config, why);
 	if (first == NULL) {
