@@ -118,7 +118,7 @@ upstream_has() {
 @test "reload: a worker that dies during one has a successor like others" {
   KILLS=yes
   serve
-  pace_begin --seconds $((3 * PATIENCE)) --kill "$DOTWARD_PID" --every-ms 150
+  pace_begin --seconds $((3 * PATIENCE)) --kill "$DOTWARD_PID" --every-ms $((150 * PATIENCE))
   local round
   for round in 1 2 3 4 5; do
     kill -HUP "$DOTWARD_PID"
