@@ -275,9 +275,11 @@ logged() {
 
 # spawn_dotward OPTION...: sets DOTWARD_PID. What a test says itself comes later than SANDBOX, and wins.
 spawn_dotward() {
-  local command
+  local command patient=()
   read -ra command <<<"$DOTWARD"
-  spawn "${DOTWARD_NAME:-dotward}" "${command[@]}" -f "${SANDBOX_OPTION[@]}" "$@"
+  # who is slow does not hang
+  ((PATIENCE == 1)) || patient=(-o watchdog_ms=$((5000 * PATIENCE)))
+  spawn "${DOTWARD_NAME:-dotward}" "${command[@]}" -f "${SANDBOX_OPTION[@]}" "${patient[@]}" "$@"
   DOTWARD_PID=$SPAWNED
 }
 
