@@ -232,7 +232,6 @@ put_together(struct worker *w)
 	        .seed = setup->seed,
 	        .cache = setup->cache,
 	        .memory = setup->room.queries,
-	        .cache = setup->cache,
 	};
 	w->queries = queries_new(&queries);
 	listen_all(w);
