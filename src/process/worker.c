@@ -228,9 +228,7 @@ put_together(struct worker *w)
 	        .tls = setup->tls,
 	        .stats = setup->room.stats,
 	        .quarantine = setup->quarantine,
-	        .cache = setup->cache,
 	        .seed = setup->seed,
-	        .cache = setup->cache,
 	        .memory = setup->room.queries,
 	};
 	w->queries = queries_new(&queries);
