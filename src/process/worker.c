@@ -228,6 +228,7 @@ put_together(struct worker *w)
 	        .tls = setup->tls,
 	        .stats = setup->room.stats,
 	        .quarantine = setup->quarantine,
+	        .cache = setup->cache,
 	        .seed = setup->seed,
 	        .memory = setup->room.queries,
 	};
