@@ -228,10 +228,10 @@ put_together(struct worker *w)
 	        .tls = setup->tls,
 	        .stats = setup->room.stats,
 	        .quarantine = setup->quarantine,
+	        .cache = setup->cache,
 	        .seed = setup->seed,
 	        .cache = setup->cache,
 	        .memory = setup->room.queries,
-	        .cache = setup->cache,
 	};
 	w->queries = queries_new(&queries);
 	listen_all(w);
