@@ -61,8 +61,8 @@ struct cache_entry {
 
 /* --- the memory --- */
 
-/* Room for answers in exactly this many bytes, bookkeeping included, preallocated. `seed` is the one behind
- * the hashes of questions (dns/hash.h). NULL with errno. */
+/* Room for answers in exactly this many bytes (at most 256 GiB), bookkeeping included, preallocated. `seed`
+ * is the one behind the hashes of questions (dns/hash.h). NULL with errno. */
 struct cache *cache_new(uint64_t bytes, uint64_t seed) __attribute__((warn_unused_result));
 /*
  * What another process made, from its descriptor (taken over in every case). NULL when it is not laid out

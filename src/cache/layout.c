@@ -17,6 +17,7 @@ enum {
 	LAYOUT_MANY_SEGMENTS = 4096,
 	LAYOUT_SEGMENT_SHIFT = 17, /* 128 KiB: holds any answer */
 	LAYOUT_LEAST_SEGMENTS = 16,
+	LAYOUT_MOST_SHIFT = 38, /* a place has 35 bits in a word of the index, in units of 8 bytes */
 };
 
 static uint64_t
@@ -47,7 +48,8 @@ layout_make(uint64_t bytes, struct layout *out)
 	        .claims = places / LAYOUT_PLACES_PER_CLAIM,
 	        .segment_shift = shift_for(bytes),
 	};
-	if (out->buckets == 0 || out->ghosts == 0 || out->claims == 0)
+	if (out->buckets == 0 || out->ghosts == 0 || out->claims == 0 ||
+	        bytes > (uint64_t)1 << LAYOUT_MOST_SHIFT)
 		return false;
 	uint64_t most = bytes >> out->segment_shift;
 	out->states = lines(sizeof(struct layout_header));

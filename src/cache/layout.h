@@ -38,7 +38,7 @@ struct layout_header {
 	_Atomic uint32_t next_member;
 };
 
-/* False when that is too little for a cache. */
+/* False when that is too little for a cache, or more than 256 GiB. */
 bool layout_make(uint64_t bytes, struct layout *out);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Domain names: how far they reach, whether two are the same, and how they read.
+ * Domain names: how far they reach, whether two are the same, how they read, and how they are read.
  *
  * All rests on name_piece(), which walks the labels of one piece and looks at nothing outside it. name_skip()
  * follows the pointers; because each piece must end before the piece that led to it, it only ever moves
@@ -150,4 +150,68 @@ name_text(const uint8_t *name, size_t bytes, char out[NAME_TEXT_BYTES])
 		*end++ = '.';
 	*end = '\0';
 	return out;
+}
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* One byte of a label, escaped or not. Returns what is behind it, or NULL. */
+static const char *
+read_byte(const char *text, uint8_t *byte)
+{
+	if (*text != '\\') {
+		*byte = (uint8_t)*text;
+		return text + 1;
+	}
+	text++;
+	if (!is_digit(*text)) {
+		*byte = (uint8_t)*text;
+		return *text != '\0' ? text + 1 : NULL;
+	}
+	if (!is_digit(text[1]) || !is_digit(text[2]))
+		return NULL;
+	int value = (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
+	*byte = (uint8_t)value;
+	return value <= UINT8_MAX ? text + 3 : NULL;
+}
+
+/* One label, with its length in front, into at most `room` bytes. Returns what is behind it, or NULL. */
+static const char *
+read_label(const char *text, uint8_t *out, size_t room, size_t *bytes)
+{
+	size_t length = 0;
+	while (*text != '\0' && *text != '.') {
+		uint8_t byte;
+		text = read_byte(text, &byte);
+		if (text == NULL || length == LABEL_BYTES || length + 1 >= room)
+			return NULL;
+		out[++length] = byte;
+	}
+	out[0] = (uint8_t)length;
+	*bytes = 1 + length;
+	return length > 0 ? text : NULL;
+}
+
+size_t
+name_from_text(const char *text, uint8_t out[NAME_BYTES])
+{
+	size_t used = 0, label;
+
+	if (strcmp(text, ".") != 0) {
+		do {
+			/* one byte is the root's */
+			text = used + 1 < NAME_BYTES
+			               ? read_label(text, out + used, NAME_BYTES - 1 - used, &label)
+			               : NULL;
+			if (text == NULL)
+				return 0;
+			used += label;
+			text += *text == '.';
+		} while (*text != '\0');
+	}
+	out[used] = 0;
+	return used + 1;
 }

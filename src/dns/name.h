@@ -52,4 +52,12 @@ bool name_equal(const uint8_t *a, const uint8_t *b, size_t bytes);
  */
 const char *name_text(const uint8_t *name, size_t bytes, char out[NAME_TEXT_BYTES]);
 
+/*
+ * The reverse: reads presentation form, with \DDD and \X (RFC 1035 section 5.1) and with or without the last
+ * dot, into wire form. Every name is absolute, "." is the root, letters keep their case, bytes above 127 are
+ * taken as they are. Returns the length with the root label; 0 when it is no name: empty, an empty label, one
+ * above 63 bytes, above 255 in all, an escape that is none.
+ */
+size_t name_from_text(const char *text, uint8_t out[NAME_BYTES]);
+
 #endif

@@ -149,5 +149,7 @@ size_t wire_udp_room(const struct wire_query *query, size_t limit);
 enum { WIRE_WORD_BYTES = 16 };
 const char *wire_type_text(uint16_t type, char out[WIRE_WORD_BYTES]);
 const char *wire_rcode_text(uint16_t rcode, char out[WIRE_WORD_BYTES]);
+/* The number of a type by its word or as TYPE65280, in any case. False: there is none. */
+bool wire_type_find(const char *word, uint16_t *type);
 
 #endif

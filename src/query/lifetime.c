@@ -81,14 +81,19 @@ soa_least(const uint8_t *msg, const uint16_t *ttls, unsigned count, uint32_t *ou
 	return found;
 }
 
-static bool
-can_be_kept(const struct wire_query *query, const struct wire_answer *answer)
+bool
+lifetime_has(const struct wire_query *query)
 {
 	uint16_t type = query->question.type;
 
 	return (query->flags & WIRE_FLAG_RD) != 0 && type != EDNS_TYPE_OPT &&
-	       (type < TYPE_TKEY || type > TYPE_MAILA) &&
-	       (octets_get16(answer->msg + HEADER_FLAGS) & WIRE_FLAG_TC) == 0;
+	       (type < TYPE_TKEY || type > TYPE_MAILA);
+}
+
+static bool
+can_be_kept(const struct wire_query *query, const struct wire_answer *answer)
+{
+	return lifetime_has(query) && (octets_get16(answer->msg + HEADER_FLAGS) & WIRE_FLAG_TC) == 0;
 }
 
 static struct lifetime

@@ -35,6 +35,9 @@ struct lifetime {
 	uint32_t ttl_least, ttl_most; /* what TTLs are raised and lowered to */
 };
 
+/* Are there answers to this question that can be kept? */
+bool lifetime_has(const struct wire_query *query);
+
 /* `ttls` are the offsets of all TTLs of an answer that wire_answer_take() found to answer this query. */
 struct lifetime lifetime_of(const struct config_cache *config, const struct wire_query *query,
         const struct wire_answer *answer, const uint16_t *ttls, unsigned count);

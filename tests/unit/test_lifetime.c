@@ -333,6 +333,18 @@ a_chain_may_end_in_nothing(void **state)
 	}
 }
 
+/* The rcode is about the end of the chain (RFC 6604 section 3), whatever else is told. */
+static void
+nxdomain_is_negative_with_any_records(void **state)
+{
+	(void)state;
+	begin(A, NXDOMAIN);
+	put(SECTION_ANSWER, A, 300);
+	put_soa(SECTION_AUTHORITY, 900, 120);
+	expect(CACHE_NEGATIVE, 120);
+	PREPARED(300, 120);
+}
+
 /* Section 5: "negative responses without SOA records SHOULD NOT be cached" */
 static void
 negatives_without_a_soa_are_not_kept(void **state)
@@ -531,6 +543,7 @@ main(void)
 	        cmocka_unit_test(negatives_have_a_limit_of_their_own),
 	        cmocka_unit_test(other_records_of_a_negative_count_too),
 	        cmocka_unit_test(a_chain_may_end_in_nothing),
+	        cmocka_unit_test(nxdomain_is_negative_with_any_records),
 	        cmocka_unit_test(negatives_without_a_soa_are_not_kept),
 	        cmocka_unit_test(a_chain_without_end_and_soa_is_kept_no_longer_than_a_negative),
 	        cmocka_unit_test(referrals_are_not_kept),

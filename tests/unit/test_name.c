@@ -11,6 +11,7 @@
 #include "dns/header.h"
 #include "dns/name.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -283,6 +284,70 @@ the_longest_text_fits(void **state)
 	assert_int_equal(strlen(name_text(name, sizeof(name), out)), 4 * (63 + 63 + 63 + 61) + 4);
 }
 
+static void
+texts_are_read_as_in_a_zone_file(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *name;
+		size_t bytes;
+	} cases[] = {
+	        {".", "\0", 1},
+	        {"www.Example.", "\3www\7Example\0", 13},
+	        {"www.Example", "\3www\7Example\0", 13},
+	        {"a\\.b\\\\c", "\5a.b\\c\0", 7},
+	        {"\\\"\\(@", "\3\"(@\0", 5},
+	        {"\\000\\255\\032", "\3\0\xff \0", 5},
+	        {"\\0460", "\2.0\0", 4},
+	        {"\xc3\xbc", "\2\xc3\xbc\0", 4},
+	        {"a b", "\3a b\0", 5},
+	};
+	uint8_t out[NAME_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(name_from_text(cases[i].text, out), cases[i].bytes);
+		assert_memory_equal(out, cases[i].name, cases[i].bytes);
+	}
+}
+
+static void
+what_is_no_name_is_not_read(void **state)
+{
+	static const char *const cases[] = {
+	        "", "..", ".a", "a..", "a..b", "\\", "a\\", "\\25", "\\2x5", "\\256", "\\999", "a.\\"};
+	uint8_t out[NAME_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_int_equal(name_from_text(cases[i], out), 0);
+}
+
+static void
+texts_are_read_up_to_63_and_255_bytes(void **state)
+{
+	char label[66], text[NAME_TEXT_BYTES];
+	uint8_t out[NAME_BYTES];
+
+	(void)state;
+	memset(label, 'a', sizeof label);
+	label[64] = '\0';
+	assert_int_equal(name_from_text(label, out), 0);
+	label[63] = '\0';
+	assert_int_equal(name_from_text(label, out), 65);
+	/* three labels of 63 and one of 61 are 255 with the root */
+	for (int last = 59; last <= 63; last++) {
+		snprintf(text, sizeof text, "%s.%s.%s.%.*s.", label, label, label, last, label);
+		assert_int_equal(name_from_text(text, out), last <= 61 ? 3 * 64 + last + 2 : 0);
+	}
+	/* and so are 127 labels of one byte */
+	for (int labels = 126; labels <= 129; labels++) {
+		for (int i = 0; i < labels; i++)
+			memcpy(text + 2 * i, "b.", 3);
+		assert_int_equal(name_from_text(text, out), labels <= 127 ? 2 * labels + 1 : 0);
+	}
+}
+
 int
 main(void)
 {
@@ -297,6 +362,9 @@ main(void)
 	        cmocka_unit_test(names_unfold_through_their_pointers),
 	        cmocka_unit_test(names_read_as_in_a_zone_file),
 	        cmocka_unit_test(the_longest_text_fits),
+	        cmocka_unit_test(texts_are_read_as_in_a_zone_file),
+	        cmocka_unit_test(what_is_no_name_is_not_read),
+	        cmocka_unit_test(texts_are_read_up_to_63_and_255_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

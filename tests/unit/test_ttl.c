@@ -159,6 +159,9 @@ refuses_what_is_no_answer(void **state)
 	begin();
 	message_question(&m, "www.example.", A, 1);
 	assert_int_equal(find(ROOM), -EBADMSG);
+	begin();
+	message_count(&m, SECTION_QUESTION);
+	assert_int_equal(find(ROOM), -EBADMSG);
 	message_begin(&m, 0, WIRE_FLAG_QR);
 	assert_int_equal(find(ROOM), -EBADMSG);
 	begin();
