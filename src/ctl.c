@@ -3,6 +3,8 @@
  * control socket (process/control.h) and nothing else of the daemon, so that it starts in no time and can be
  * trusted when the daemon cannot. It waits for signs of life, never for a master that gives none.
  */
+#include "process/usage.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <grp.h>
@@ -28,12 +30,21 @@
 
 enum { CTL_DONE, CTL_FAILED, CTL_USAGE, CTL_NOT_RUNNING, CTL_NO_ANSWER };
 
-enum { CTL_PATIENCE_MS = 5000, CTL_MOST_PATIENCE_S = 86400, CTL_REQUEST_BYTES = 256, CTL_STATUS_BYTES = 16 };
+/* Words of verbs that look like options; none of a single letter. 1 is what getopt calls any other word. */
+enum { CTL_WORD = 1, CTL_SUBTREE = 256, CTL_ALL };
+
+enum {
+	CTL_PATIENCE_MS = 5000,
+	CTL_MOST_PATIENCE_S = 86400,
+	CTL_REQUEST_BYTES = 2048,
+	CTL_WORD_BYTES = 1024,
+	CTL_STATUS_BYTES = 16
+};
 
 static const char help_text[] =
         "dotwardctl, control of a running dotward.\n"
         "\n"
-        "Usage: dotwardctl [-s SOCKET] [-j] [-t SECONDS] VERB\n"
+        "Usage: dotwardctl [-s SOCKET] [-j] [-t SECONDS] VERB [WORD]...\n"
         "\n"
         "Verbs:\n"
         "  status                 is it serving, since when, where, with how many workers\n"
@@ -49,7 +60,27 @@ static const char help_text[] =
         "  log LEVEL              error, warn, notice, info or debug, for all processes of it, until the "
         "next\n"
         "                         reload or start\n"
+        "  cache stats            how full the cache is and of what use, and what was thrown out of it "
+        "and why\n"
+        "  cache lookup NAME TYPE\n"
+        "                         what it holds for this question, in every variant (DO, CD), with the "
+        "records.\n"
+        "                         Does not count as being asked. 1 when it holds nothing.\n"
+        "  cache dump             all it holds, a line for each answer; the last line says how many. With "
+        "-j\n"
+        "                         an object for each answer\n"
+        "  cache flush NAME [TYPE]\n"
+        "                         forget the answers for this name, of one type or of all\n"
+        "  cache flush --subtree NAME\n"
+        "                         for this name and all below it\n"
+        "  cache flush --all      all of them\n"
         "  help                   this text\n"
+        "\n"
+        "NAME is absolute with or without the last dot, in any case; \\. is a dot inside a label and "
+        "\\DDD any\n"
+        "byte in decimal. An international name must be given as it is asked (xn--...). TYPE is a word "
+        "(AAAA)\n"
+        "or TYPE65280.\n"
         "\n"
         "Options:\n"
         "  -s, --socket SOCKET    control socket (" DOTWARD_CONTROL "): control.socket in its "
@@ -67,7 +98,7 @@ static const char help_text[] =
         "\n"
         "Exit status:\n"
         "  0  done\n"
-        "  1  dotward refused or failed; its words are on stderr\n"
+        "  1  dotward refused, failed, or found nothing; its words are on stderr\n"
         "  2  the command line is not understood\n"
         "  3  dotward is not running: there is no socket, or nobody listens at it\n"
         "  4  dotward does not answer\n";
@@ -75,28 +106,39 @@ static const char help_text[] =
 static const struct option long_options[] = {
         {"socket", required_argument, NULL, 's'},
         {"json", no_argument, NULL, 'j'},
+        {"subtree", no_argument, NULL, CTL_SUBTREE},
+        {"all", no_argument, NULL, CTL_ALL},
         {"timeout", required_argument, NULL, 't'},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
 };
 
-static const struct {
-	const char *name, *word; /* the word that must follow; NULL: none */
-} verbs[] = {
-        {"status", NULL},
-        {"stats", NULL},
-        {"workers", NULL},
-        {"reload", NULL},
-        {"upgrade", NULL},
-        {"stop", NULL},
-        {"log", "LEVEL"},
+/* What the daemon has too; a line that makes no sense is told so without it. */
+static const struct control_verb verbs[] = {
+        {.name = "status", .words = ""},
+        {.name = "stats", .words = ""},
+        {.name = "workers", .words = ""},
+        {.name = "reload", .words = ""},
+        {.name = "upgrade", .words = ""},
+        {.name = "stop", .words = ""},
+        {.name = "log", .words = "LEVEL"},
+        {.name = "cache stats", .words = ""},
+        {.name = "cache lookup", .words = "NAME TYPE"},
+        {.name = "cache dump", .words = ""},
+        {.name = "cache flush", .words = "NAME [TYPE]"},
+        {.name = "cache flush --subtree", .words = "NAME"},
+        {.name = "cache flush --all", .words = ""},
+        {.name = "help", .words = ""},
 };
+enum { VERBS = sizeof verbs / sizeof verbs[0] };
 
 struct ctl {
 	const char *path;
 	int patience_ms;
 	bool json;
+	char *words[CONTROL_WORDS + 1];
+	unsigned word_count;
 	char request[CTL_REQUEST_BYTES];
 	int fd;
 	pid_t pid;        /* behind the socket; 0: unknown */
@@ -129,26 +171,35 @@ read_patience(const char *text, int *ms)
 	return true;
 }
 
+/* A space or a line feed would make more of the request than was meant. */
+static bool
+is_word(const char *text)
+{
+	return *text != '\0' && strlen(text) <= CTL_WORD_BYTES && strpbrk(text, " \t\r\n") == NULL;
+}
+
 /* The request line, or CTL_USAGE. */
 static int
-compose(struct ctl *c, char **words, int count)
+compose(struct ctl *c)
 {
-	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
-		if (strcmp(words[0], verbs[i].name) != 0)
-			continue;
-		const char *word = verbs[i].word;
-		if (count != (word != NULL ? 2 : 1))
-			return word != NULL ? usage_error(verbs[i].name, " needs one LEVEL")
-			                    : usage_error(verbs[i].name, " takes no words");
-		/* a space or a line feed would make more of it than was meant */
-		if (word != NULL && (words[1][0] == '\0' || strcspn(words[1], " \t\r\n") < strlen(words[1]) ||
-		                            strlen(words[1]) > 32))
-			return usage_error("no such level", "");
-		snprintf(c->request, sizeof c->request, "%s%s%s%s\n", words[0], word != NULL ? " " : "",
-		        word != NULL ? words[1] : "", c->json ? " --json" : "");
-		return CTL_DONE;
+	char usage[USAGE_BYTES];
+	unsigned name_words;
+	size_t used = 0;
+	if (usage_find(verbs, VERBS, c->words, c->word_count, &name_words) == NULL)
+		return usage_text(verbs, VERBS, c->words, c->word_count, usage)
+		               ? usage_error(usage, "")
+		               : usage_error("no such verb: ", c->words[0]);
+	for (unsigned i = 0; i < c->word_count; i++) {
+		if (!is_word(c->words[i]))
+			return usage_error(
+			        "a word is empty, too long, or has a blank in it (in a name that is \\032): ",
+			        c->words[i]);
+		used += (size_t)snprintf(c->request + used, sizeof c->request - used, "%s ", c->words[i]);
+		if (used >= sizeof c->request)
+			return usage_error("too long", "");
 	}
-	return usage_error("no such verb: ", words[0]);
+	snprintf(c->request + used, sizeof c->request - used, "%s\n", c->json ? "--json" : "");
+	return strchr(c->request, '\n') != NULL ? CTL_DONE : usage_error("too long", "");
 }
 
 /* --- the conversation ------------------------------------------------------------------------------------
@@ -300,15 +351,15 @@ converse(struct ctl *c)
 }
 
 static int
-run(struct ctl *c, char **words, int count)
+run(struct ctl *c)
 {
-	if (count == 0)
+	if (c->word_count == 0)
 		return usage_error("a verb is missing", "");
-	if (strcmp(words[0], "help") == 0) {
+	if (strcmp(c->words[0], "help") == 0) {
 		fputs(help_text, stdout);
 		return CTL_DONE;
 	}
-	int status = compose(c, words, count);
+	int status = compose(c);
 	if (status == CTL_DONE)
 		status = reach(c);
 	if (status == CTL_DONE)
@@ -318,35 +369,61 @@ run(struct ctl *c, char **words, int count)
 	return status;
 }
 
+static int
+add_word(struct ctl *c, char *word)
+{
+	if (c->word_count == CONTROL_WORDS)
+		return usage_error("too many words, from ", word);
+	c->words[c->word_count++] = word;
+	return CTL_DONE;
+}
+
+/* CTL_DONE, CTL_USAGE, or -1: answered, and there is nothing more to do. */
+static int
+take_option(struct ctl *c, int option, char *text)
+{
+	static char subtree[] = "--subtree", all[] = "--all";
+	switch (option) {
+	case CTL_WORD:
+		return add_word(c, text);
+	case CTL_SUBTREE:
+		return add_word(c, subtree);
+	case CTL_ALL:
+		return add_word(c, all);
+	case 's':
+		c->path = text;
+		return CTL_DONE;
+	case 'j':
+		c->json = true;
+		return CTL_DONE;
+	case 't':
+		return read_patience(text, &c->patience_ms)
+		               ? CTL_DONE
+		               : usage_error("-t needs seconds, more than 0 and at most 86400: ", text);
+	case 'V':
+		puts("dotwardctl " DOTWARD_VERSION);
+		return -1;
+	case 'h':
+		fputs(help_text, stdout);
+		return -1;
+	default:
+		return usage_error("the command line is not understood", "");
+	}
+}
+
 int
 main(int argc, char **argv)
 {
 	const char *from_environment = getenv("DOTWARD_SOCKET");
 	struct ctl c = {.patience_ms = CTL_PATIENCE_MS, .fd = -1, .status = -1};
-	int option;
+	int option, status = CTL_DONE;
 	c.path = from_environment != NULL && *from_environment != '\0' ? from_environment : DOTWARD_CONTROL;
-	while ((option = getopt_long(argc, argv, "s:jt:Vh", long_options, NULL)) != -1) {
-		switch (option) {
-		case 's':
-			c.path = optarg;
-			break;
-		case 'j':
-			c.json = true;
-			break;
-		case 't':
-			if (!read_patience(optarg, &c.patience_ms))
-				return usage_error(
-				        "-t needs seconds, more than 0 and at most 86400: ", optarg);
-			break;
-		case 'V':
-			puts("dotwardctl " DOTWARD_VERSION);
-			return CTL_DONE;
-		case 'h':
-			fputs(help_text, stdout);
-			return CTL_DONE;
-		default:
-			return usage_error("the command line is not understood", "");
-		}
-	}
-	return run(&c, argv + optind, argc - optind);
+	/* words and options in any order, and the words in theirs */
+	while (status == CTL_DONE && (option = getopt_long(argc, argv, "-s:jt:Vh", long_options, NULL)) != -1)
+		status = take_option(&c, option, optarg);
+	for (; status == CTL_DONE && optind < argc; optind++)
+		status = add_word(&c, argv[optind]);
+	if (status != CTL_DONE)
+		return status < 0 ? CTL_DONE : status;
+	return run(&c);
 }

@@ -12,8 +12,14 @@ uint64_t clock_now_ms(void);
 /* The same clock in microseconds, for those outside who compare it with readings of their own. */
 uint64_t clock_now_us(void);
 
-/* Milliseconds since boot, suspend included (CLOCK_BOOTTIME): for what ages while the machine sleeps, as TTLs
- * do. */
+/*
+ * Milliseconds since a time before boot, suspend included (CLOCK_BOOTTIME): for what ages while the machine
+ * sleeps, as TTLs do. What is up to so much older than the boot has a time, too.
+ */
+#define CLOCK_BEFORE_BOOT_MS (30ull * 24 * 3600 * 1000)
 uint64_t clock_boot_ms(void);
+
+/* Milliseconds since 1970 (CLOCK_REALTIME), which may go backwards: for what outlives a boot. */
+uint64_t clock_wall_ms(void);
 
 #endif

@@ -122,6 +122,14 @@ json_number(struct json *j, const char *key, uint64_t number)
 }
 
 void
+json_thousandths(struct json *j, const char *key, uint64_t thousandths)
+{
+	begin(j, key);
+	fprintf(j->out, "%llu.%03llu", (unsigned long long)(thousandths / 1000),
+	        (unsigned long long)(thousandths % 1000));
+}
+
+void
 json_bool(struct json *j, const char *key, bool value)
 {
 	begin(j, key);

@@ -28,6 +28,8 @@ void json_end(struct json *j);
 /* NULL becomes null. */
 void json_text(struct json *j, const char *key, const char *text);
 void json_number(struct json *j, const char *key, uint64_t number);
+/* 873 becomes 0.873. */
+void json_thousandths(struct json *j, const char *key, uint64_t thousandths);
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
 

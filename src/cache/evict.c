@@ -10,8 +10,9 @@
 #include <string.h>
 
 enum {
-	EVICT_PROMOTE_ASKED = 1, /* how often an entry must be asked while new to be kept */
-	EVICT_NEW_SHARE = 10,    /* one in so many segments is for new entries */
+	EVICT_PROMOTE_ASKED = 1,  /* how often an entry must be asked while new to be kept */
+	EVICT_NEW_SHARE = 10,     /* one in so many segments is for new entries */
+	EVICT_GHOST_PERCENT = 90, /* marks of what was thrown out too new, to entries there is room for */
 	EVICT_RESERVE = 2,
 	EVICT_RESERVE_SHARE = 128,
 	EVICT_WORK = 3,   /* bytes looked at for each byte written */
@@ -161,6 +162,7 @@ choose(struct evict *e, bool at_once)
 		e->leaving = segment_leave(&e->segments, e->leaving_queue, e->member);
 	}
 	e->leaving_at = 0;
+	e->leaving_entries = 0;
 }
 
 /* Looks at entries of the victim until `budget` bytes are done or it is empty. */
@@ -182,11 +184,15 @@ step(struct evict *e, size_t budget)
 			break;
 		}
 		judge(e, place, bytes);
+		e->leaving_entries++;
 		e->leaving_at += (uint32_t)bytes;
 		done += bytes;
 	}
 	if (e->leaving_at < used)
 		return;
+	if (e->leaving_queue == SEGMENT_NEW && e->leaving_entries > 0)
+		ghost_limit(&e->ghosts,
+		        (uint64_t)e->leaving_entries * e->segments.count * EVICT_GHOST_PERCENT / 100);
 	segment_free(&e->segments, segment, e->member);
 	e->leaving = SEGMENT_NONE;
 }

@@ -22,7 +22,6 @@
 #include <xxhash.h>
 
 enum {
-	TCP_LISTENS = 64,
 	TCP_BUCKETS = 256,            /* by client address, to count them */
 	TCP_PAUSE_BYTES = 128 * 1024, /* unsent answers after which no more questions are read */
 	TCP_OUT_BYTES = 1024 * 1024,  /* unsent answers after which a client that does not read is cut off */
@@ -44,6 +43,7 @@ struct client {
 };
 
 struct accepting {
+	struct accepting *next;
 	struct listener_stream *listener;
 	ev_io io;
 	uint32_t listen;
@@ -56,8 +56,7 @@ struct listener_stream {
 	const struct config *config;
 	struct stats_slab *stats;
 	struct query_door door;
-	struct accepting accepting[TCP_LISTENS];
-	unsigned accepting_count;
+	struct accepting *accepting;
 	struct client *clients;
 	unsigned count;
 	struct list free, idle; /* idle: longest first */
@@ -389,8 +388,9 @@ listener_stream_new(struct ev_loop *loop, struct stream_room *room, struct queri
 void
 listener_stream_add(struct listener_stream *l, int fd, uint32_t listen)
 {
-	must(l->accepting_count < TCP_LISTENS);
-	struct accepting *a = &l->accepting[l->accepting_count++];
+	struct accepting *a = must_alloc(1, sizeof *a);
+	a->next = l->accepting;
+	l->accepting = a;
 	a->listener = l;
 	a->listen = listen;
 	ev_io_init(&a->io, on_acceptable, fd, EV_READ);
@@ -401,8 +401,8 @@ listener_stream_add(struct listener_stream *l, int fd, uint32_t listen)
 static void
 accepting_stop(struct listener_stream *l)
 {
-	for (unsigned i = 0; i < l->accepting_count; i++)
-		ev_io_stop(l->loop, &l->accepting[i].io);
+	for (struct accepting *a = l->accepting; a != NULL; a = a->next)
+		ev_io_stop(l->loop, &a->io);
 }
 
 void
@@ -411,8 +411,8 @@ listener_stream_drain(struct listener_stream *l)
 	if (l->draining)
 		return;
 	accepting_stop(l);
-	for (unsigned i = 0; i < l->accepting_count; i++)
-		accept_some(&l->accepting[i], l->config->limits.tcp_clients);
+	for (struct accepting *a = l->accepting; a != NULL; a = a->next)
+		accept_some(a, l->config->limits.tcp_clients);
 	l->draining = true;
 	uint64_t now_ms = clock_now_ms();
 	list_each (at, &l->idle)
@@ -428,6 +428,10 @@ listener_stream_free(struct listener_stream *l)
 	if (l == NULL)
 		return;
 	accepting_stop(l);
+	for (struct accepting *a = l->accepting, *next; a != NULL; a = next) {
+		next = a->next;
+		free(a);
+	}
 	ev_timer_stop(l->loop, &l->timer);
 	while (!list_empty(&l->idle)) {
 		struct client *c = list_first(&l->idle, struct client, link);

@@ -45,11 +45,18 @@ struct udp_memory {
 	uint8_t out_bytes[UDP_BATCH][UDP_ANSWER_BYTES];
 };
 
+/* A socket that is read as well. */
+struct udp_also {
+	struct udp_also *next;
+	ev_io readable;
+};
+
 struct listener_udp {
 	struct ev_loop *loop;
 	struct queries *queries;
 	struct stats_slab *stats;
 	struct query_door door;
+	struct udp_also *also;
 	ev_io readable, writable;
 	ev_prepare before_sleep;
 	int fd;
@@ -193,7 +200,7 @@ handle(struct listener_udp *l, unsigned index)
 
 /* Receives and handles one batch; how many there were. */
 static unsigned
-receive(struct listener_udp *l)
+receive(struct listener_udp *l, int fd)
 {
 	struct udp_memory *m = l->m;
 	for (unsigned i = 0; i < UDP_BATCH; i++) {
@@ -204,7 +211,7 @@ receive(struct listener_udp *l)
 	settle_memory();
 	m->next = 0;
 	settle_memory();
-	int count = recvmmsg(l->fd, m->in, UDP_BATCH, MSG_DONTWAIT, NULL);
+	int count = recvmmsg(fd, m->in, UDP_BATCH, MSG_DONTWAIT, NULL);
 	unsigned received = count > 0 ? (unsigned)count : 0;
 	for (unsigned i = 0; i < received; i++) {
 		handle(l, i);
@@ -221,7 +228,7 @@ on_readable(struct ev_loop *loop, ev_io *io, int events)
 	(void)loop;
 	(void)events;
 	for (unsigned turn = 0; turn < UDP_TURNS; turn++)
-		if (receive(l) < UDP_BATCH)
+		if (receive(l, io->fd) < UDP_BATCH)
 			return;
 }
 
@@ -316,12 +323,35 @@ listener_udp_new(struct ev_loop *loop, struct queries *queries, const struct add
 }
 
 void
+listener_udp_also(struct listener_udp *l, int fd)
+{
+	struct udp_also *also = must_alloc(1, sizeof *also);
+	ev_io_init(&also->readable, on_readable, fd, EV_READ);
+	also->readable.data = l;
+	ev_io_start(l->loop, &also->readable);
+	also->next = l->also;
+	l->also = also;
+}
+
+static void
+reading_stop(struct listener_udp *l)
+{
+	ev_io_stop(l->loop, &l->readable);
+	for (struct udp_also *also = l->also; also != NULL; also = also->next)
+		ev_io_stop(l->loop, &also->readable);
+}
+
+void
 listener_udp_free(struct listener_udp *l)
 {
 	if (l == NULL)
 		return;
 	flush(l);
-	ev_io_stop(l->loop, &l->readable);
+	reading_stop(l);
+	for (struct udp_also *also = l->also, *next; also != NULL; also = next) {
+		next = also->next;
+		free(also);
+	}
 	ev_io_stop(l->loop, &l->writable);
 	ev_prepare_stop(l->loop, &l->before_sleep);
 	free(l);
@@ -342,14 +372,22 @@ listener_udp_recover(struct listener_udp *l, uint64_t skip)
 	}
 }
 
+/* Bounded, for a flood does not end. */
+static void
+drain_socket(struct listener_udp *l, int fd)
+{
+	for (unsigned turn = 0; turn < UDP_DRAIN_TURNS && receive(l, fd) > 0; turn++)
+		;
+}
+
 void
 listener_udp_drain(struct listener_udp *l)
 {
 	if (l->stopped)
 		return;
 	l->stopped = true;
-	ev_io_stop(l->loop, &l->readable);
-	/* Bounded, for a flood does not end. */
-	for (unsigned turn = 0; turn < UDP_DRAIN_TURNS && receive(l) > 0; turn++)
-		;
+	reading_stop(l);
+	drain_socket(l, l->fd);
+	for (struct udp_also *also = l->also; also != NULL; also = also->next)
+		drain_socket(l, also->readable.fd);
 }

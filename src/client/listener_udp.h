@@ -19,6 +19,9 @@ size_t listener_udp_footprint(void);
  */
 struct listener_udp *listener_udp_new(struct ev_loop *loop, struct queries *queries,
         const struct addr *address, int fd, uint32_t listen, struct stats_slab *stats, void *memory);
+/* One more socket of the same address whose datagrams are taken, borrowed as well; answers leave by the
+ * first. */
+void listener_udp_also(struct listener_udp *listener, int fd);
 void listener_udp_free(struct listener_udp *listener);
 /*
  * Sends the answers that a predecessor had written, and handles the datagrams that it had received, but for

@@ -113,10 +113,32 @@ check_timeouts(struct draft *draft)
 	        forward->timeout_ms);
 }
 
+/* The one that was said is the one to change; where both were, either will do. */
+static void
+check_ttls(struct draft *draft)
+{
+	const struct config_cache *cache = &draft->config->cache;
+	const struct place *least = place_of_key(draft, "cache.min_ttl_s");
+	const struct place *most = place_of_key(draft, "cache.max_ttl_s");
+	char subject[80];
+	if (cache->min_ttl_s <= cache->max_ttl_s)
+		return;
+	if (least->order >= most->order) {
+		snprintf(subject, sizeof subject, "cache.min_ttl_s = %u", cache->min_ttl_s);
+		complain(&draft->complaints, least, subject, "at most cache.max_ttl_s, which is %u",
+		        cache->max_ttl_s);
+	} else {
+		snprintf(subject, sizeof subject, "cache.max_ttl_s = %u", cache->max_ttl_s);
+		complain(&draft->complaints, most, subject, "at least cache.min_ttl_s, which is %u",
+		        cache->min_ttl_s);
+	}
+}
+
 void
 check_draft(struct draft *draft)
 {
 	check_listens(draft);
 	check_upstreams(draft);
 	check_timeouts(draft);
+	check_ttls(draft);
 }

@@ -17,7 +17,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { NAME_MAX_LETTERS = 63, HOST_MAX_LETTERS = 253, LABEL_MAX_LETTERS = 63, SIZE_MAX_DIGITS = 9 };
+enum {
+	NAME_MAX_LETTERS = 63,
+	HOST_MAX_LETTERS = 253,
+	LABEL_MAX_LETTERS = 63,
+	SIZE_MAX_DIGITS = 9,
+	PATH_MOST_BYTES = 1023,
+};
 
 static const char pin_prefix[] = "sha256//";
 static const char base64_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -211,6 +217,23 @@ memory_take(void *value, const void *object, const char *text, struct why *why)
 	return true;
 }
 
+static bool
+cache_take(void *value, const void *object, const char *text, struct why *why)
+{
+	/* what 32 bits can map beside everything else, and what the largest machines have to spare */
+	static const uint64_t most = sizeof(void *) < 8 ? 1ull << 30 : 256ull << 30;
+	uint64_t bytes;
+	(void)object;
+	if (!item_check_size(text, why) || !size_read(text, &bytes))
+		return false;
+	if (bytes != 0 && bytes < ITEM_LEAST_CACHE)
+		return why_not(why, "at least \"%uM\", or \"0\" for no cache", ITEM_LEAST_CACHE >> 20);
+	if (bytes > most)
+		return why_not(why, "at most \"%uG\"", (unsigned)(most >> 30));
+	*(uint64_t *)value = bytes;
+	return true;
+}
+
 static void
 memory_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
 {
@@ -236,6 +259,7 @@ const struct item item_upstream_address = {sizeof(struct addr), "an address", up
 const struct item item_net = {sizeof(struct addr_net), "a network", net_take, net_show};
 const struct item item_pin = {CONFIG_PIN_BYTES, "a pin", pin_take, pin_show};
 const struct item item_memory = {sizeof(uint64_t), "a size", memory_take, memory_show};
+const struct item item_cache = {sizeof(uint64_t), "a size", cache_take, memory_show};
 const struct item item_any = {1, "a text", any_take, NULL};
 
 bool
@@ -334,5 +358,20 @@ item_check_socket(const char *text, struct why *why)
 		return why_not(why, "write the whole path, from \"/\" on; \"\": none");
 	if (strlen(text) > SOCKET_MOST_BYTES)
 		return why_not(why, "at most %d bytes, as the path of a socket", SOCKET_MOST_BYTES);
+	return true;
+}
+
+bool
+item_check_path(const char *text, struct why *why)
+{
+	size_t length = strlen(text);
+	if (length == 0)
+		return true;
+	if (*text != '/')
+		return why_not(why, "write the whole path, from \"/\" on; \"\": nowhere");
+	if (text[length - 1] == '/')
+		return why_not(why, "a folder; add the name of a file in it");
+	if (length > PATH_MOST_BYTES)
+		return why_not(why, "at most %d bytes", PATH_MOST_BYTES);
 	return true;
 }

@@ -8,7 +8,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { ITEM_TEXT_BYTES = 160, ITEM_LISTEN_PORT = 53, ITEM_LEAST_MEMORY = 64 << 20 };
+enum {
+	ITEM_TEXT_BYTES = 160,
+	ITEM_LISTEN_PORT = 53,
+	ITEM_LEAST_MEMORY = 64 << 20,
+	ITEM_LEAST_CACHE = 1 << 20
+};
 
 /* What is wrong and what would be right, for a complaint. */
 struct why {
@@ -31,6 +36,7 @@ extern const struct item item_upstream_address; /* struct addr in struct config_
 extern const struct item item_net;              /* struct addr_net */
 extern const struct item item_pin;              /* uint8_t[CONFIG_PIN_BYTES] */
 extern const struct item item_memory;           /* uint64_t of bytes: 0, or what a worker can live with */
+extern const struct item item_cache;            /* uint64_t of bytes: 0, or what a cache can do with */
 extern const struct item item_any;              /* text of keys that are checked and not kept */
 
 bool item_check_name(const char *text, struct why *why);
@@ -38,6 +44,8 @@ bool item_check_host(const char *text, struct why *why);
 bool item_check_file(const char *text, struct why *why);
 /* "" or the absolute path of a unix socket. */
 bool item_check_socket(const char *text, struct why *why);
+/* "" or the absolute path of a file that need not be there. */
+bool item_check_path(const char *text, struct why *why);
 bool item_check_log_target(const char *text, struct why *why);
 bool item_check_size(const char *text, struct why *why);
 

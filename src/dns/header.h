@@ -1,5 +1,5 @@
 /*
- * The header of a message, RFC 1035 section 4.1.1: where its words stand. For the parsers of this floor.
+ * The header of a message, RFC 1035 section 4.1.1: where its words stand.
  */
 #ifndef DOTWARD_DNS_HEADER_H
 #define DOTWARD_DNS_HEADER_H

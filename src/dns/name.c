@@ -1,5 +1,5 @@
 /*
- * Domain names: how far they reach, whether two are the same, and how they read.
+ * Domain names: how far they reach, whether two are the same, how they read, and how they are read.
  *
  * All rests on name_piece(), which walks the labels of one piece and looks at nothing outside it. name_skip()
  * follows the pointers; because each piece must end before the piece that led to it, it only ever moves
@@ -79,6 +79,24 @@ name_plain_bytes(const uint8_t *msg, size_t bytes, size_t at)
 	return end == 0 || target != 0 ? 0 : end - at;
 }
 
+size_t
+name_unfold(const uint8_t *msg, size_t bytes, size_t at, uint8_t out[NAME_BYTES])
+{
+	size_t length = 0;
+	size_t target = at;
+
+	if (name_skip(msg, bytes, at) == 0)
+		return 0;
+	do {
+		size_t piece = target;
+		size_t end = name_piece(msg, bytes, piece, &target);
+		size_t labels = end - piece - (target != 0 ? POINTER_BYTES : 0);
+		memcpy(out + length, msg + piece, labels);
+		length += labels;
+	} while (target != 0);
+	return length;
+}
+
 /* Length octets pass unchanged: at most 63, they are below 'A'. */
 static uint8_t
 lower(uint8_t byte)
@@ -132,4 +150,68 @@ name_text(const uint8_t *name, size_t bytes, char out[NAME_TEXT_BYTES])
 		*end++ = '.';
 	*end = '\0';
 	return out;
+}
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* One byte of a label, escaped or not. Returns what is behind it, or NULL. */
+static const char *
+read_byte(const char *text, uint8_t *byte)
+{
+	if (*text != '\\') {
+		*byte = (uint8_t)*text;
+		return text + 1;
+	}
+	text++;
+	if (!is_digit(*text)) {
+		*byte = (uint8_t)*text;
+		return *text != '\0' ? text + 1 : NULL;
+	}
+	if (!is_digit(text[1]) || !is_digit(text[2]))
+		return NULL;
+	int value = (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
+	*byte = (uint8_t)value;
+	return value <= UINT8_MAX ? text + 3 : NULL;
+}
+
+/* One label, with its length in front, into at most `room` bytes. Returns what is behind it, or NULL. */
+static const char *
+read_label(const char *text, uint8_t *out, size_t room, size_t *bytes)
+{
+	size_t length = 0;
+	while (*text != '\0' && *text != '.') {
+		uint8_t byte;
+		text = read_byte(text, &byte);
+		if (text == NULL || length == LABEL_BYTES || length + 1 >= room)
+			return NULL;
+		out[++length] = byte;
+	}
+	out[0] = (uint8_t)length;
+	*bytes = 1 + length;
+	return length > 0 ? text : NULL;
+}
+
+size_t
+name_from_text(const char *text, uint8_t out[NAME_BYTES])
+{
+	size_t used = 0, label;
+
+	if (strcmp(text, ".") != 0) {
+		do {
+			/* one byte is the root's */
+			text = used + 1 < NAME_BYTES
+			               ? read_label(text, out + used, NAME_BYTES - 1 - used, &label)
+			               : NULL;
+			if (text == NULL)
+				return 0;
+			used += label;
+			text += *text == '.';
+		} while (*text != '\0');
+	}
+	out[used] = 0;
+	return used + 1;
 }

@@ -37,6 +37,12 @@ size_t name_piece(const uint8_t *msg, size_t limit, size_t at, size_t *target);
 /* Length of an uncompressed name (no pointer allowed) at `at`; 0 when malformed. */
 size_t name_plain_bytes(const uint8_t *msg, size_t bytes, size_t at);
 
+/*
+ * The name at `at` without compression. Returns its length, or 0 when name_skip() finds it malformed; what
+ * `out` then holds means nothing.
+ */
+size_t name_unfold(const uint8_t *msg, size_t bytes, size_t at, uint8_t out[NAME_BYTES]);
+
 /* Two uncompressed names of the same length, ASCII letters in any case (RFC 4343). */
 bool name_equal(const uint8_t *a, const uint8_t *b, size_t bytes);
 
@@ -45,5 +51,13 @@ bool name_equal(const uint8_t *a, const uint8_t *b, size_t bytes);
  * unprintable and never a blank or a bare quote. "" when `bytes` is 0. Returns `out`.
  */
 const char *name_text(const uint8_t *name, size_t bytes, char out[NAME_TEXT_BYTES]);
+
+/*
+ * The reverse: reads presentation form, with \DDD and \X (RFC 1035 section 5.1) and with or without the last
+ * dot, into wire form. Every name is absolute, "." is the root, letters keep their case, bytes above 127 are
+ * taken as they are. Returns the length with the root label; 0 when it is no name: empty, an empty label, one
+ * above 63 bytes, above 255 in all, an escape that is none.
+ */
+size_t name_from_text(const char *text, uint8_t out[NAME_BYTES]);
 
 #endif

@@ -19,4 +19,17 @@ octets_put16(uint8_t *at, uint16_t value)
 	at[1] = (uint8_t)value;
 }
 
+static inline uint32_t
+octets_get32(const uint8_t *at)
+{
+	return (uint32_t)octets_get16(at) << 16 | octets_get16(at + 2);
+}
+
+static inline void
+octets_put32(uint8_t *at, uint32_t value)
+{
+	octets_put16(at, (uint16_t)(value >> 16));
+	octets_put16(at + 2, (uint16_t)value);
+}
+
 #endif

@@ -136,7 +136,7 @@ start_put(uint8_t *out, size_t room, uint16_t id, unsigned flags, const struct w
 size_t
 wire_ask(uint8_t *out, size_t room, uint16_t id, const struct wire_query *query, const struct edns_write *opt)
 {
-	unsigned flags = query->flags & (WIRE_FLAG_RD | WIRE_FLAG_AD | WIRE_FLAG_CD);
+	unsigned flags = (query->flags & (WIRE_FLAG_RD | WIRE_FLAG_CD)) | WIRE_FLAG_AD;
 	struct edns_write write = *opt;
 	write.dnssec_ok |= query->edns.dnssec_ok;
 

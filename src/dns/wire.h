@@ -83,9 +83,10 @@ enum wire_verdict wire_query_parse(const uint8_t *msg, size_t bytes, struct wire
 bool wire_query_peek(const uint8_t *msg, size_t bytes, struct wire_query *out);
 
 /*
- * Writes the question for an upstream: id, RD, AD and CD as the client set them, its question, and an OPT of
- * ours (with DO if opt->dnssec_ok or the client says so). Returns the length, or 0 if `room` is too small.
- * (512 + padding block bytes are always enough.)
+ * Writes the question for an upstream: id, RD and CD as the client set them, its question, and an OPT of
+ * ours (with DO if opt->dnssec_ok or the client says so). AD is always set (RFC 6840 section 5.7), whether
+ * this client cares or not: the answer may be given to one that does, and wire_fit() shows AD to no other.
+ * Returns the length, or 0 if `room` is too small. (512 + padding block bytes are always enough.)
  */
 size_t wire_ask(
         uint8_t *out, size_t room, uint16_t id, const struct wire_query *query, const struct edns_write *opt);
@@ -148,5 +149,7 @@ size_t wire_udp_room(const struct wire_query *query, size_t limit);
 enum { WIRE_WORD_BYTES = 16 };
 const char *wire_type_text(uint16_t type, char out[WIRE_WORD_BYTES]);
 const char *wire_rcode_text(uint16_t rcode, char out[WIRE_WORD_BYTES]);
+/* The number of a type by its word or as TYPE65280, in any case. False: there is none. */
+bool wire_type_find(const char *word, uint16_t *type);
 
 #endif

@@ -4,6 +4,8 @@
 #include "dns/wire.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <strings.h>
 
 struct word {
 	uint16_t number;
@@ -120,4 +122,32 @@ wire_rcode_text(uint16_t rcode, char out[WIRE_WORD_BYTES])
 		return text;
 	snprintf(out, WIRE_WORD_BYTES, "RCODE%u", (unsigned)rcode);
 	return out;
+}
+
+/* A decimal number of 16 bits and nothing behind it. */
+static bool
+number_read(const char *text, uint16_t *out)
+{
+	unsigned number = 0;
+	size_t digits = strspn(text, "0123456789");
+	if (digits == 0 || digits > 5 || text[digits] != '\0')
+		return false;
+	for (; *text != '\0'; text++)
+		number = number * 10 + (unsigned)(*text - '0');
+	if (number > UINT16_MAX)
+		return false;
+	*out = (uint16_t)number;
+	return true;
+}
+
+bool
+wire_type_find(const char *word, uint16_t *type)
+{
+	for (size_t i = 0; i < COUNT(types); i++) {
+		if (strcasecmp(types[i].text, word) == 0) {
+			*type = types[i].number;
+			return true;
+		}
+	}
+	return strncasecmp(word, "TYPE", 4) == 0 && number_read(word + 4, type);
 }

@@ -5,8 +5,9 @@
  * take half of the questions, so each address that is not ours already is first bound alone, without
  * SO_REUSEPORT, which fails if anybody is there.
  *
- * The kernel numbers the members of a group in the order of their binding, and that number is the slot:
- * members are added and closed at the end only.
+ * The kernel numbers the members of a group in the order of their binding, and that number is the slot. It
+ * does not tell it, and when a member is closed the last one gets its number, so no member is closed before
+ * all are: those that no slot needs any more stay, spare, for as long as somebody listens on the address.
  */
 #include "net/sockets.h"
 
@@ -29,9 +30,14 @@ enum {
 	SOCKETS_UDP_BUFFER_BYTES = 4 << 20, /* a burst while a worker is reborn has to wait somewhere */
 };
 
+struct sockets_group {
+	int *fds;         /* by member; NULL: not this protocol */
+	unsigned members; /* the slots, and the spare ones */
+};
+
 struct sockets_listen {
 	struct addr address;
-	int *udp, *tcp; /* by slot; NULL: not this protocol */
+	struct sockets_group udp, tcp;
 };
 
 struct sockets {
@@ -160,22 +166,28 @@ sockets_steer(const struct sockets *sockets, const bool *active)
 	}
 	for (size_t i = 0; i < sockets->count; i++) {
 		const struct sockets_listen *l = &sockets->listens[i];
-		if (l->udp != NULL)
-			group_steer(l->udp[0], slots, count);
-		if (l->tcp != NULL)
-			group_steer(l->tcp[0], slots, count);
+		if (l->udp.fds != NULL)
+			group_steer(l->udp.fds[0], slots, count);
+		if (l->tcp.fds != NULL)
+			group_steer(l->tcp.fds[0], slots, count);
 	}
 }
 
 static void
-group_close(int *group, unsigned slots, unsigned keep)
+member_close(struct sockets_group *group, unsigned member)
 {
-	for (unsigned slot = 0; group != NULL && slot < slots; slot++) {
-		if (slot == keep || group[slot] < 0)
-			continue;
-		close(group[slot]);
-		group[slot] = -1;
-	}
+	if (group->fds[member] >= 0)
+		close(group->fds[member]);
+	group->fds[member] = -1;
+}
+
+static void
+group_close(struct sockets_group *group)
+{
+	for (unsigned member = 0; member < group->members; member++)
+		member_close(group, member);
+	free(group->fds);
+	*group = (struct sockets_group){0};
 }
 
 /* Is this descriptor a socket of the type that is bound to the address? */
@@ -199,57 +211,74 @@ member_adopt(int fd, const struct addr *address, int type)
 		udp_dress(fd, address);
 }
 
-/* Fills the slots with duplicates of what is bound already. Returns how many there were. */
-static unsigned
-group_take_over(
-        int *group, unsigned slots, const struct addr *address, int type, const struct sockets_bound *bound)
+/* The same socket behind two descriptors has one cookie; 0: it cannot be told. */
+static uint64_t
+cookie_of(int fd)
 {
-	unsigned taken = 0;
-	for (size_t i = 0; bound != NULL && i < bound->count && taken < slots; i++) {
-		if (!is_bound_to(bound->descriptors[i], address, type))
+	uint64_t cookie = 0;
+	socklen_t bytes = sizeof cookie;
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &bytes) < 0 ? 0 : cookie;
+}
+
+static bool
+group_has(const struct sockets_group *group, int fd)
+{
+	uint64_t cookie = cookie_of(fd);
+	for (unsigned member = 0; member < group->members; member++)
+		if (cookie != 0 && cookie_of(group->fds[member]) == cookie)
+			return true;
+	return false;
+}
+
+/* Makes duplicates of what is bound already its members; `room` of them at most. */
+static void
+group_take_over(struct sockets_group *group, size_t room, const struct addr *address, int type,
+        const struct sockets_bound *bound)
+{
+	for (size_t i = 0; bound != NULL && i < bound->count && group->members < room; i++) {
+		int old = bound->descriptors[i];
+		if (!is_bound_to(old, address, type) || group_has(group, old))
 			continue;
-		int fd = fcntl(bound->descriptors[i], F_DUPFD_CLOEXEC, 3);
+		int fd = fcntl(old, F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
 			continue;
 		member_adopt(fd, address, type);
-		group[taken++] = fd;
+		group->fds[group->members++] = fd;
 	}
-	return taken;
 }
 
 /* A socket for a slot beyond those that were taken over. One that was opened by somebody else without
  * SO_REUSEPORT is shared by all. */
 static int
-group_extend(const int *group, unsigned taken, unsigned slot, const struct addr *address, int type)
+group_extend(const struct sockets_group *group, unsigned taken, const struct addr *address, int type)
 {
 	int fd = member_open(address, type);
 	if (fd != -EADDRINUSE || taken == 0)
 		return fd;
-	fd = fcntl(group[slot % taken], F_DUPFD_CLOEXEC, 3);
+	fd = fcntl(group->fds[group->members % taken], F_DUPFD_CLOEXEC, 3);
 	return fd < 0 ? -errno : fd;
 }
 
-/* All sockets of one address and protocol, by slot; NULL with *error = -errno. */
-static int *
-group_open(
-        const struct addr *address, int type, unsigned slots, const struct sockets_bound *bound, int *error)
+/* All sockets of one address and protocol. 0, or -errno with none. */
+static int
+group_open(struct sockets_group *group, const struct addr *address, int type, unsigned slots,
+        const struct sockets_bound *bound)
 {
-	int *group = must_alloc(slots, sizeof *group);
-	memset(group, -1, slots * sizeof *group);
-	unsigned taken = group_take_over(group, slots, address, type, bound);
-	*error = taken > 0 ? 0 : address_try(address, type);
-	for (unsigned slot = taken; slot < slots && *error == 0; slot++) {
-		int fd = group_extend(group, taken, slot, address, type);
+	size_t room = slots + (bound != NULL ? bound->count : 0);
+	*group = (struct sockets_group){.fds = must_alloc(room, sizeof *group->fds)};
+	group_take_over(group, room, address, type, bound);
+	unsigned taken = group->members;
+	int error = taken > 0 ? 0 : address_try(address, type);
+	while (group->members < slots && error == 0) {
+		int fd = group_extend(group, taken, address, type);
 		if (fd < 0)
-			*error = fd;
+			error = fd;
 		else
-			group[slot] = fd;
+			group->fds[group->members++] = fd;
 	}
-	if (*error == 0)
-		return group;
-	group_close(group, slots, slots);
-	free(group);
-	return NULL;
+	if (error < 0)
+		group_close(group);
+	return error;
 }
 
 static void
@@ -291,22 +320,20 @@ listen_open(struct sockets_listen *l, const struct config_listen *wanted, unsign
 	l->address = wanted->address;
 	*type = SOCK_DGRAM;
 	if (wanted->udp)
-		l->udp = group_open(&l->address, SOCK_DGRAM, slots, bound, &error);
+		error = group_open(&l->udp, &l->address, SOCK_DGRAM, slots, bound);
 	if (error < 0)
 		return error;
 	*type = SOCK_STREAM;
 	if (wanted->tcp)
-		l->tcp = group_open(&l->address, SOCK_STREAM, slots, bound, &error);
+		error = group_open(&l->tcp, &l->address, SOCK_STREAM, slots, bound);
 	return error;
 }
 
 static void
-listen_close(struct sockets_listen *l, unsigned slots)
+listen_close(struct sockets_listen *l)
 {
-	group_close(l->udp, slots, slots);
-	group_close(l->tcp, slots, slots);
-	free(l->udp);
-	free(l->tcp);
+	group_close(&l->udp);
+	group_close(&l->tcp);
 	*l = (struct sockets_listen){0};
 }
 
@@ -336,7 +363,7 @@ sockets_open(const struct config_listen *listens, size_t count, unsigned slots,
 			continue;
 		}
 		explain(&listens[i].address, type, error, why);
-		listen_close(l, slots);
+		listen_close(l);
 		if (!is_missing_ipv6(&listens[i].address, error)) {
 			sockets_close(sockets);
 			return NULL;
@@ -360,17 +387,25 @@ sockets_close(struct sockets *sockets)
 	if (sockets == NULL)
 		return;
 	for (size_t i = 0; i < sockets->count; i++)
-		listen_close(&sockets->listens[i], sockets->slots);
+		listen_close(&sockets->listens[i]);
 	free(sockets->listens);
 	free(sockets);
+}
+
+static void
+group_keep_slot(struct sockets_group *group, unsigned slots, unsigned slot)
+{
+	for (unsigned member = 0; member < group->members; member++)
+		if (member % slots != slot)
+			member_close(group, member);
 }
 
 void
 sockets_keep_slot(struct sockets *sockets, unsigned slot)
 {
 	for (size_t i = 0; i < sockets->count; i++) {
-		group_close(sockets->listens[i].udp, sockets->slots, slot);
-		group_close(sockets->listens[i].tcp, sockets->slots, slot);
+		group_keep_slot(&sockets->listens[i].udp, sockets->slots, slot);
+		group_keep_slot(&sockets->listens[i].tcp, sockets->slots, slot);
 	}
 }
 
@@ -386,24 +421,38 @@ sockets_address(const struct sockets *sockets, size_t listen)
 	return &sockets->listens[listen].address;
 }
 
-int
-sockets_udp(const struct sockets *sockets, size_t listen, unsigned slot)
+unsigned
+sockets_members(const struct sockets *sockets)
 {
-	return sockets->listens[listen].udp ? sockets->listens[listen].udp[slot] : -1;
+	unsigned most = 0;
+	for (size_t i = 0; i < sockets->count; i++) {
+		const struct sockets_listen *l = &sockets->listens[i];
+		most = l->udp.members > most ? l->udp.members : most;
+		most = l->tcp.members > most ? l->tcp.members : most;
+	}
+	return most;
 }
 
 int
-sockets_tcp(const struct sockets *sockets, size_t listen, unsigned slot)
+sockets_udp(const struct sockets *sockets, size_t listen, unsigned member)
 {
-	return sockets->listens[listen].tcp ? sockets->listens[listen].tcp[slot] : -1;
+	const struct sockets_group *group = &sockets->listens[listen].udp;
+	return member < group->members ? group->fds[member] : -1;
+}
+
+int
+sockets_tcp(const struct sockets *sockets, size_t listen, unsigned member)
+{
+	const struct sockets_group *group = &sockets->listens[listen].tcp;
+	return member < group->members ? group->fds[member] : -1;
 }
 
 static size_t
-group_list(const int *group, unsigned slots, int *out, size_t used, size_t room)
+group_list(const struct sockets_group *group, int *out, size_t used, size_t room)
 {
-	for (unsigned slot = 0; group != NULL && slot < slots; slot++, used++)
+	for (unsigned member = 0; member < group->members; member++, used++)
 		if (used < room)
-			out[used] = group[slot];
+			out[used] = group->fds[member];
 	return used;
 }
 
@@ -412,8 +461,18 @@ sockets_descriptors(const struct sockets *sockets, int *out, size_t room)
 {
 	size_t used = 0;
 	for (size_t i = 0; i < sockets->count; i++) {
-		used = group_list(sockets->listens[i].udp, sockets->slots, out, used, room);
-		used = group_list(sockets->listens[i].tcp, sockets->slots, out, used, room);
+		used = group_list(&sockets->listens[i].udp, out, used, room);
+		used = group_list(&sockets->listens[i].tcp, out, used, room);
 	}
 	return used;
+}
+
+int *
+sockets_append(const struct sockets *sockets, int *descriptors, size_t *count)
+{
+	size_t has = sockets_descriptors(sockets, NULL, 0);
+	descriptors = reallocarray(descriptors, *count + has, sizeof *descriptors);
+	must(descriptors != NULL);
+	*count += sockets_descriptors(sockets, descriptors + *count, has);
+	return descriptors;
 }

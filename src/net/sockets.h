@@ -2,6 +2,10 @@
  * The listening sockets: for every listen address one UDP and one TCP socket per worker slot, in one
  * SO_REUSEPORT group each, bound by the master and kept open for its whole life. What the kernel queued on a
  * dead worker's sockets waits for its successor.
+ *
+ * A group has a member for each slot, and may have more: when slots become fewer, the sockets of those that
+ * go stay as spare members. Nothing new is steered to them; what had been on its way is read by the slot that
+ * minds the spare one, which is its number modulo the slots.
  */
 #ifndef DOTWARD_NET_SOCKETS_H
 #define DOTWARD_NET_SOCKETS_H
@@ -22,8 +26,9 @@ struct sockets_bound {
 /*
  * Opens everything, or nothing: NULL, with one line in `why` that names the address, who holds it where that
  * can be found, and the remedy. Addresses that are bound already (`bound` may be NULL) are taken over as
- * duplicates, the rest is bound. IPv6 loopback on a machine without IPv6 is left out with a warning as long
- * as something else is listened on.
+ * duplicates, each socket once and in the order given, the rest is bound. Whoever has members in the same
+ * groups still open must be in `bound`, those first who were bound last. IPv6 loopback on a machine without
+ * IPv6 is left out with a warning as long as something else is listened on.
  */
 struct sockets *sockets_open(const struct config_listen *listens, size_t count, unsigned slots,
         const struct sockets_bound *bound, char why[SOCKETS_WHY_BYTES]);
@@ -33,15 +38,19 @@ void sockets_close(struct sockets *sockets);
  * waits there for a successor.
  */
 void sockets_steer(const struct sockets *sockets, const bool *active);
-/* All descriptors, by address, protocol and slot. Returns how many there are; writes at most `room`. */
+/* All descriptors, by address, protocol and member. Returns how many there are; writes at most `room`. */
 size_t sockets_descriptors(const struct sockets *sockets, int *out, size_t room);
-/* In a worker: closes the sockets of all other slots. */
+/* The same, behind the `*count` on the heap (NULL: none) that it takes and returns larger. */
+int *sockets_append(const struct sockets *sockets, int *descriptors, size_t *count);
+/* In a worker: closes the sockets that all other slots read. */
 void sockets_keep_slot(struct sockets *sockets, unsigned slot);
 
 size_t sockets_count(const struct sockets *sockets);
 const struct addr *sockets_address(const struct sockets *sockets, size_t listen);
-/* The descriptor, or -1 when this address does not speak UDP (or TCP). */
-int sockets_udp(const struct sockets *sockets, size_t listen, unsigned slot);
-int sockets_tcp(const struct sockets *sockets, size_t listen, unsigned slot);
+/* The most that any group has: of the slots first, then the spare ones. */
+unsigned sockets_members(const struct sockets *sockets);
+/* The descriptor, or -1 when this address does not speak UDP (or TCP), or has no such spare member. */
+int sockets_udp(const struct sockets *sockets, size_t listen, unsigned member);
+int sockets_tcp(const struct sockets *sockets, size_t listen, unsigned member);
 
 #endif

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/must.h"
 #include "process/notify.h"
-#include "process/verbs.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 struct admin {
 	struct admin_deeds deeds;
 	struct verbs_master verbs;
+	struct asides asides;
 	struct control *control; /* NULL: none */
 	char *path;              /* control wants it to stay */
 	struct list waiting[ADMIN_MATTERS];
@@ -56,6 +56,13 @@ on_stop(void *arg, struct control_call *call)
 	admin->deeds.stop(admin->deeds.arg);
 }
 
+static bool
+on_cache(void *arg, struct verbs_cache *out)
+{
+	const struct admin *admin = arg;
+	return admin->deeds.cache(admin->deeds.arg, out);
+}
+
 struct admin *
 admin_new(const struct admin_deeds *deeds)
 {
@@ -65,7 +72,9 @@ admin_new(const struct admin_deeds *deeds)
 	        .report = on_report,
 	        .reload = on_reload,
 	        .upgrade = on_upgrade,
-	        .stop = on_stop};
+	        .stop = on_stop,
+	        .cache = admin->deeds.cache != NULL ? on_cache : NULL,
+	        .asides = &admin->asides};
 	for (int matter = 0; matter < ADMIN_MATTERS; matter++)
 		list_init(&admin->waiting[matter]);
 	admin->watchdog_ms = notify_watchdog_interval_ms() > 0 ? 0 : UINT64_MAX;
@@ -180,6 +189,12 @@ admin_due_ms(const struct admin *admin)
 {
 	uint64_t control_ms = control_due_ms(admin->control);
 	return control_ms < admin->watchdog_ms ? control_ms : admin->watchdog_ms;
+}
+
+void
+admin_bury(struct admin *admin, pid_t pid, int status)
+{
+	asides_bury(&admin->asides, pid, status);
 }
 
 void

@@ -7,6 +7,7 @@
 
 #include "process/report.h"
 #include "process/sandbox.h"
+#include "process/verbs.h"
 
 #include <poll.h>
 #include <stdbool.h>
@@ -16,14 +17,16 @@ struct admin;
 
 enum { ADMIN_POLL_MOST = 17, ADMIN_WHY_BYTES = 400 };
 
-/* What the master does when it is asked to. Each of the last three is over when admin_done() is called for
- * it. */
+/* What the master does when it is asked to. Reload, upgrade and stop are over when admin_done() is called for
+ * them. */
 struct admin_deeds {
 	void *arg;
 	void (*report)(void *arg, struct report *report);
 	void (*reload)(void *arg);
 	void (*upgrade)(void *arg);
 	void (*stop)(void *arg);
+	/* As in struct verbs_master. */
+	bool (*cache)(void *arg, struct verbs_cache *out);
 };
 
 enum admin_matter { ADMIN_RELOAD, ADMIN_UPGRADE, ADMIN_STOP, ADMIN_MATTERS };
@@ -48,6 +51,9 @@ int admin_descriptor(const struct admin *admin);
 size_t admin_poll(struct admin *admin, struct pollfd *fds, size_t room);
 void admin_heed(struct admin *admin, const struct pollfd *fds, size_t count, uint64_t now_ms);
 uint64_t admin_due_ms(const struct admin *admin);
+
+/* A process that is no worker has ended: perhaps one that answered a request. */
+void admin_bury(struct admin *admin, pid_t pid, int status);
 
 /* Tells the service manager. */
 void admin_begins(enum admin_matter matter);

@@ -10,47 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { ASK_TRIES = 5, ASK_TRY_MS = 1000, ASK_USAGE = 2 };
-
-/* "example.com." to wire form; its length, or 0. Escapes are not needed for a health check. */
-static size_t
-name_read(const char *text, uint8_t out[NAME_BYTES])
-{
-	size_t used = 0;
-	if (strcmp(text, ".") == 0)
-		text = "";
-	while (*text != '\0') {
-		size_t label = strcspn(text, ".");
-		if (label == 0 || label > 63 || used + label + 2 > NAME_BYTES)
-			return 0;
-		out[used] = (uint8_t)label;
-		memcpy(out + used + 1, text, label);
-		used += label + 1;
-		text += label + (text[label] == '.');
-	}
-	out[used] = 0;
-	return used + 1;
-}
-
-static bool
-type_read(const char *text, uint16_t *type)
-{
-	for (unsigned i = 1; i <= UINT16_MAX; i++) {
-		char word[WIRE_WORD_BYTES], plain[WIRE_WORD_BYTES];
-		snprintf(plain, sizeof plain, "TYPE%u", i);
-		if (strcasecmp(text, wire_type_text((uint16_t)i, word)) == 0 ||
-		        strcasecmp(text, plain) == 0) {
-			*type = (uint16_t)i;
-			return true;
-		}
-	}
-	return false;
-}
 
 /* One try. The rcode, or -1. */
 static int
@@ -90,9 +54,9 @@ ask_run(const char *server, const char *name, const char *type)
 	struct addr address;
 	struct wire_query query = {.flags = WIRE_FLAG_RD, .question = {.type = 1, .class = 1}};
 	char word[WIRE_WORD_BYTES];
-	query.question.name_bytes = (uint16_t)name_read(name, query.question.name);
+	query.question.name_bytes = (uint16_t)name_from_text(name, query.question.name);
 	if (addr_parse(&address, server, 53) < 0 || query.question.name_bytes == 0 ||
-	        (type != NULL && !type_read(type, &query.question.type))) {
+	        (type != NULL && !wire_type_find(type, &query.question.type))) {
 		fprintf(stderr, "dotward: --ask ADDR[@PORT] NAME [TYPE]: the address, the name or the type "
 		                "is not one\n");
 		return ASK_USAGE;

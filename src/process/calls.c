@@ -31,6 +31,23 @@ enum { CALLS_SOCKET_TYPE = 0xf }; /* what is left of a socket's type without SOC
 #define SOCKET(domain, type)       CALL_IF(socket, 3, IS(0, domain), BITS(1, CALLS_SOCKET_TYPE, type), IS(2, 0))
 #define OPTION(call, level, name)  CALL_IF(call, 2, IS(1, level), IS(2, name))
 
+/* --- reports of the tools, written to files, with the names of functions read from the program */
+#if defined DOTWARD_SANITIZERS || defined DOTWARD_COVERAGE
+#define TOOLS_REPORT \
+	CALL(open), CALL(openat), CALL(stat), CALL(fstat), CALL(lstat), CALL(newfstatat), CALL(statx), CALL(lseek), CALL(access), \
+	CALL(readlink), CALL(readlinkat), CALL(getcwd), CALL(mkdir), CALL(ioctl), CALL(fcntl), CALL(ftruncate), CALL(unlink),
+#else
+#define TOOLS_REPORT
+#endif
+/* --- the leak checker: a clone of ours that looks at us */
+#ifdef DOTWARD_SANITIZERS
+#define TOOLS_LEAKS \
+	CALL(clone), CALL(ptrace), CALL(prctl), CALL(wait4), CALL(waitpid), CALL(getdents), CALL(getdents64), CALL(process_vm_readv), CALL(process_vm_writev), \
+	CALL(arch_prctl), CALL(dup), CALL(dup2), CALL(getrlimit), CALL(prlimit64), CALL(sched_getaffinity), CALL(uname), CALL(kill),
+#else
+#define TOOLS_LEAKS
+#endif
+
 const struct call calls_worker[] = {
 	/* --- messages; recv and the like stand for what 32 bits call by these names */
 	CALL(recvmmsg), CALL(recvmmsg_time64), CALL(sendmmsg), CALL(recvmsg), CALL(sendmsg), CALL(recvfrom), CALL(sendto),
@@ -77,16 +94,23 @@ const struct call calls_worker[] = {
 	CALL(getgid), CALL(getgid32), CALL(getegid), CALL(getegid32), CALL(getrusage),
 	CALL(exit), CALL(exit_group),
 
-#if defined DOTWARD_SANITIZERS || defined DOTWARD_COVERAGE
-	/* --- reports of the tools, written to files, with the names of functions read from the program */
-	CALL(open), CALL(openat), CALL(stat), CALL(fstat), CALL(lstat), CALL(newfstatat), CALL(statx), CALL(lseek), CALL(access),
-	CALL(readlink), CALL(readlinkat), CALL(getcwd), CALL(mkdir), CALL(ioctl), CALL(fcntl), CALL(ftruncate), CALL(unlink),
-#endif
-#ifdef DOTWARD_SANITIZERS
-	/* --- the leak checker: a clone of ours that looks at us */
-	CALL(clone), CALL(ptrace), CALL(prctl), CALL(wait4), CALL(waitpid), CALL(getdents), CALL(getdents64), CALL(process_vm_readv), CALL(process_vm_writev),
-	CALL(arch_prctl), CALL(dup), CALL(dup2), CALL(getrlimit), CALL(prlimit64), CALL(sched_getaffinity), CALL(uname), CALL(kill),
-#endif
+	TOOLS_REPORT
+	TOOLS_LEAKS
+};
+
+/* Nothing is opened, and nobody is reached but who reads the log. */
+const struct call calls_errand[] = {
+	CALL(read), CALL(readv), CALL(pread64), CALL(write), CALL(writev), CALL(lseek), CALL(_llseek), CALL(close),
+	CALL(fstat), CALL(fstat64), CALL(newfstatat), CALL(statx), CALL(fcntl), CALL(fcntl64), /* stdio looks at what it writes to */
+	CALL(fsync), CALL(renameat), CALL(renameat2), CALL(unlinkat), /* what is saved, in the folder that is open */
+	CALL(send), CALL(sendto), CALL(sendmsg), CALL(connect), SOCKET(AF_UNIX, SOCK_DGRAM), SOCKET(AF_UNIX, SOCK_STREAM), /* syslogd */
+	CALL(clock_gettime), CALL(clock_gettime64), CALL(gettimeofday), CALL(time), CALL(getrandom), CALL(sched_yield),
+	CALL_IF(mmap, 1, NOT_EXECUTABLE), CALL_IF(mmap2, 1, NOT_EXECUTABLE), CALL_IF(mprotect, 1, NOT_EXECUTABLE),
+	CALL(munmap), CALL(mremap), CALL(madvise), CALL(brk), CALL(futex), CALL(futex_time64), CALL(restart_syscall),
+	CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigreturn), CALL(sigreturn), CALL(sigaltstack),
+	CALL(getpid), CALL(gettid), CALL(getppid), CALL(exit), CALL(exit_group),
+	TOOLS_REPORT
+	TOOLS_LEAKS
 };
 
 /*
@@ -119,4 +143,5 @@ const struct call calls_master_refused[] = {
 /* clang-format on */
 
 const size_t calls_worker_count = sizeof calls_worker / sizeof calls_worker[0];
+const size_t calls_errand_count = sizeof calls_errand / sizeof calls_errand[0];
 const size_t calls_master_refused_count = sizeof calls_master_refused / sizeof calls_master_refused[0];

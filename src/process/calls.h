@@ -20,6 +20,10 @@ struct call {
 extern const struct call calls_worker[];
 extern const size_t calls_worker_count;
 
+/* What a process on an errand (errand.h) may do. */
+extern const struct call calls_errand[];
+extern const size_t calls_errand_count;
+
 /* What the master, and whatever it turns into, never needs; all else is allowed. */
 extern const struct call calls_master_refused[];
 extern const size_t calls_master_refused_count;

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/must.h"
+#include "process/usage.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -42,8 +43,8 @@ struct control_call {
 	struct list kept;
 	struct local_peer peer;
 	bool json;
-	unsigned word_count;
-	char *words[CONTROL_WORDS + 1]; /* the verb first; they lie in `line` */
+	unsigned word_count, name_words;
+	char *words[CONTROL_WORDS + 1]; /* those of the verb's name first; they lie in `line` */
 	char line[];
 };
 
@@ -109,18 +110,25 @@ control_claim(struct control *control)
 }
 
 static void
-client_close(struct control_client *client)
+client_free(struct control_client *client)
 {
 	char rest[512];
 	/* what is left unread would make the kernel report a broken connection instead of the end */
 	for (int i = 0; i < CONTROL_DRAIN_TRIES; i++)
 		if (recv(client->fd, rest, sizeof rest, MSG_DONTWAIT) <= 0)
 			break;
-	close(client->fd);
 	free(client->answer);
 	if (client->call != NULL)
 		client->call->client = NULL;
 	*client = (struct control_client){.state = CLIENT_FREE, .fd = -1};
+}
+
+static void
+client_close(struct control_client *client)
+{
+	int fd = client->fd;
+	client_free(client);
+	close(fd);
 }
 
 void
@@ -251,6 +259,18 @@ control_say_all(struct list *kept, enum control_status status, const char *messa
 		control_say(list_first(kept, struct control_call, kept), status, "%s", message);
 }
 
+int
+control_take(struct control_call *call)
+{
+	struct control_client *client = call->client;
+	int fd = client != NULL ? client->fd : -1;
+	list_remove(&call->kept);
+	if (client != NULL)
+		client_free(client);
+	free(call);
+	return fd;
+}
+
 bool
 control_wants_json(const struct control_call *call)
 {
@@ -260,8 +280,8 @@ control_wants_json(const struct control_call *call)
 const char *
 control_word(const struct control_call *call, unsigned index)
 {
-	must(index + 1 < call->word_count);
-	return call->words[index + 1];
+	index += call->name_words;
+	return index < call->word_count ? call->words[index] : NULL;
 }
 
 const struct local_peer *
@@ -308,58 +328,39 @@ call_split(struct control_call *call)
 	return true;
 }
 
-static const struct control_verb *
-find_verb(const struct control *control, const char *name)
-{
-	for (size_t i = 0; i < control->setup.verb_count; i++)
-		if (strcmp(control->setup.verbs[i].name, name) == 0)
-			return &control->setup.verbs[i];
-	return NULL;
-}
-
-static unsigned
-count_words(const char *text)
-{
-	unsigned count = 0;
-	while (*(text += strspn(text, " ")) != '\0') {
-		count++;
-		text += strcspn(text, " ");
-	}
-	return count;
-}
-
 static void
 log_request(const struct control_call *call, const struct control_verb *verb)
 {
-	char words[96] = "", quoted[256];
+	char words[300] = "", quoted[400];
 	size_t used = 0;
 	for (unsigned i = 1; i < call->word_count && used < sizeof words; i++)
 		used += (size_t)snprintf(
 		        words + used, sizeof words - used, "%s%s", i > 1 ? " " : "", call->words[i]);
 	log_quote(quoted, sizeof quoted, words, strlen(words));
 	log_at(verb->changes ? LOG_LEVEL_NOTICE : LOG_LEVEL_DEBUG,
-	        "control verb=%s words=\"%s\" uid=%u pid=%d", verb->name, quoted, call->peer.uid,
+	        "control verb=%s words=\"%s\" uid=%u pid=%d", call->words[0], quoted, call->peer.uid,
 	        (int)call->peer.pid);
 }
 
 static void
 call_run(struct control *control, struct control_call *call)
 {
-	char quoted[80];
+	const struct control_setup *setup = &control->setup;
+	char quoted[80], usage[USAGE_BYTES];
 	if (!call_split(call) || call->word_count == 0) {
 		control_say(call, CONTROL_USAGE, call->word_count == 0 ? "no verb" : "too many words");
 		return;
 	}
-	const struct control_verb *verb = find_verb(control, call->words[0]);
-	if (verb == NULL) {
+	const struct control_verb *verb =
+	        usage_find(setup->verbs, setup->verb_count, call->words, call->word_count, &call->name_words);
+	if (verb != NULL) {
+		log_request(call, verb);
+		verb->run(setup->arg, call);
+	} else if (usage_text(setup->verbs, setup->verb_count, call->words, call->word_count, usage)) {
+		control_say(call, CONTROL_USAGE, "%s", usage);
+	} else {
 		log_quote(quoted, sizeof quoted, call->words[0], strnlen(call->words[0], 32));
 		control_say(call, CONTROL_USAGE, "no such verb: %s", quoted);
-	} else if (call->word_count - 1 != count_words(verb->words)) {
-		control_say(call, CONTROL_USAGE, "usage: %s%s%s", verb->name, *verb->words ? " " : "",
-		        verb->words);
-	} else {
-		log_request(call, verb);
-		verb->run(control->setup.arg, call);
 	}
 }
 

@@ -38,8 +38,8 @@ struct control;
 struct control_call;
 
 struct control_verb {
-	const char *name;
-	const char *words; /* what must follow: "" or "LEVEL" */
+	const char *name;  /* one word or more: "status", "cache flush" */
+	const char *words; /* what must follow: "" or "LEVEL"; in brackets what may: "NAME [TYPE]" */
 	const char *help;
 	bool changes; /* written to the log at notice; others at debug */
 	/* Answers now, or keeps the call and answers later. */
@@ -89,9 +89,14 @@ void control_answer(struct control_call *call, enum control_status status, const
 void control_say(struct control_call *call, enum control_status status, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 bool control_wants_json(const struct control_call *call);
-/* The words after the verb, as many as the table says. */
+/* The words after the verb, as many as the table says; NULL: one that may follow does not. */
 const char *control_word(const struct control_call *call, unsigned index);
 const struct local_peer *control_peer(const struct control_call *call);
+/*
+ * Ends the call without an answer: who took the connection gives it. Returns the descriptor, which is not
+ * blocking, and at which nothing was said yet but perhaps "wait"; -1: the client has gone.
+ */
+int control_take(struct control_call *call) __attribute__((warn_unused_result));
 
 /* Calls that wait for the same thing: keep them in a list of the caller's, and answer all when it is done. */
 void control_keep(struct list *kept, struct control_call *call);

@@ -39,8 +39,10 @@ struct generation_slot {
 	uint64_t birth_ms; /* when the next one is due, if there is none */
 	uint64_t kill_ms;  /* when one that got SIGABRT gets SIGKILL; 0: not */
 	int log_end;       /* a new log file goes through it; while there is a pid */
+	uint32_t member;   /* of the cache */
 	unsigned deaths;
 	bool retired; /* cannot work */
+	bool leaves;  /* it served and was killed or crashed: what it had taken in waits for a successor */
 	struct child_history history;
 	struct worker_room room;
 	char death[GENERATION_DEATH_BYTES];
@@ -50,6 +52,7 @@ struct generation {
 	const struct generation_world *world;
 	unsigned number;
 	struct config *config;
+	struct cache *cache; /* NULL: none */
 	struct sandbox_user user;
 	struct sockets *sockets;
 	struct tls_store *tls;
@@ -57,7 +60,7 @@ struct generation {
 	struct stats *stats;
 	struct generation_slot *slots;
 	enum generation_state state;
-	bool failed;
+	bool failed, killed;
 	int ready[2];      /* a pipe on which workers report to serve */
 	uint64_t kill_ms;  /* draining: when patience ends */
 	uint64_t watch_ms; /* when the watchdog last looked */
@@ -74,6 +77,7 @@ memory_make(struct generation *g)
 	for (unsigned slot = 0; slot < config->workers; slot++) {
 		struct worker_room *room = &g->slots[slot].room;
 		worker_carve(g->shm, config, room);
+		room->state->words.call = SANDBOX_NO_CALL;
 		room->stats = stats_slab(g->stats, slot);
 	}
 	return true;
@@ -81,7 +85,7 @@ memory_make(struct generation *g)
 
 struct generation *
 generation_new(const struct generation_world *world, unsigned number, struct config *config,
-        const struct sockets_bound *bound, char why[GENERATION_WHY_BYTES])
+        struct cache *cache, const struct sockets_bound *bound, char why[GENERATION_WHY_BYTES])
 {
 	_Static_assert(
 	        (int)GENERATION_WHY_BYTES >= SOCKETS_WHY_BYTES && (int)GENERATION_WHY_BYTES >= TLS_WHY_BYTES,
@@ -90,6 +94,7 @@ generation_new(const struct generation_world *world, unsigned number, struct con
 	g->world = world;
 	g->number = number;
 	g->config = config;
+	g->cache = cache;
 	g->ready[0] = g->ready[1] = -1;
 	g->slots = must_alloc(config->workers, sizeof *g->slots);
 	if (sandbox_find_user(config->user, &g->user, why) == 0)
@@ -147,6 +152,8 @@ setup_of(const struct generation *g, unsigned slot, int log_end)
 	        .sockets = g->sockets,
 	        .tls = g->tls,
 	        .quarantine = g->world->quarantine,
+	        .cache = g->cache,
+	        .member = g->slots[slot].member,
 	        .seed = g->world->seed,
 	        .room = g->slots[slot].room,
 	        .user = g->user,
@@ -173,6 +180,7 @@ bear(struct generation *g, unsigned slot, uint64_t now_ms)
 	if (failed < 0)
 		log_warn("worker gets no new log file after a rotation slot=%u why=\"%s\"", slot,
 		        strerror(-failed));
+	s->member = g->cache != NULL ? cache_next_member(g->cache) : 0;
 	struct worker_setup setup = setup_of(g, slot, ends[1]);
 	fflush(NULL);
 	atomic_store(&s->room.state->heartbeat_ms, now_ms);
@@ -280,6 +288,14 @@ take_words(struct generation_slot *s, char *out, size_t room)
 	atomic_store(&words->hand, 0);
 }
 
+/* How long until the next life. Call it while `serving` still tells of this one. */
+static uint64_t
+wait_after(struct generation_slot *s, int status, uint64_t uptime_ms)
+{
+	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && s->kill_ms == 0;
+	return child_died(&s->history, uptime_ms, killed && atomic_load(&s->room.state->serving) != 0);
+}
+
 static void
 obituary(struct generation *g, unsigned slot, int status, uint64_t now_ms)
 {
@@ -289,9 +305,7 @@ obituary(struct generation *g, unsigned slot, int status, uint64_t now_ms)
 	blame(g, s, status, now_ms, hand, sizeof hand);
 	take_words(s, words, sizeof words);
 	s->deaths++;
-	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && s->kill_ms == 0;
-	uint64_t next_ms =
-	        child_died(&s->history, uptime_ms, killed && atomic_load(&s->room.state->serving) != 0);
+	uint64_t next_ms = wait_after(s, status, uptime_ms);
 	s->birth_ms = now_ms + next_ms;
 	s->retired = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_CANNOT_WORK;
 	/* A new generation that cannot serve is given up; the one before goes on. */
@@ -306,6 +320,34 @@ obituary(struct generation *g, unsigned slot, int status, uint64_t now_ms)
 		        words);
 }
 
+/* Of a generation that drains: it answers what its predecessor left, and ends. */
+static void
+bear_last(struct generation *g, unsigned slot, uint64_t now_ms)
+{
+	bear(g, slot, now_ms);
+	/* It heeds signals once it has taken up what there is. */
+	if (g->slots[slot].pid != 0)
+		kill(g->slots[slot].pid, SIGTERM);
+}
+
+/* The end of a worker that drains is nothing to write home about, unless it left something. */
+static void
+bury_drained(struct generation *g, unsigned slot, int status, uint64_t now_ms)
+{
+	struct generation_slot *s = &g->slots[slot];
+	char hand[80], words[LASTWORDS_BYTES * 2 + 16];
+	blame(g, s, status, now_ms, hand, sizeof hand);
+	take_words(s, words, sizeof words);
+	log_at(status == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+	        "worker stopped slot=%u pid=%d %s generation=%u%s%s", slot, (int)s->pid, s->death, g->number,
+	        hand, words);
+	uint64_t next_ms = wait_after(s, status, now_ms - s->born_ms);
+	atomic_store(&s->room.state->serving, 0);
+	s->pid = 0;
+	if (s->leaves && next_ms == 0 && !g->killed)
+		bear_last(g, slot, now_ms);
+}
+
 bool
 generation_bury(struct generation *g, int pid, int status, uint64_t now_ms)
 {
@@ -315,11 +357,10 @@ generation_bury(struct generation *g, int pid, int status, uint64_t now_ms)
 			continue;
 		death_text(status, s->room.state->words.call, s->death);
 		close_end(s->log_end);
+		/* One that dies before it serves has not taken up what the one before it left. */
+		s->leaves = WIFSIGNALED(status) && (s->leaves || atomic_load(&s->room.state->serving));
 		if (g->state == GENERATION_DRAINING) {
-			log_at(status == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
-			        "worker stopped slot=%u pid=%d %s generation=%u", slot, pid, s->death,
-			        g->number);
-			s->pid = 0;
+			bury_drained(g, slot, status, now_ms);
 			return true;
 		}
 		obituary(g, slot, status, now_ms);
@@ -375,7 +416,7 @@ generation_watch(struct generation *g, uint64_t now_ms)
 		if (generation_alive(g) > 0)
 			log_warn("workers do not end: they are killed workers=%u generation=%u",
 			        generation_alive(g), g->number);
-		generation_signal(g, SIGKILL);
+		generation_kill(g);
 		g->kill_ms = UINT64_MAX;
 	}
 	if (g->config->watchdog_ms == 0 || g->state == GENERATION_DRAINING)
@@ -397,6 +438,16 @@ generation_drain(struct generation *g, uint64_t now_ms)
 	g->state = GENERATION_DRAINING;
 	g->kill_ms = now_ms + g->config->drain_timeout_ms + GENERATION_GRACE_MS;
 	generation_signal(g, SIGTERM);
+	for (unsigned slot = 0; slot < g->config->workers; slot++)
+		if (g->slots[slot].pid == 0 && g->slots[slot].leaves && !g->slots[slot].retired)
+			bear_last(g, slot, now_ms);
+}
+
+void
+generation_kill(struct generation *g)
+{
+	g->killed = true;
+	generation_signal(g, SIGKILL);
 }
 
 void
@@ -495,6 +546,21 @@ const struct stats *
 generation_stats(const struct generation *g)
 {
 	return g->stats;
+}
+
+struct cache *
+generation_cache(const struct generation *g)
+{
+	return g->cache;
+}
+
+bool
+generation_has_member(const struct generation *g, uint32_t member)
+{
+	for (unsigned slot = 0; slot < g->config->workers; slot++)
+		if (g->slots[slot].pid != 0 && g->slots[slot].member == member)
+			return true;
+	return false;
 }
 
 struct generation_worker

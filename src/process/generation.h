@@ -5,6 +5,7 @@
 #ifndef DOTWARD_PROCESS_GENERATION_H
 #define DOTWARD_PROCESS_GENERATION_H
 
+#include "cache/cache.h"
 #include "config/config.h"
 #include "net/sockets.h"
 #include "process/sandbox.h"
@@ -32,10 +33,12 @@ enum generation_state {
 
 /*
  * Finds the user, loads trust stores, opens sockets (taking over what is bound already), lays out shared
- * memory; forks nothing yet. Takes the configuration over, in every case. NULL with a line in `why`.
+ * memory; forks nothing yet. Takes the configuration over, in every case. The cache outlives it; NULL: none.
+ * NULL with a line in `why`.
  */
 struct generation *generation_new(const struct generation_world *world, unsigned number,
-        struct config *config, const struct sockets_bound *bound, char why[GENERATION_WHY_BYTES]);
+        struct config *config, struct cache *cache, const struct sockets_bound *bound,
+        char why[GENERATION_WHY_BYTES]);
 /* No worker may be alive. */
 void generation_free(struct generation *g);
 
@@ -47,8 +50,13 @@ bool generation_bury(struct generation *g, int pid, int status, uint64_t now_ms)
 bool generation_hear(struct generation *g);
 /* To be called now and then: the watchdog, and the end of the patience with a drain. */
 void generation_watch(struct generation *g, uint64_t now_ms);
-/* No births any more; the workers answer what is in flight and end. */
+/*
+ * The workers answer what is in flight and end. No births any more, but for one thing: what a worker leaves
+ * that dies meanwhile, or was dead before, is taken up by a successor, which ends like the others.
+ */
 void generation_drain(struct generation *g, uint64_t now_ms);
+/* All at once, and for good. */
+void generation_kill(struct generation *g);
 /* The log has been opened anew: the workers, who may not open files, are given ours. */
 void generation_give_log(const struct generation *g);
 void generation_signal(const struct generation *g, int signal);
@@ -69,6 +77,9 @@ const struct sockets *generation_sockets(const struct generation *g);
 /* Who its workers are. */
 const struct sandbox_user *generation_user(const struct generation *g);
 const struct stats *generation_stats(const struct generation *g);
+struct cache *generation_cache(const struct generation *g);
+/* Is this number in its cache that of a worker alive? */
+bool generation_has_member(const struct generation *g, uint32_t member);
 
 /* What is known of a worker, for reports. */
 struct generation_worker {

@@ -13,9 +13,11 @@
 #include "base/must.h"
 #include "process/admin.h"
 #include "process/background.h"
-#include "process/generation.h"
+#include "process/keeper.h"
+#include "process/lineage.h"
 #include "process/notify.h"
 #include "process/pid_file.h"
+#include "process/signals.h"
 #include "process/survey.h"
 #include "process/upgrade.h"
 #include "shared/world.h"
@@ -27,7 +29,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,11 +37,8 @@
 #endif
 
 enum {
-	MASTER_DRAINING = SURVEY_GENERATIONS -
-	                  2,     /* generations; more reloads than that have to wait for the drain of one */
 	MASTER_START_MS = 10000, /* for a new generation, or a new binary, to serve */
-	MASTER_DESCRIPTORS = 8192,
-	MASTER_OWN_FDS = 3, /* signals, readiness, upgrade */
+	MASTER_OWN_FDS = 3,      /* signals, readiness, upgrade */
 	MASTER_PATH_BYTES = 4096,
 };
 
@@ -50,9 +48,8 @@ struct master {
 	struct admin *admin;
 	uint64_t started_ms;
 	struct generation_world shared;
-	struct generation *serving, *starting;
-	struct generation *draining[MASTER_DRAINING];
-	unsigned draining_count;
+	struct lineage line;
+	struct keeper *keeper;
 	uint64_t starting_until_ms, starting_since_ms;
 	bool reload_again; /* asked for while one was under way */
 	struct upgrade upgrade;
@@ -81,13 +78,10 @@ static void
 leave_master(void *arg)
 {
 	struct master *m = arg;
-	close(m->signal_fd);
-	if (m->background.pipe >= 0)
-		close(m->background.pipe);
-	if (m->inheritance.ready >= 0)
-		close(m->inheritance.ready);
-	if (m->upgrade.ready >= 0)
-		close(m->upgrade.ready);
+	const int own[] = {m->signal_fd, m->background.pipe, m->inheritance.ready, m->upgrade.ready};
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+		if (own[i] >= 0)
+			close(own[i]);
 	admin_leave(m->admin);
 }
 
@@ -114,58 +108,29 @@ detach(struct master *m, int *status)
 
 /* --- generations --- */
 
-/* All there are, the one that serves first. */
-static unsigned
-all_generations(const struct master *m, struct generation *out[SURVEY_GENERATIONS])
-{
-	unsigned count = 0;
-	if (m->serving != NULL)
-		out[count++] = m->serving;
-	if (m->starting != NULL)
-		out[count++] = m->starting;
-	for (unsigned i = 0; i < m->draining_count; i++)
-		out[count++] = m->draining[i];
-	return count;
-}
-
-static void
-retire(struct master *m, struct generation *g)
-{
-	must(m->draining_count < MASTER_DRAINING);
-	generation_drain(g, clock_now_ms());
-	m->draining[m->draining_count++] = g;
-}
-
-/* Those whose last worker has gone. Their counters live on. */
-static void
-free_drained(struct master *m)
-{
-	unsigned kept = 0;
-	for (unsigned i = 0; i < m->draining_count; i++) {
-		struct generation *g = m->draining[i];
-		if (generation_alive(g) > 0) {
-			m->draining[kept++] = g;
-			continue;
-		}
-		stats_retire(generation_stats(g), m->world->retired);
-		generation_free(g);
-	}
-	m->draining_count = kept;
-}
-
-/* Makes a generation of this configuration, on the sockets of the one that serves. */
+/* Makes a generation of this configuration, on the sockets of those before it: of the one that serves, and of
+ * those that drain too, for an address that was given up is not free before they are gone. */
 static struct generation *
 generation_make(struct master *m, struct config *config, char why[GENERATION_WHY_BYTES])
 {
-	static int fds[MASTER_DESCRIPTORS];
-	struct sockets_bound bound = {
-	        .descriptors = m->inheritance.sockets, .count = m->inheritance.socket_count};
-	if (m->serving != NULL) {
-		bound.descriptors = fds;
-		bound.count = sockets_descriptors(generation_sockets(m->serving), fds, MASTER_DESCRIPTORS);
+	struct cache *cache;
+	if (keeper_provide(m->keeper, config, &cache, why) < 0) {
+		config_free(config);
+		return NULL;
 	}
-	return generation_new(
-	        &m->shared, *m->world->generation + 1, config, bound.count > 0 ? &bound : NULL, why);
+	struct generation *all[LINEAGE_MOST];
+	unsigned count = lineage_all(&m->line, all);
+	struct sockets_bound bound = {0};
+	int *fds = NULL;
+	for (unsigned i = 0; i < count; i++)
+		fds = sockets_append(generation_sockets(all[i]), fds, &bound.count);
+	bound.descriptors = fds;
+	if (count == 0)
+		bound = (struct sockets_bound){m->inheritance.sockets, m->inheritance.socket_count};
+	struct generation *g = generation_new(
+	        &m->shared, *m->world->generation + 1, config, cache, bound.count > 0 ? &bound : NULL, why);
+	free(fds);
+	return g;
 }
 
 int
@@ -189,9 +154,10 @@ start(struct master *m, struct generation *g)
 {
 	*m->world->generation = generation_number(g);
 	/* Its workers are born with the log they are to write. */
-	if (m->serving != NULL)
+	if (m->line.serving != NULL)
 		apply_log(m, generation_config(g));
-	m->starting = g;
+	m->line.starting = g;
+	keeper_carry(m->keeper, g);
 	m->starting_since_ms = clock_now_ms();
 	m->starting_until_ms = m->starting_since_ms + MASTER_START_MS;
 	generation_bear(g, m->starting_since_ms);
@@ -205,7 +171,7 @@ reload_answer(struct master *m, bool good, char *text)
 	while (length > 0 && text[length - 1] == '\n')
 		text[--length] = '\0';
 	admin_done(m->admin, ADMIN_RELOAD, good, text);
-	admin_serves(generation_alive(m->serving));
+	admin_serves(generation_alive(m->line.serving));
 	if (good) {
 		log_notice("%s", text);
 		return;
@@ -233,13 +199,15 @@ reload_begin(struct master *m)
 }
 
 static void
-reload(struct master *m)
+reload(void *arg)
 {
+	struct master *m = arg;
 	if (m->stopping || m->handed_over) {
 		admin_done(m->admin, ADMIN_RELOAD, false, "it is stopping");
 		return;
 	}
-	if (m->starting != NULL || m->upgrade.pid != 0 || m->draining_count == MASTER_DRAINING) {
+	if (m->line.starting != NULL || m->line.serving == NULL || m->upgrade.pid != 0 ||
+	        keeper_is_busy(m->keeper) || lineage_is_full(&m->line)) {
 		m->reload_again = true;
 		return;
 	}
@@ -263,9 +231,9 @@ seal(const struct master *m, const struct config *config)
 static void
 apply_outside(struct master *m)
 {
-	const struct config *config = generation_config(m->serving);
+	const struct config *config = generation_config(m->line.serving);
 	char why[ADMIN_WHY_BYTES];
-	if (admin_listen(m->admin, config->control.socket, generation_user(m->serving), -1, why) < 0)
+	if (admin_listen(m->admin, config->control.socket, generation_user(m->line.serving), -1, why) < 0)
 		log_error("%s; going on without it", why);
 	if (seal(m, config) < 0)
 		log_error("the master goes on without its part of the sandbox");
@@ -277,15 +245,16 @@ apply_outside(struct master *m)
 static void
 take_over(struct master *m)
 {
-	struct generation *old = m->serving;
+	struct generation *old = m->line.serving;
 	char text[128];
-	m->serving = m->starting;
-	m->starting = NULL;
+	m->line.serving = m->line.starting;
+	m->line.starting = NULL;
+	keeper_serve(m->keeper, m->line.serving);
 	if (old == NULL)
 		return;
-	retire(m, old);
+	lineage_retire(&m->line, old, clock_now_ms());
 	snprintf(text, sizeof text, "reloaded generation=%u workers=%u ms=%llu",
-	        generation_number(m->serving), generation_alive(m->serving),
+	        generation_number(m->line.serving), generation_alive(m->line.serving),
 	        (unsigned long long)(clock_now_ms() - m->starting_since_ms));
 	reload_answer(m, true, text);
 	/* after the answer, for the control socket that it leaves by may be another now */
@@ -297,15 +266,15 @@ static void
 give_up(struct master *m, const char *reason)
 {
 	char why[GENERATION_WHY_BYTES];
-	struct generation *g = m->starting;
+	struct generation *g = m->line.starting;
 	snprintf(why, sizeof why, "%s", reason);
-	m->starting = NULL;
-	generation_signal(g, SIGKILL);
-	retire(m, g);
-	if (m->serving != NULL) {
+	m->line.starting = NULL;
+	/* Some of its workers may have served, and have questions in flight. */
+	lineage_retire(&m->line, g, clock_now_ms());
+	if (m->line.serving != NULL) {
 		/* Its sockets may have changed the steering of a group it only shared. */
-		sockets_steer(generation_sockets(m->serving), NULL);
-		apply_log(m, generation_config(m->serving));
+		sockets_steer(generation_sockets(m->line.serving), NULL);
+		apply_log(m, generation_config(m->line.serving));
 		reload_answer(m, false, why);
 		return;
 	}
@@ -316,11 +285,11 @@ give_up(struct master *m, const char *reason)
 static void
 judge_starting(struct master *m, uint64_t now_ms)
 {
-	if (m->starting == NULL)
+	if (m->line.starting == NULL)
 		return;
-	if (generation_hear(m->starting))
+	if (generation_hear(m->line.starting))
 		take_over(m);
-	else if (generation_has_failed(m->starting))
+	else if (generation_has_failed(m->line.starting))
 		give_up(m, "a worker of the new configuration died before it served");
 	else if (now_ms >= m->starting_until_ms)
 		give_up(m, "the workers of the new configuration did not serve in time");
@@ -336,22 +305,30 @@ upgrade_refuse(struct master *m, const char *why)
 }
 
 static void
-upgrade(struct master *m)
+upgrade(void *arg)
 {
+	struct master *m = arg;
 	if (m->upgrade.pid != 0)
 		return; /* whoever asks again waits with the others */
-	if (m->stopping || m->starting != NULL || getpid() == 1) {
-		upgrade_refuse(m, m->stopping           ? "it is stopping"
-		                  : m->starting != NULL ? "a reload is under way"
-		                                        : "process 1 cannot hand over to another");
+	if (m->stopping || m->line.starting != NULL || m->line.serving == NULL || getpid() == 1) {
+		upgrade_refuse(m, m->stopping ? "it is stopping"
+		                  : m->line.starting != NULL || m->line.serving == NULL
+		                          ? "a start or reload is under way"
+		                          : "process 1 cannot hand over to another");
 		return;
 	}
-	int failed = upgrade_begin(&m->upgrade, m->binary, m->setup->argv, generation_sockets(m->serving),
-	        world_descriptor(m->world), admin_descriptor(m->admin));
+	const struct upgrade_legacy legacy = {.world = world_descriptor(m->world),
+	        .control = admin_descriptor(m->admin),
+	        .cache = generation_cache(m->line.serving) != NULL
+	                         ? cache_descriptor(generation_cache(m->line.serving))
+	                         : -1};
+	int failed = upgrade_begin(
+	        &m->upgrade, m->binary, m->setup->argv, generation_sockets(m->line.serving), &legacy);
 	if (failed < 0) {
 		upgrade_refuse(m, strerror(-failed));
 		return;
 	}
+	keeper_share(m->keeper, true, clock_now_ms());
 	m->upgrade.until_ms = clock_now_ms() + MASTER_START_MS;
 	log_notice("upgrading binary=%s pid=%d", m->binary, (int)m->upgrade.pid);
 }
@@ -361,8 +338,9 @@ upgrade_failed(struct master *m, const char *why)
 {
 	log_error("upgrade failed, the old binary serves on: %s", why);
 	upgrade_end(&m->upgrade, true);
+	keeper_share(m->keeper, false, clock_now_ms());
 	/* The new master may have changed the steering, and who is behind the socket, before it failed. */
-	sockets_steer(generation_sockets(m->serving), NULL);
+	sockets_steer(generation_sockets(m->line.serving), NULL);
 	admin_claim(m->admin);
 	admin_done(m->admin, ADMIN_UPGRADE, false, why);
 }
@@ -380,8 +358,8 @@ hand_over(struct master *m)
 	upgrade_end(&m->upgrade, false);
 	m->handed_over = true;
 	m->stopping = true;
-	retire(m, m->serving);
-	m->serving = NULL;
+	lineage_retire(&m->line, m->line.serving, clock_now_ms());
+	m->line.serving = NULL;
 }
 
 static void
@@ -400,60 +378,57 @@ judge_upgrade(struct master *m, bool readable, uint64_t now_ms)
 /* --- signals --- */
 
 static void
-on_child(struct master *m)
+on_child(void *arg)
 {
+	struct master *m = arg;
 	int status;
 	pid_t pid;
-	struct generation *all[SURVEY_GENERATIONS];
-	unsigned count = all_generations(m, all);
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (unsigned i = 0; i < count && !generation_bury(all[i], pid, status, clock_now_ms()); i++)
-			;
+		if (lineage_bury(&m->line, pid, status, clock_now_ms()))
+			keeper_member_died(m->keeper, clock_now_ms());
+		else if (!keeper_bury(m->keeper, pid, status))
+			admin_bury(m->admin, pid, status);
 }
 
 static void
-on_stop(struct master *m)
+on_stop(void *arg)
 {
+	struct master *m = arg;
 	m->impatient = m->stopping;
 	m->stopping = true;
 	if (m->impatient) {
 		log_warn("asked to stop twice: workers are killed");
-		struct generation *all[SURVEY_GENERATIONS];
-		for (unsigned i = all_generations(m, all); i > 0; i--)
-			generation_signal(all[i - 1], SIGKILL);
+		lineage_kill(&m->line);
+		keeper_hurry(m->keeper);
 		return;
 	}
 	upgrade_end(&m->upgrade, true);
 	admin_begins(ADMIN_STOP);
-	log_notice("draining workers=%u limit=%ums", m->serving ? generation_alive(m->serving) : 0,
-	        m->serving ? generation_config(m->serving)->drain_timeout_ms : 0);
-	if (m->starting != NULL)
-		retire(m, m->starting);
-	if (m->serving != NULL)
-		retire(m, m->serving);
-	m->starting = m->serving = NULL;
+	log_notice("draining workers=%u limit=%ums", m->line.serving ? generation_alive(m->line.serving) : 0,
+	        m->line.serving ? generation_config(m->line.serving)->drain_timeout_ms : 0);
+	if (m->line.starting != NULL)
+		lineage_retire(&m->line, m->line.starting, clock_now_ms());
+	if (m->line.serving != NULL)
+		lineage_retire(&m->line, m->line.serving, clock_now_ms());
+	m->line.starting = m->line.serving = NULL;
 }
 
 /* The workers may not open files: they are given ours. */
 static void
-on_reopen(struct master *m)
+on_reopen(void *arg)
 {
+	struct master *m = arg;
 	int failed = log_reopen();
 	if (failed < 0) {
 		log_error("log file cannot be reopened; going on with the old one why=\"%s\"",
 		        strerror(-failed));
 		return;
 	}
-	struct generation *all[SURVEY_GENERATIONS];
-	for (unsigned i = all_generations(m, all); i > 0; i--)
-		generation_give_log(all[i - 1]);
+	lineage_give_log(&m->line);
 	log_notice("log reopened");
 }
 
-static const struct {
-	int signal;
-	void (*handle)(struct master *m);
-} handlers[] = {
+static const struct signals_handler handlers[] = {
         {SIGCHLD, on_child},
         {SIGTERM, on_stop},
         {SIGINT, on_stop},
@@ -462,27 +437,13 @@ static const struct {
         {SIGUSR2, upgrade},
 };
 
+enum { MASTER_SIGNALS = sizeof handlers / sizeof handlers[0] };
+
 static int
 watch_signals(struct master *m)
 {
-	sigset_t signals;
-	sigemptyset(&signals);
-	for (size_t i = 0; i < sizeof handlers / sizeof handlers[0]; i++)
-		sigaddset(&signals, handlers[i].signal);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	m->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	m->signal_fd = signals_watch(handlers, MASTER_SIGNALS);
 	return m->signal_fd < 0 ? fail(m, "no signal descriptor") : 0;
-}
-
-static void
-heed_signals(struct master *m)
-{
-	struct signalfd_siginfo got;
-	while (read(m->signal_fd, &got, sizeof got) == sizeof got)
-		for (size_t i = 0; i < sizeof handlers / sizeof handlers[0]; i++)
-			if (handlers[i].signal == (int)got.ssi_signo)
-				handlers[i].handle(m);
 }
 
 /* --- the loop --- */
@@ -497,13 +458,10 @@ earlier(uint64_t a, uint64_t b)
 static int
 wait_ms(const struct master *m)
 {
-	uint64_t now_ms = clock_now_ms(), next_ms = UINT64_MAX;
-	if (m->serving != NULL)
-		next_ms = earlier(next_ms, generation_next_ms(m->serving));
-	if (m->starting != NULL)
-		next_ms = earlier(next_ms, earlier(generation_next_ms(m->starting), m->starting_until_ms));
-	for (unsigned i = 0; i < m->draining_count; i++)
-		next_ms = earlier(next_ms, generation_next_ms(m->draining[i]));
+	uint64_t now_ms = clock_now_ms(),
+	         next_ms = earlier(lineage_next_ms(&m->line), keeper_next_ms(m->keeper));
+	if (m->line.starting != NULL)
+		next_ms = earlier(next_ms, m->starting_until_ms);
 	if (m->upgrade.pid != 0)
 		next_ms = earlier(next_ms, m->upgrade.until_ms);
 	next_ms = earlier(next_ms, admin_due_ms(m->admin));
@@ -513,12 +471,13 @@ wait_ms(const struct master *m)
 }
 
 static void
-tend(struct generation *g, uint64_t now_ms)
+tend(struct master *m, uint64_t now_ms)
 {
-	if (g == NULL)
-		return;
-	generation_watch(g, now_ms);
-	generation_bear(g, now_ms);
+	struct generation *all[LINEAGE_MOST];
+	lineage_tend(&m->line, now_ms);
+	lineage_free_drained(&m->line, m->world->retired);
+	unsigned count = lineage_all(&m->line, all);
+	keeper_tend(m->keeper, all, count, now_ms);
 }
 
 static void
@@ -526,24 +485,21 @@ turn(struct master *m)
 {
 	struct pollfd fds[MASTER_OWN_FDS + ADMIN_POLL_MOST] = {
 	        {.fd = m->signal_fd, .events = POLLIN},
-	        {.fd = m->starting != NULL ? generation_ready_fd(m->starting) : -1, .events = POLLIN},
+	        {.fd = m->line.starting != NULL ? generation_ready_fd(m->line.starting) : -1,
+	                .events = POLLIN},
 	        {.fd = m->upgrade.ready, .events = POLLIN},
 	};
 	/* Before we serve, somebody else may still be behind the socket. */
-	bool attend = m->serving != NULL || m->stopping;
+	bool attend = m->line.serving != NULL || m->stopping;
 	size_t asked = attend ? admin_poll(m->admin, fds + MASTER_OWN_FDS, ADMIN_POLL_MOST) : 0;
 	bool polled = poll(fds, MASTER_OWN_FDS + asked, wait_ms(m)) >= 0;
-	heed_signals(m);
+	signals_heed(m->signal_fd, handlers, MASTER_SIGNALS, m);
 	uint64_t now_ms = clock_now_ms();
 	if (polled && attend)
 		admin_heed(m->admin, fds + MASTER_OWN_FDS, asked, now_ms);
 	judge_upgrade(m, polled && fds[2].revents != 0, now_ms);
 	judge_starting(m, now_ms);
-	tend(m->serving, now_ms);
-	tend(m->starting, now_ms);
-	for (unsigned i = 0; i < m->draining_count; i++)
-		generation_watch(m->draining[i], now_ms);
-	free_drained(m);
+	tend(m, now_ms);
 	if (m->reload_again)
 		reload(m);
 }
@@ -554,24 +510,20 @@ static void
 on_report(void *arg, struct report *r)
 {
 	const struct master *m = arg;
-	struct generation *generations[SURVEY_GENERATIONS];
-	unsigned count = all_generations(m, generations);
+	struct generation *generations[LINEAGE_MOST];
+	unsigned count = lineage_all(&m->line, generations);
 	survey_fill(r, m->world, generations, count, clock_now_ms());
 	r->version = DOTWARD_VERSION;
 	r->uptime_ms = clock_now_ms() - m->started_ms;
 	r->stopping = m->stopping;
 }
 
-static void
-on_reload_asked(void *arg)
+static bool
+on_cache(void *arg, struct verbs_cache *out)
 {
-	reload(arg);
-}
-
-static void
-on_upgrade_asked(void *arg)
-{
-	upgrade(arg);
+	const struct master *m = arg;
+	struct generation *generations[LINEAGE_MOST];
+	return survey_cache(m->world, generations, lineage_all(&m->line, generations), out);
 }
 
 /* Who asks while it is stopping already waits with the others and hurries nobody. */
@@ -601,13 +553,13 @@ open_admin(struct master *m, const struct generation *first)
 static bool
 come_up(struct master *m)
 {
-	while (m->starting != NULL)
+	while (m->line.starting != NULL)
 		turn(m);
-	if (m->serving == NULL)
+	if (m->line.serving == NULL)
 		return false;
-	survey_log_serving(m->serving);
-	admin_serves(generation_alive(m->serving));
-	if (write_pid_file(m, generation_config(m->serving)->pid_file) < 0)
+	survey_log_serving(m->line.serving);
+	admin_serves(generation_alive(m->line.serving));
+	if (write_pid_file(m, generation_config(m->line.serving)->pid_file) < 0)
 		on_stop(m);
 	upgrade_serves(&m->inheritance);
 	upgrade_forget(&m->inheritance);
@@ -615,14 +567,41 @@ come_up(struct master *m)
 	return true;
 }
 
+/* What was known when dotward last ran is known before anybody is served. False when it is to stop meanwhile.
+ */
+static bool
+remember(struct master *m, const struct generation *first)
+{
+	keeper_load(m->keeper, first);
+	while (keeper_is_busy(m->keeper) && !m->stopping)
+		turn(m);
+	if (m->stopping)
+		keeper_hurry(m->keeper);
+	return !m->stopping;
+}
+
+static void
+wait_for_all(struct master *m)
+{
+	while (!lineage_is_empty(&m->line) || keeper_is_busy(m->keeper))
+		turn(m);
+}
+
 static int
 serve(struct master *m, struct generation *first)
 {
+	bool came_up = false;
 	background_leave_terminal(&m->background);
-	start(m, first);
-	bool came_up = come_up(m);
-	while (m->serving != NULL || m->starting != NULL || m->draining_count > 0)
-		turn(m);
+	if (remember(m, first)) {
+		start(m, first);
+		came_up = come_up(m);
+	} else {
+		generation_free(first);
+	}
+	wait_for_all(m);
+	if (came_up && !m->handed_over && !m->impatient)
+		keeper_save(m->keeper);
+	wait_for_all(m);
 	if (!m->handed_over)
 		survey_log_stopped(m->world);
 	return came_up ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -637,6 +616,7 @@ take_apart(struct master *m)
 		close(m->signal_fd);
 	upgrade_forget(&m->inheritance);
 	log_share_level(NULL);
+	keeper_free(m->keeper);
 	/* last but for the memory, so that who hears of the end can start the next one at once */
 	admin_free(m->admin, m->handed_over, "stopped");
 	world_close(m->world);
@@ -667,13 +647,21 @@ master_run(const struct master_setup *setup)
 	        .seed = m.world->seed,
 	        .leave_master = leave_master,
 	        .arg = &m};
+	const struct keeper_setup keeping = {.seed = m.world->seed,
+	        .inherited = m.inheritance.cache,
+	        .predecessor = m.inheritance.ready >= 0 ? getppid() : 0,
+	        .leave_master = leave_master,
+	        .arg = &m};
+	m.keeper = keeper_new(&keeping);
+	m.inheritance.cache = -1;
 	log_share_level(m.world->log_level);
 	log_set_level(setup->config->log.level);
 	const struct admin_deeds deeds = {.arg = &m,
 	        .report = on_report,
-	        .reload = on_reload_asked,
-	        .upgrade = on_upgrade_asked,
-	        .stop = on_stop_asked};
+	        .reload = reload,
+	        .upgrade = upgrade,
+	        .stop = on_stop_asked,
+	        .cache = on_cache};
 	m.admin = admin_new(&deeds);
 	struct generation *first = generation_make(&m, setup->config, why);
 	if (first == NULL) {

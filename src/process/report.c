@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/must.h"
+#include "process/cache_report.h"
 
 #include <stdlib.h>
 
@@ -90,6 +91,26 @@ static const enum stats_counter highlights[] = {
         STATS_queries, STATS_answered, STATS_servfail, STATS_upstream_asked, STATS_upstream_failures};
 
 static void
+status_cache_json(const struct report *r, struct json *j)
+{
+	json_object(j, "cache");
+	json_number(j, "bytes", r->cache_bytes);
+	cache_report_ratio_json(r->counters, j);
+	json_end(j);
+}
+
+static void
+status_cache_text(const struct report *r, FILE *out)
+{
+	char size[CACHE_REPORT_SIZE_BYTES], ratio[CACHE_REPORT_RATIO_BYTES];
+	if (r->cache_bytes == 0)
+		fprintf(out, "  %-19s none\n", "cache");
+	else
+		fprintf(out, "  %-19s %s, hit ratio %s\n", "cache", cache_report_size(r->cache_bytes, size),
+		        cache_report_ratio(r->counters, ratio));
+}
+
+static void
 status_json(const struct report *r, FILE *out)
 {
 	char text[ADDR_TEXT_BYTES];
@@ -116,6 +137,7 @@ status_json(const struct report *r, FILE *out)
 	}
 	json_end(&j);
 	json_number(&j, "upstreams", r->upstream_count);
+	status_cache_json(r, &j);
 	json_text(&j, "log_level", log_level_word(r->log_level));
 	json_object(&j, "counters");
 	for (size_t i = 0; i < sizeof highlights / sizeof highlights[0]; i++)
@@ -137,6 +159,7 @@ status_text(const struct report *r, FILE *out)
 		fprintf(out, "  %-19s %s %s\n", i == 0 ? "listening" : "",
 		        addr_text(&r->listens[i].address, text), protocols(&r->listens[i]));
 	fprintf(out, "  %-19s %zu\n", "upstreams", r->upstream_count);
+	status_cache_text(r, out);
 	fprintf(out, "  %-19s %s\n", "log level", log_level_word(r->log_level));
 	for (size_t i = 0; i < sizeof highlights / sizeof highlights[0]; i++)
 		fprintf(out, "  %-19s %llu\n", stats_name(highlights[i]),

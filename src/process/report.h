@@ -44,6 +44,7 @@ struct report {
 	bool stopping;
 	enum log_level log_level;
 	size_t upstream_count;
+	uint64_t cache_bytes;           /* 0: no cache */
 	uint64_t counters[STATS_COUNT]; /* over all generations and upgrades */
 	struct report_worker *workers;  /* those that drain for an older generation too */
 	size_t worker_count;

@@ -19,7 +19,11 @@
 
 enum { SANDBOX_WHY_BYTES = 256, SANDBOX_CALL_BYTES = 40, SANDBOX_NO_CALL = -1 };
 
-enum sandbox_role { SANDBOX_MASTER, SANDBOX_WORKER };
+enum sandbox_role {
+	SANDBOX_MASTER,
+	SANDBOX_WORKER,
+	SANDBOX_ERRAND, /* a short life with what is open already: it reads, writes, renames, and ends */
+};
 
 /* Who the workers become. */
 struct sandbox_user {

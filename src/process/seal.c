@@ -107,6 +107,13 @@ fill_worker(scmp_filter_ctx filter)
 }
 
 static int
+fill_errand(scmp_filter_ctx filter)
+{
+	int failed = add_calls(filter, SCMP_ACT_ALLOW, calls_errand, calls_errand_count);
+	return failed < 0 ? failed : add_suicide(filter);
+}
+
+static int
 fill_master(scmp_filter_ctx filter)
 {
 	static const struct call mark = {.name = "prctl",
@@ -130,6 +137,7 @@ static const struct {
 } roles[] = {
         [SANDBOX_MASTER] = {SCMP_ACT_ALLOW, fill_master},
         [SANDBOX_WORKER] = {SCMP_ACT_TRAP, fill_worker},
+        [SANDBOX_ERRAND] = {SCMP_ACT_TRAP, fill_errand},
 };
 
 static int
@@ -169,7 +177,7 @@ sandbox_seal(enum sandbox_role role, char why[SANDBOX_WHY_BYTES])
 {
 	if (role == SANDBOX_MASTER && has_mark())
 		return 0;
-	if (role == SANDBOX_WORKER)
+	if (role != SANDBOX_MASTER)
 		settle_time_zone();
 	int failed = filter_load(role);
 	if (failed < 0)

@@ -74,7 +74,21 @@ survey_fill(struct report *r, const struct world *world, struct generation *cons
 		return;
 	r->workers_wanted = generation_config(generations[0])->workers;
 	r->upstream_count = generation_config(generations[0])->upstream_count;
+	r->cache_bytes = generation_config(generations[0])->cache.size;
 	fill_listens(r, generations[0]);
+}
+
+bool
+survey_cache(const struct world *world, struct generation *const *generations, unsigned count,
+        struct verbs_cache *out)
+{
+	if (count == 0)
+		return false;
+	*out = (struct verbs_cache){.cache = generation_cache(generations[0]),
+	        .seed = world->seed,
+	        .ground = {.user = *generation_user(generations[0]),
+	                .config = generation_config(generations[0])}};
+	return true;
 }
 
 static const char *

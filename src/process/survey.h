@@ -6,14 +6,16 @@
 
 #include "process/generation.h"
 #include "process/report.h"
+#include "process/verbs.h"
 #include "shared/world.h"
-
-enum { SURVEY_GENERATIONS = 66 };
 
 /* Begins and fills the report, but for version, uptime and whether it stops. The first generation is the one
  * whose listens count. */
 void survey_fill(struct report *report, const struct world *world, struct generation *const *generations,
         unsigned count, uint64_t now_ms);
+/* What the verbs about the cache work with; false without a generation. */
+bool survey_cache(const struct world *world, struct generation *const *generations, unsigned count,
+        struct verbs_cache *out);
 /* "ready workers=2 listen=… upstreams=1 generation=1" */
 void survey_log_serving(const struct generation *g);
 /* "stopped queries=…", every counter; all generations must be gone. */

@@ -17,7 +17,17 @@
 enum {
 	UPGRADE_FIRST = 3, /* SD_LISTEN_FDS_START */
 	UPGRADE_MOST = 4096,
-	UPGRADE_EXTRA = 3, /* world, ready, control */
+	UPGRADE_EXTRA = 4,
+};
+
+/* The names of what goes over behind the sockets. */
+static const char world_name[] = "LISTEN_WORLD", cache_name[] = "LISTEN_CACHE",
+                  control_name[] = "LISTEN_CONTROL", ready_name[] = "LISTEN_READY";
+
+/* A descriptor on its way, by name. */
+struct upgrade_extra {
+	const char *name;
+	int fd; /* -1: there is none */
 };
 
 /* The value of a variable as a number, or -1; the variable is gone then. */
@@ -46,12 +56,13 @@ upgrade_inherit(struct upgrade_inheritance *out)
 {
 	int pid = take_number("LISTEN_PID"), count = take_number("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	*out = (struct upgrade_inheritance){.world = -1, .control = -1, .ready = -1};
-	int world = take_number("LISTEN_WORLD"), ready = take_number("LISTEN_READY"),
-	    control = take_number("LISTEN_CONTROL");
+	*out = (struct upgrade_inheritance){.world = -1, .cache = -1, .control = -1, .ready = -1};
+	int world = take_number(world_name), cache = take_number(cache_name),
+	    control = take_number(control_name), ready = take_number(ready_name);
 	if (pid != getpid() || count < 0 || count > UPGRADE_MOST)
 		return;
 	out->world = keep_to_ourselves(world);
+	out->cache = keep_to_ourselves(cache);
 	out->ready = keep_to_ourselves(ready);
 	out->control = keep_to_ourselves(control);
 	out->sockets = must_alloc((size_t)count, sizeof *out->sockets);
@@ -109,21 +120,25 @@ set_number(const char *name, long value)
 	setenv(name, text, 1);
 }
 
+/* `fds`: the sockets, and room for the rest behind them. */
 static _Noreturn void
-become(const char *path, char *const *argv, int *fds, size_t sockets, bool control)
+become(const char *path, char *const *argv, int *fds, size_t sockets, const struct upgrade_extra *extra)
 {
 	sigset_t none;
+	size_t count = sockets;
 	sigemptyset(&none);
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (!move_into_place(fds, sockets + (control ? 3 : 2)))
+	for (size_t i = 0; i < UPGRADE_EXTRA; i++) {
+		if (extra[i].fd < 0)
+			continue;
+		set_number(extra[i].name, UPGRADE_FIRST + (long)count);
+		fds[count++] = extra[i].fd;
+	}
+	if (!move_into_place(fds, count))
 		_exit(127);
 	set_number("LISTEN_PID", getpid());
 	set_number("LISTEN_FDS", (long)sockets);
-	set_number("LISTEN_WORLD", UPGRADE_FIRST + (long)sockets);
-	set_number("LISTEN_READY", UPGRADE_FIRST + (long)sockets + 1);
-	if (control)
-		set_number("LISTEN_CONTROL", UPGRADE_FIRST + (long)sockets + 2);
 	/* systemd's watchdog was meant for us; the new master takes that over too */
 	if (getenv("WATCHDOG_PID") != NULL)
 		set_number("WATCHDOG_PID", getpid());
@@ -133,7 +148,7 @@ become(const char *path, char *const *argv, int *fds, size_t sockets, bool contr
 
 int
 upgrade_begin(struct upgrade *u, const char *path, char *const *argv, const struct sockets *sockets,
-        int world, int control)
+        const struct upgrade_legacy *legacy)
 {
 	int ends[2], fds[UPGRADE_MOST + UPGRADE_EXTRA];
 	size_t count = sockets_descriptors(sockets, fds, UPGRADE_MOST);
@@ -141,12 +156,15 @@ upgrade_begin(struct upgrade *u, const char *path, char *const *argv, const stru
 		return -E2BIG;
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
-	fds[count] = world;
-	fds[count + 1] = ends[1];
-	fds[count + 2] = control;
+	const struct upgrade_extra extra[UPGRADE_EXTRA] = {
+	        {world_name, legacy->world},
+	        {cache_name, legacy->cache},
+	        {control_name, legacy->control},
+	        {ready_name, ends[1]},
+	};
 	pid_t pid = fork();
 	if (pid == 0)
-		become(path, argv, fds, count, control >= 0);
+		become(path, argv, fds, count, extra);
 	int error = errno;
 	close(ends[1]);
 	if (pid < 0) {

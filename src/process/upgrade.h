@@ -1,8 +1,8 @@
 /*
  * One binary hands over to another, without a gap: the new master is started with the listening sockets in
  * the form that systemd uses for socket activation (LISTEN_FDS, LISTEN_PID; descriptors from 3 on), the
- * world's memory and a pipe on which it says that it serves. Socket activation is the same code without the
- * last two.
+ * memory of the world and of the cache, the control socket, and a pipe on which it says that it serves.
+ * Socket activation is the same code with sockets only.
  */
 #ifndef DOTWARD_PROCESS_UPGRADE_H
 #define DOTWARD_PROCESS_UPGRADE_H
@@ -17,6 +17,7 @@ struct upgrade_inheritance {
 	int *sockets; /* owned; close and free with upgrade_forget() */
 	size_t socket_count;
 	int world;   /* -1: none */
+	int cache;   /* -1: none */
 	int control; /* the control socket; -1: none */
 	int ready;   /* -1: this is no upgrade */
 };
@@ -41,9 +42,14 @@ struct upgrade {
 	uint64_t until_ms;
 };
 
-/* Starts `path` with these arguments; `control` may be -1. 0 or -errno. */
+/* What goes over with the sockets, by descriptor; -1: there is none. They stay ours, too. */
+struct upgrade_legacy {
+	int world, cache, control;
+};
+
+/* Starts `path` with these arguments. 0 or -errno. */
 int upgrade_begin(struct upgrade *u, const char *path, char *const *argv, const struct sockets *sockets,
-        int world, int control);
+        const struct upgrade_legacy *legacy);
 /* When `ready` is readable: true if the new master serves. */
 bool upgrade_succeeded(const struct upgrade *u);
 /* Ends the new master if it is still there; clears *u. */

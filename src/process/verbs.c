@@ -4,6 +4,7 @@
 #include "process/verbs.h"
 
 #include "base/log.h"
+#include "process/cache_verbs.h"
 
 #include <stdlib.h>
 
@@ -103,6 +104,12 @@ const struct control_verb verbs[] = {
         {"upgrade", "", "go on with the program that is installed now", true, on_upgrade},
         {"stop", "", "answer what is in flight, then end", true, on_stop},
         {"log", "LEVEL", "how much is logged, until the next reload", true, on_log},
+        {"cache stats", "", "how full the cache is and of what use", false, cache_verbs_stats},
+        {"cache lookup", "NAME TYPE", "what it holds for this question", false, cache_verbs_lookup},
+        {"cache dump", "", "all it holds, a line for each answer", false, cache_verbs_dump},
+        {"cache flush", "NAME [TYPE]", "forget the answers for this name", true, cache_verbs_flush},
+        {"cache flush --subtree", "NAME", "and for all below it", true, cache_verbs_flush_subtree},
+        {"cache flush --all", "", "forget everything", true, cache_verbs_flush_all},
         {"help", "", "this list", false, on_help},
 };
 const size_t verbs_count = sizeof verbs / sizeof verbs[0];

@@ -4,8 +4,17 @@
 #ifndef DOTWARD_PROCESS_VERBS_H
 #define DOTWARD_PROCESS_VERBS_H
 
+#include "cache/cache.h"
+#include "process/aside.h"
 #include "process/control.h"
 #include "process/report.h"
+
+/* What the verbs about the cache work with. */
+struct verbs_cache {
+	struct cache *cache; /* NULL: there is none, as cache.size is 0 */
+	uint64_t seed;       /* behind the hashes of questions */
+	struct aside_ground ground;
+};
 
 /* How the verbs reach the master; control_setup.arg points to one of these. */
 struct verbs_master {
@@ -17,6 +26,9 @@ struct verbs_master {
 	void (*reload)(void *arg, struct control_call *call);
 	void (*upgrade)(void *arg, struct control_call *call);
 	void (*stop)(void *arg, struct control_call *call);
+	/* False: nothing serves now. NULL: not in this build. */
+	bool (*cache)(void *arg, struct verbs_cache *out);
+	struct asides *asides;
 };
 
 extern const struct control_verb verbs[];

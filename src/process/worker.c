@@ -119,22 +119,35 @@ watch(struct worker *w)
 	ev_prepare_start(w->loop, &w->before_sleep);
 }
 
+/* One listen address: the sockets of this slot, and the spare ones that it minds. */
 static void
-listen_all(struct worker *w, struct stats_slab *stats)
+listen_on(struct worker *w, size_t listen)
+{
+	const struct worker_setup *setup = w->setup;
+	const struct sockets *sockets = setup->sockets;
+	unsigned slots = setup->config->workers, members = sockets_members(sockets);
+	for (unsigned member = setup->slot; member < members; member += slots) {
+		int udp = sockets_udp(sockets, listen, member), tcp = sockets_tcp(sockets, listen, member);
+		if (udp >= 0 && member == setup->slot)
+			w->udp[listen] =
+			        listener_udp_new(w->loop, w->queries, sockets_address(sockets, listen), udp,
+			                (uint32_t)listen, setup->room.stats, setup->room.udp[listen]);
+		else if (udp >= 0)
+			listener_udp_also(w->udp[listen], udp);
+		if (tcp >= 0)
+			listener_stream_add(w->tcp, tcp, (uint32_t)listen);
+	}
+}
+
+static void
+listen_all(struct worker *w)
 {
 	const struct worker_setup *setup = w->setup;
 	size_t count = sockets_count(setup->sockets);
 	w->udp = must_alloc(count, sizeof(struct listener_udp *));
-	w->tcp = listener_stream_new(w->loop, w->room, w->queries, setup->config, stats);
-	for (size_t i = 0; i < count; i++) {
-		int udp = sockets_udp(setup->sockets, i, setup->slot);
-		int tcp = sockets_tcp(setup->sockets, i, setup->slot);
-		if (udp >= 0)
-			w->udp[i] = listener_udp_new(w->loop, w->queries, sockets_address(setup->sockets, i),
-			        udp, (uint32_t)i, stats, setup->room.udp[i]);
-		if (tcp >= 0)
-			listener_stream_add(w->tcp, tcp, (uint32_t)i);
-	}
+	w->tcp = listener_stream_new(w->loop, w->room, w->queries, setup->config, setup->room.stats);
+	for (size_t i = 0; i < count; i++)
+		listen_on(w, i);
 }
 
 static void
@@ -215,11 +228,12 @@ put_together(struct worker *w)
 	        .tls = setup->tls,
 	        .stats = setup->room.stats,
 	        .quarantine = setup->quarantine,
+	        .cache = setup->cache,
 	        .seed = setup->seed,
 	        .memory = setup->room.queries,
 	};
 	w->queries = queries_new(&queries);
-	listen_all(w, setup->room.stats);
+	listen_all(w);
 	watch(w);
 	return true;
 }
@@ -254,16 +268,18 @@ keep_descriptors(const struct worker_setup *setup)
 {
 	enum { STANDARD = 6 };
 	size_t listens = sockets_count(setup->sockets), count = 0;
-	int *keep = must_alloc(STANDARD + 2 * listens, sizeof *keep);
+	unsigned members = sockets_members(setup->sockets);
+	int *keep = must_alloc(STANDARD + 2 * listens * members, sizeof *keep);
 	for (int fd = 0; fd <= STDERR_FILENO; fd++)
 		keep[count++] = fd;
 	keep[count++] = log_descriptor();
 	keep[count++] = setup->log_end;
 	keep[count++] = setup->ready_fd;
-	for (size_t i = 0; i < listens; i++) {
-		keep[count++] = sockets_udp(setup->sockets, i, setup->slot);
-		keep[count++] = sockets_tcp(setup->sockets, i, setup->slot);
-	}
+	for (size_t i = 0; i < listens; i++)
+		for (unsigned member = 0; member < members; member++) {
+			keep[count++] = sockets_udp(setup->sockets, i, member);
+			keep[count++] = sockets_tcp(setup->sockets, i, member);
+		}
 	fds_close_but(keep, count);
 	free(keep);
 	log_reconnect();
@@ -296,6 +312,8 @@ worker_run(const struct worker_setup *setup)
 	}
 	if (sandbox_limit_memory(setup->config->limits.worker_memory) < 0)
 		log_warn("limits.worker_memory cannot be set why=\"%s\"", strerror(errno));
+	if (setup->cache != NULL)
+		cache_join(setup->cache, setup->member, setup->room.stats);
 	struct worker w = {.setup = setup};
 	if (!put_together(&w))
 		return EXIT_FAILURE;

@@ -4,6 +4,7 @@
 #ifndef DOTWARD_PROCESS_WORKER_H
 #define DOTWARD_PROCESS_WORKER_H
 
+#include "cache/cache.h"
 #include "config/config.h"
 #include "net/sockets.h"
 #include "net/tls.h"
@@ -33,6 +34,8 @@ struct worker_setup {
 	struct sockets *sockets;
 	const struct tls_store *tls;
 	const struct quarantine *quarantine;
+	struct cache *cache; /* NULL: none */
+	uint32_t member;     /* of it */
 	uint64_t seed;
 	struct worker_room room;
 	struct sandbox_user user;

@@ -1,6 +1,14 @@
 /*
+ * Who asked, and since when. What is asked upstream for them is fetch.c's business, what the cache has for
+ * them recall.c's, and how the answer leaves reply.c's.
+ *
+ *    query_begin ─► settled, or found in the cache ─────────────────────────────────────► reply
+ *              └─► flying ─► fetched ───────────────────────────────────────────────────┘
+ *                      └──► waits for too long and there is a stale answer, or time is up ┘
+ *
  * Questions live in a pool of fixed size. All have the same time to live, so those in flight form a queue in
- * the order of their deadlines, and one timer watches its head.
+ * the order of their deadlines, and one timer watches its head. Those with a stale answer to fall back on are
+ * in another such queue as well; what they fall back on is looked for when the time comes.
  *
  * The pool lies in shared memory, so that a successor finds what a dead worker had taken in. For it only
  * `life`, `wire`, `from` and the times mean anything; links and everything else that points into the dead
@@ -16,37 +24,23 @@
 #include "base/lastwords.h"
 #include "base/must.h"
 #include "dns/hash.h"
+#include "query/fetch.h"
+#include "query/inside.h"
 #include "query/policy.h"
-#include "upstream/upstream.h"
+#include "query/recall.h"
+#include "query/reply.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	QUERY_OPT_BYTES = 320,     /* the most that our OPT adds to an answer */
-	QUERY_REFUSAL_BYTES = 640, /* the most that an answer without records needs */
-	QUERY_DOORS = 64,
-	QUERY_LIVES = 10, /* a question is taken up by so many successors at most */
-};
-
-enum query_life { QUERY_FREE, QUERY_FLYING };
-
-/* What a successor needs to know. Plain data, in shared memory. */
-struct query {
-	_Atomic uint32_t life;
-	uint32_t lives; /* successors that have taken it up */
-	uint64_t begun_ms;
-	uint64_t hash;
-	uint32_t number;
-	struct query_from from;
-	struct wire_query wire;
-};
+enum { QUERY_LIVES = 10 /* a question is taken up by so many successors at most */ };
 
 /* What only this process knows of the query with the same index. */
 struct flight {
-	struct list link;
-	struct upstream_ask ask;
+	struct list link;     /* in `free` or `flying` */
+	struct list fallback; /* in `falling_back`, or in none */
+	struct fetch_wait wait;
 	struct query *query;
 };
 
@@ -60,73 +54,23 @@ struct queries {
 	struct queries_setup set;
 	struct ev_loop *loop;
 	const struct config *config;
-	struct upstreams *upstreams;
+	struct fetches *fetches;
+	struct recall *recall;
 	struct stats_slab *stats;
-	const struct query_door *udp_doors[QUERY_DOORS];
-	const struct query_door *stream_door;
+	struct replies replies;
 	struct query_memory *memory;
 	struct flight *flights;
 	struct query *spare; /* to take a message apart when the pool is empty */
-	struct list free, flying;
+	struct list free, flying, falling_back;
 	unsigned in_flight;
 	uint32_t number;
-	ev_timer timer;
-	bool draining;
+	ev_timer deadline, patience; /* of the heads of `flying` and `falling_back` */
 };
 
 static struct flight *
 flight_of(const struct queries *qs, const struct query *q)
 {
 	return &qs->flights[q - qs->memory->pool];
-}
-
-static struct query *
-first_of(const struct list *head)
-{
-	return list_first(head, struct flight, link)->query;
-}
-
-static const struct query_door *
-door_of(const struct queries *qs, const struct query *q)
-{
-	return q->from.stream ? qs->stream_door : qs->udp_doors[q->from.listen];
-}
-
-static uint8_t *
-door_reserve(const struct queries *qs, const struct query *q, size_t bytes)
-{
-	const struct query_door *door = door_of(qs, q);
-	return door->reserve(door->arg, &q->from, bytes);
-}
-
-static void
-door_commit(const struct queries *qs, const struct query *q, size_t bytes)
-{
-	const struct query_door *door = door_of(qs, q);
-	door->commit(door->arg, &q->from, bytes);
-}
-
-static const char *
-protocol(const struct query *q)
-{
-	return q->from.stream ? "tcp" : "udp";
-}
-
-/* The one line about a question that an administrator can ask for with log.queries. */
-static void
-log_answered(
-        const struct queries *qs, const struct query *q, uint16_t rcode, size_t bytes, const char *source)
-{
-	bool wanted = qs->config->log.queries;
-	if (!wanted && !log_wants(LOG_LEVEL_DEBUG))
-		return;
-	char peer[ADDR_TEXT_BYTES], name[NAME_TEXT_BYTES], type[WIRE_WORD_BYTES], word[WIRE_WORD_BYTES];
-	log_write(wanted ? LOG_LEVEL_NOTICE : LOG_LEVEL_DEBUG,
-	        "q=%u answered client=%s protocol=%s name=%s type=%s rcode=%s bytes=%zu ms=%llu from=\"%s\"",
-	        q->number, addr_text(&q->from.peer, peer), protocol(q),
-	        name_text(q->wire.question.name, q->wire.question.name_bytes, name),
-	        wire_type_text(q->wire.question.type, type), wire_rcode_text(rcode, word), bytes,
-	        (unsigned long long)(clock_now_ms() - q->begun_ms), source);
 }
 
 static void
@@ -136,89 +80,9 @@ log_begun(const struct query *q, size_t bytes)
 		return;
 	char peer[ADDR_TEXT_BYTES], name[NAME_TEXT_BYTES], type[WIRE_WORD_BYTES];
 	log_write(LOG_LEVEL_DEBUG, "q=%u asked client=%s protocol=%s bytes=%zu name=%s type=%s", q->number,
-	        addr_text(&q->from.peer, peer), protocol(q), bytes,
+	        addr_text(&q->from.peer, peer), q->from.stream ? "tcp" : "udp", bytes,
 	        name_text(q->wire.question.name, q->wire.question.name_bytes, name),
 	        wire_type_text(q->wire.question.type, type));
-}
-
-static size_t
-room_for(const struct queries *qs, const struct query *q)
-{
-	if (q->from.stream)
-		return WIRE_MESSAGE_BYTES;
-	return wire_udp_room(&q->wire, qs->config->limits.udp_answer_size);
-}
-
-/* What our OPT tells this client; RFC 7828 section 3.3.2 for the keepalive. */
-static struct edns_write
-opt_for(const struct queries *qs, const struct query *q)
-{
-	bool keepalive = q->from.stream && q->wire.edns.keepalive;
-	return (struct edns_write){
-	        .udp_bytes = (uint16_t)qs->config->limits.udp_answer_size,
-	        .keepalive = keepalive,
-	        .keepalive_value = keepalive,
-	        .keepalive_tenths =
-	                qs->draining ? 0 : (uint16_t)(qs->config->limits.tcp_idle_timeout_ms / 100),
-	};
-}
-
-static void
-silence(const struct queries *qs, const struct query *q)
-{
-	door_commit(qs, q, 0);
-}
-
-/* A written answer leaves. */
-static void
-leave(struct queries *qs, const struct query *q, const uint8_t *out, size_t bytes, uint16_t rcode,
-        const char *source)
-{
-	must(bytes > 0);
-	if (out[2] & (WIRE_FLAG_TC >> 8))
-		stats_one(qs->stats, STATS_truncated);
-	stats_one(qs->stats, STATS_answered);
-	log_answered(qs, q, rcode, bytes, source);
-	door_commit(qs, q, bytes);
-}
-
-/* An answer of our own. */
-static void
-refuse(struct queries *qs, const struct query *q, uint16_t rcode, enum edns_ede ede, const char *text)
-{
-	size_t room = room_for(qs, q);
-	if (room > QUERY_REFUSAL_BYTES)
-		room = QUERY_REFUSAL_BYTES;
-	uint8_t *out = door_reserve(qs, q, room);
-	if (out == NULL) {
-		silence(qs, q);
-		return;
-	}
-	struct edns_write opt = opt_for(qs, q);
-	size_t bytes = wire_refuse(out, room, &q->wire, rcode, ede, text, &opt);
-	leave(qs, q, out, bytes, rcode, text != NULL ? text : "dotward");
-}
-
-static void
-pass_on(struct queries *qs, const struct query *q, const struct wire_answer *answer, const char *upstream)
-{
-	size_t room = room_for(qs, q), need = answer->bytes + QUERY_OPT_BYTES;
-	if (need < WIRE_UDP_FLOOR_BYTES)
-		need = WIRE_UDP_FLOOR_BYTES;
-	if (room > need)
-		room = need;
-	uint8_t *out = door_reserve(qs, q, room);
-	if (out == NULL) {
-		silence(qs, q);
-		return;
-	}
-	struct edns_write opt = opt_for(qs, q);
-	if (qs->config->forward.client_subnet_forward && q->wire.edns.subnet_bytes > 0) {
-		opt.subnet = answer->edns.subnet;
-		opt.subnet_bytes = answer->edns.subnet_bytes;
-	}
-	size_t bytes = wire_fit(out, room, &q->wire, answer, &opt);
-	leave(qs, q, out, bytes, answer->rcode, upstream);
 }
 
 static void
@@ -226,57 +90,133 @@ give_back(struct queries *qs, struct query *q)
 {
 	atomic_store_explicit(&q->life, QUERY_FREE, memory_order_release);
 	struct flight *flight = flight_of(qs, q);
+	list_remove(&flight->fallback);
 	list_remove(&flight->link);
 	list_push(&qs->free, &flight->link); /* the next one finds it warm */
 	qs->in_flight--;
 }
 
-static void
-answer(struct queries *qs, struct query *q, const struct upstream_result *result)
+/* Upstream had its chance. True: there was an answer to fall back on, and the client has it. */
+static bool
+fall_back(struct queries *qs, const struct query *q)
 {
-	if (result->answer != NULL) {
-		pass_on(qs, q, result->answer, result->upstream);
-		return;
-	}
-	stats_one(qs->stats, STATS_servfail);
-	refuse(qs, q, WIRE_RCODE_SERVFAIL, result->ede, result->why);
+	struct recalled recalled;
+	if (!recall_last_resort(qs->recall, &q->wire, q->hash, clock_boot_ms(), &recalled))
+		return false;
+	if (recalled.stale)
+		recall_rest(qs->recall, &q->wire, q->hash, clock_boot_ms(), &recalled);
+	reply_recalled(&qs->replies, q, &recalled);
+	return true;
+}
+
+/* RFC 8767 section 4: other rcodes do not say that the data has changed. */
+static bool
+is_failure(const struct upstream_result *result)
+{
+	return result->answer == NULL ||
+	       (result->answer->rcode != WIRE_RCODE_NOERROR && result->answer->rcode != WIRE_RCODE_NXDOMAIN);
 }
 
 static void
-on_done(void *arg, struct upstream_ask *ask, const struct upstream_result *result)
+answer(struct queries *qs, const struct query *q, const struct upstream_result *result)
+{
+	if (is_failure(result) && fall_back(qs, q))
+		return;
+	if (result->answer != NULL) {
+		reply_answer(&qs->replies, q, result->answer, result->upstream);
+		return;
+	}
+	stats_one(qs->stats, STATS_servfail);
+	reply_refuse(&qs->replies, q, WIRE_RCODE_SERVFAIL, result->ede, result->why);
+}
+
+static void
+on_ended(void *arg, struct fetch_end *end)
 {
 	struct queries *qs = arg;
-	struct query *q = list_entry(ask, struct flight, ask)->query;
+	recall_keep(qs->recall, end, clock_boot_ms());
+}
+
+static void
+on_done(void *arg, struct fetch_wait *wait, const struct upstream_result *result)
+{
+	struct queries *qs = arg;
+	struct query *q = list_entry(wait, struct flight, wait)->query;
 	answer(qs, q, result);
 	give_back(qs, q);
 }
 
+static const struct fetch_events fetch_events = {.ended = on_ended, .done = on_done};
+
 static void
-timer_start(struct queries *qs, uint64_t wait_ms)
+timer_start(const struct queries *qs, ev_timer *timer, uint64_t wait_ms)
 {
-	ev_timer_stop(qs->loop, &qs->timer); /* libev ignores what is set while it runs */
-	ev_timer_set(&qs->timer, (double)wait_ms / 1000. + 0.001, 0.);
-	ev_timer_start(qs->loop, &qs->timer);
+	ev_timer_stop(qs->loop, timer); /* libev ignores what is set while it runs */
+	ev_timer_set(timer, (double)wait_ms / 1000. + 0.001, 0.);
+	ev_timer_start(qs->loop, timer);
+}
+
+/* What is left of `limit_ms`: a question of a predecessor's has used up some of its time already. */
+static uint64_t
+time_left(const struct query *q, uint64_t limit_ms)
+{
+	uint64_t age_ms = clock_now_ms() - q->begun_ms;
+	return age_ms < limit_ms ? limit_ms - age_ms : 0;
+}
+
+/* It waits no longer, and gets what there is. */
+static void
+give_up(struct queries *qs, struct query *q)
+{
+	struct upstream_result result;
+	lastwords_take_hand(q->hash);
+	fetch_leave(qs->fetches, &flight_of(qs, q)->wait, &result);
+	answer(qs, q, &result);
+	give_back(qs, q);
+	lastwords_drop_hand();
 }
 
 static void
-on_timer(struct ev_loop *loop, ev_timer *timer, int events)
+on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct queries *qs = timer->data;
-	uint64_t now_ms = clock_now_ms();
 	(void)loop;
 	(void)events;
 	while (!list_empty(&qs->flying)) {
-		struct query *q = first_of(&qs->flying);
-		uint64_t until_ms = q->begun_ms + qs->config->forward.timeout_ms;
-		if (until_ms > now_ms) {
-			timer_start(qs, until_ms - now_ms);
+		struct query *q = list_first(&qs->flying, struct flight, link)->query;
+		uint64_t left_ms = time_left(q, qs->config->forward.timeout_ms);
+		if (left_ms > 0) {
+			timer_start(qs, timer, left_ms);
 			return;
 		}
-		struct upstream_result result;
-		upstream_withdraw(qs->upstreams, &flight_of(qs, q)->ask, &result);
-		answer(qs, q, &result);
-		give_back(qs, q);
+		give_up(qs, q);
+	}
+}
+
+/* The answer to fall back on may have gone meanwhile; then the question waits on. */
+static void
+out_of_patience(struct queries *qs, struct query *q)
+{
+	struct recalled recalled;
+	list_remove(&flight_of(qs, q)->fallback);
+	if (recall_last_resort(qs->recall, &q->wire, q->hash, clock_boot_ms(), &recalled))
+		give_up(qs, q);
+}
+
+static void
+on_patience(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct queries *qs = timer->data;
+	(void)loop;
+	(void)events;
+	while (!list_empty(&qs->falling_back)) {
+		struct query *q = list_first(&qs->falling_back, struct flight, fallback)->query;
+		uint64_t left_ms = time_left(q, qs->config->cache.stale_wait_ms);
+		if (left_ms > 0) {
+			timer_start(qs, timer, left_ms);
+			return;
+		}
+		out_of_patience(qs, q);
 	}
 }
 
@@ -286,17 +226,17 @@ settle(struct queries *qs, const struct query *q, enum wire_verdict verdict)
 {
 	if (verdict == WIRE_SILENCE) {
 		stats_one(qs->stats, STATS_dropped_malformed);
-		silence(qs, q);
+		reply_silence(&qs->replies, q);
 		return true;
 	}
 	switch (policy_judge(&qs->config->access, &q->from.peer)) {
 	case POLICY_DROP:
 		stats_one(qs->stats, STATS_dropped_denied);
-		silence(qs, q);
+		reply_silence(&qs->replies, q);
 		return true;
 	case POLICY_REFUSE:
 		stats_one(qs->stats, STATS_refused_denied);
-		refuse(qs, q, WIRE_RCODE_REFUSED, EDNS_EDE_PROHIBITED, "client not allowed");
+		reply_refuse(&qs->replies, q, WIRE_RCODE_REFUSED, EDNS_EDE_PROHIBITED, "client not allowed");
 		return true;
 	case POLICY_ALLOW:
 		break;
@@ -311,13 +251,14 @@ settle(struct queries *qs, const struct query *q, enum wire_verdict verdict)
 	};
 	if (verdict != WIRE_QUERY) {
 		stats_one(qs->stats, errors[verdict].counter);
-		refuse(qs, q, errors[verdict].rcode, EDNS_EDE_NONE, NULL);
+		reply_refuse(&qs->replies, q, errors[verdict].rcode, EDNS_EDE_NONE, NULL);
 		return true;
 	}
 	/* A transfer has many messages for an answer; nothing here is made for that. */
 	if (q->wire.question.type == WIRE_TYPE_AXFR || q->wire.question.type == WIRE_TYPE_IXFR) {
 		stats_one(qs->stats, STATS_refused_transfer);
-		refuse(qs, q, WIRE_RCODE_REFUSED, EDNS_EDE_NOT_SUPPORTED, "zone transfers are not forwarded");
+		reply_refuse(&qs->replies, q, WIRE_RCODE_REFUSED, EDNS_EDE_NOT_SUPPORTED,
+		        "zone transfers are not forwarded");
 		return true;
 	}
 	return false;
@@ -329,6 +270,7 @@ flight_begin(struct queries *qs, struct query *q)
 {
 	struct flight *flight = flight_of(qs, q);
 	flight->query = q;
+	list_init(&flight->fallback);
 	list_append(&qs->free, &flight->link);
 }
 
@@ -337,7 +279,7 @@ static struct query *
 take(struct queries *qs)
 {
 	if (!list_empty(&qs->free))
-		return first_of(&qs->free);
+		return list_first(&qs->free, struct flight, link)->query;
 	if (qs->memory->touched == qs->config->limits.queries_in_flight)
 		return qs->spare;
 	struct query *q = &qs->memory->pool[qs->memory->touched];
@@ -347,26 +289,67 @@ take(struct queries *qs)
 	return q;
 }
 
-/* A question of a predecessor's has used up some of its time already. */
-static uint64_t
-time_left(const struct queries *qs, const struct query *q)
-{
-	uint64_t age_ms = clock_now_ms() - q->begun_ms;
-	return age_ms < qs->config->forward.timeout_ms ? qs->config->forward.timeout_ms - age_ms : 0;
-}
-
-/* Into the air. */
+/* From now on a successor would take it up. */
 static void
-launch(struct queries *qs, struct query *q)
+take_off(struct queries *qs, struct query *q)
 {
 	atomic_store_explicit(&q->life, QUERY_FLYING, memory_order_release);
 	struct flight *flight = flight_of(qs, q);
 	list_remove(&flight->link);
 	list_append(&qs->flying, &flight->link);
 	qs->in_flight++;
-	if (!ev_is_active(&qs->timer))
-		timer_start(qs, time_left(qs, q));
-	upstream_ask(qs->upstreams, &flight->ask, &q->wire, q->hash, q->number);
+	if (!ev_is_active(&qs->deadline))
+		timer_start(qs, &qs->deadline, time_left(q, qs->config->forward.timeout_ms));
+}
+
+/* May be over when this returns. */
+static void
+fetch(struct queries *qs, struct query *q, bool can_fall_back)
+{
+	struct flight *flight = flight_of(qs, q);
+	if (can_fall_back) {
+		list_append(&qs->falling_back, &flight->fallback);
+		if (!ev_is_active(&qs->patience))
+			timer_start(qs, &qs->patience, time_left(q, qs->config->cache.stale_wait_ms));
+	}
+	fetch_ask(qs->fetches, &flight->wait, &q->wire, q->hash, q->number);
+}
+
+/* Gives what the cache had, then asks upstream without the client. */
+static void
+reply_and_renew(struct queries *qs, const struct query *q, const struct recalled *recalled)
+{
+	/* Once the answer has left, what answered it is gone, and the question may be another one. */
+	struct wire_query wire = q->wire;
+	uint64_t hash = q->hash;
+	uint32_t number = q->number;
+	bool unasked = !recalled->stale;
+	reply_recalled(&qs->replies, q, recalled);
+	fetch_begin(qs->fetches, &wire, hash, number, unasked);
+}
+
+/* Answers from the cache. False: that is not to be, or not yet; then *can_fall_back says whether it can be.
+ */
+static bool
+recall(struct queries *qs, const struct query *q, bool *can_fall_back)
+{
+	struct recalled recalled;
+	enum recall_verdict verdict = recall_find(qs->recall, &q->wire, q->hash, clock_boot_ms(), &recalled);
+	*can_fall_back = verdict == RECALL_FALLBACK;
+	if (verdict == RECALL_NONE)
+		return false;
+	if (verdict == RECALL_FALLBACK && q != qs->spare) {
+		/* Nothing better can be hoped for in time, but upstream is asked all the same. */
+		if (qs->config->cache.stale_wait_ms > 0 && !fetches_hopeless(qs->fetches))
+			return false;
+		recall_rest(qs->recall, &q->wire, q->hash, clock_boot_ms(), &recalled);
+		recalled.renew = true;
+	}
+	if (recalled.renew)
+		reply_and_renew(qs, q, &recalled);
+	else
+		reply_recalled(&qs->replies, q, &recalled);
+	return true;
 }
 
 /* A question that has killed workers is answered without being looked at. */
@@ -377,10 +360,10 @@ is_poison(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 		return false;
 	stats_one(qs->stats, STATS_quarantined);
 	if (wire_query_peek(msg, bytes, &q->wire))
-		refuse(qs, q, WIRE_RCODE_SERVFAIL, EDNS_EDE_OTHER,
+		reply_refuse(&qs->replies, q, WIRE_RCODE_SERVFAIL, EDNS_EDE_OTHER,
 		        "this question crashed the server; not asked for ten minutes");
 	else
-		silence(qs, q);
+		reply_silence(&qs->replies, q);
 	return true;
 }
 
@@ -394,14 +377,16 @@ begin(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 		log_begun(q, bytes);
 		fault_pass("begin", q->wire.question.name, q->wire.question.name_bytes);
 	}
-	if (settle(qs, q, verdict))
+	bool can_fall_back = false;
+	if (settle(qs, q, verdict) || recall(qs, q, &can_fall_back))
 		return;
 	if (q == qs->spare) {
 		stats_one(qs->stats, STATS_refused_overload);
-		refuse(qs, q, WIRE_RCODE_REFUSED, EDNS_EDE_NETWORK_ERROR, "overloaded");
+		reply_refuse(&qs->replies, q, WIRE_RCODE_REFUSED, EDNS_EDE_NETWORK_ERROR, "overloaded");
 		return;
 	}
-	launch(qs, q);
+	take_off(qs, q);
+	fetch(qs, q, can_fall_back);
 }
 
 static void
@@ -454,26 +439,31 @@ queries_new(const struct queries_setup *setup)
 	qs->stats = setup->stats;
 	list_init(&qs->free);
 	list_init(&qs->flying);
+	list_init(&qs->falling_back);
 	qs->memory = setup->memory;
 	qs->flights = must_alloc(qs->config->limits.queries_in_flight, sizeof *qs->flights);
 	qs->spare = &qs->memory->pool[qs->config->limits.queries_in_flight];
-	ev_init(&qs->timer, on_timer);
-	qs->timer.data = qs;
-	qs->upstreams = upstreams_new(qs->loop, setup->room, qs->config, setup->tls, qs->stats, on_done, qs);
+	ev_init(&qs->deadline, on_deadline);
+	ev_init(&qs->patience, on_patience);
+	qs->deadline.data = qs->patience.data = qs;
+	qs->recall = recall_new(setup->cache, qs->config, qs->stats);
+	qs->replies = (struct replies){.config = qs->config, .stats = qs->stats, .recall = qs->recall};
+	qs->fetches =
+	        fetches_new(qs->loop, setup->room, qs->config, setup->tls, qs->stats, &fetch_events, qs);
 	return qs;
 }
 
 void
 queries_set_udp_door(struct queries *qs, uint32_t listen, const struct query_door *door)
 {
-	must(listen < QUERY_DOORS);
-	qs->udp_doors[listen] = door;
+	must(listen < REPLY_DOORS);
+	qs->replies.udp_doors[listen] = door;
 }
 
 void
 queries_set_stream_door(struct queries *qs, const struct query_door *door)
 {
-	qs->stream_door = door;
+	qs->replies.stream_door = door;
 }
 
 static int
@@ -498,12 +488,26 @@ is_replayable(const struct queries *qs, const struct query *q, uint64_t skip, ui
 {
 	if (atomic_load_explicit(&q->life, memory_order_acquire) != QUERY_FLYING || q->from.stream)
 		return false;
-	if (q->from.listen >= QUERY_DOORS || qs->udp_doors[q->from.listen] == NULL ||
+	if (q->from.listen >= REPLY_DOORS || qs->replies.udp_doors[q->from.listen] == NULL ||
 	        !is_sound_question(&q->wire))
 		return false;
 	return q->hash != skip && !quarantine_holds(qs->set.quarantine, q->hash, now_ms) &&
 	       q->lives < QUERY_LIVES && q->begun_ms <= now_ms &&
 	       now_ms - q->begun_ms < qs->config->forward.timeout_ms;
+}
+
+/* Meanwhile the cache may have got the answer. */
+static void
+resume(struct queries *qs, struct query *q)
+{
+	bool can_fall_back;
+	q->lives++;
+	lastwords_take_hand(q->hash);
+	if (recall(qs, q, &can_fall_back))
+		give_back(qs, q);
+	else
+		fetch(qs, q, can_fall_back);
+	lastwords_drop_hand();
 }
 
 unsigned
@@ -524,12 +528,10 @@ queries_recover(struct queries *qs, uint64_t skip)
 	}
 	/* The queue of deadlines is in order of age. */
 	qsort(again, count, sizeof(struct query *), by_age);
-	for (unsigned i = 0; i < count; i++) {
-		again[i]->lives++;
-		lastwords_take_hand(again[i]->hash);
-		launch(qs, again[i]);
-		lastwords_drop_hand();
-	}
+	for (unsigned i = 0; i < count; i++)
+		take_off(qs, again[i]);
+	for (unsigned i = 0; i < count; i++)
+		resume(qs, again[i]);
 	free(again);
 	stats_add(qs->stats, STATS_replayed, count);
 	return count;
@@ -541,13 +543,15 @@ queries_free(struct queries *qs)
 	if (qs == NULL)
 		return;
 	while (!list_empty(&qs->flying)) {
-		struct query *q = first_of(&qs->flying);
+		struct query *q = list_first(&qs->flying, struct flight, link)->query;
 		struct upstream_result result;
-		upstream_withdraw(qs->upstreams, &flight_of(qs, q)->ask, &result);
+		fetch_leave(qs->fetches, &flight_of(qs, q)->wait, &result);
 		give_back(qs, q);
 	}
-	ev_timer_stop(qs->loop, &qs->timer);
-	upstreams_free(qs->upstreams);
+	ev_timer_stop(qs->loop, &qs->deadline);
+	ev_timer_stop(qs->loop, &qs->patience);
+	fetches_free(qs->fetches);
+	recall_free(qs->recall);
 	free(qs->flights);
 	free(qs);
 }
@@ -561,5 +565,5 @@ queries_in_flight(const struct queries *qs)
 void
 queries_drain(struct queries *qs)
 {
-	qs->draining = true;
+	qs->replies.draining = true;
 }

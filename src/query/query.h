@@ -8,6 +8,7 @@
 #define DOTWARD_QUERY_QUERY_H
 
 #include "base/addr.h"
+#include "cache/cache.h"
 #include "config/config.h"
 #include "net/stream.h"
 #include "shared/quarantine.h"
@@ -45,14 +46,15 @@ struct queries_setup {
 	const struct tls_store *tls;
 	struct stats_slab *stats;
 	const struct quarantine *quarantine;
-	uint64_t seed; /* of the hashes of questions; the same in all workers */
-	void *memory;  /* queries_footprint() bytes, aligned to a cache line, zeroed at first; what a
-	                  predecessor left is taken up */
+	struct cache *cache; /* NULL: none */
+	uint64_t seed;       /* of the hashes of questions; the same in all workers */
+	void *memory;        /* queries_footprint() bytes, aligned to a cache line, zeroed at first; what a
+	                        predecessor left is taken up */
 };
 
 /* Bytes of shared memory for the questions of one slot. */
 size_t queries_footprint(const struct config *config);
-/* Makes the pool of questions, and the upstreams behind it. */
+/* Makes the pool of questions, and what asks upstream for them. */
 struct queries *queries_new(const struct queries_setup *setup);
 /* Questions still in flight are forgotten. */
 void queries_free(struct queries *queries);

@@ -340,6 +340,16 @@ upstreams_free(struct upstreams *u)
 	free(u);
 }
 
+bool
+upstreams_down(const struct upstreams *u)
+{
+	uint64_t now_ms = clock_now_ms();
+	for (unsigned i = 0; i < u->place_count; i++)
+		if (place_usable(u->places[i], now_ms))
+			return false;
+	return true;
+}
+
 void
 upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_query *query, uint64_t hash,
         uint32_t number)
@@ -364,6 +374,12 @@ upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_qu
 		        (uint32_t)hash_name(query->question.name, query->question.name_bytes, 0, 0, 0);
 	u->turn++;
 	advance(u, ask);
+}
+
+void
+upstream_explain(const struct upstreams *u, const struct upstream_ask *ask, struct upstream_result *result)
+{
+	reason(u, ask, result);
 }
 
 void

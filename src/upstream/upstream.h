@@ -53,10 +53,16 @@ struct upstreams *upstreams_new(struct ev_loop *loop, struct stream_room *room, 
 /* No question may be under way. Closes all connections in order. */
 void upstreams_free(struct upstreams *upstreams);
 
+/* No place can be expected to answer: all are backed off. */
+bool upstreams_down(const struct upstreams *upstreams);
+
 /* The query must stay until done() or upstream_withdraw(). `hash` is that of its question; `number` is for
  * the log. */
 void upstream_ask(struct upstreams *upstreams, struct upstream_ask *ask, const struct wire_query *query,
         uint64_t hash, uint32_t number);
+/* What is known of a question that is under way, as done() would say it if this were the end. */
+void upstream_explain(
+        const struct upstreams *upstreams, const struct upstream_ask *ask, struct upstream_result *result);
 /* The asker's time is up: no done() any more; *result says what is known, as done() would have. */
 void upstream_withdraw(struct upstreams *upstreams, struct upstream_ask *ask, struct upstream_result *result);
 

@@ -35,6 +35,7 @@ ask_check(const struct wire_query *query, size_t room)
 		must(length % BLOCK == 0 || length + BLOCK > room);
 		must(wire_query_parse(out, length, &asked) == WIRE_QUERY);
 		must(asked.id == 0x55aa);
+		must((asked.flags & WIRE_FLAG_AD) != 0);
 		must(asked.question.type == query->question.type);
 		must(asked.question.class == query->question.class);
 		must(asked.question.name_bytes == query->question.name_bytes);

@@ -212,10 +212,7 @@ effective() {
 
 # Without -c: only what is given counts.
 dotward_start_bare() {
-  local command
-  read -ra command <<<"$DOTWARD"
-  spawn dotward "${command[@]}" -f -o "control.socket=$BATS_TEST_TMPDIR/control" "$@"
-  DOTWARD_PID=$SPAWNED
+  spawn_dotward -o "control.socket=$BATS_TEST_TMPDIR/control" "$@"
   wait_for 10 dotward_is_ready_or_dead
   logged 'ready ' || fail "did not start: $(dotward_log)"
 }
@@ -235,9 +232,9 @@ dotward_start_bare() {
 }
 
 @test "config: keys of later versions are remarked on and do no harm" {
-  printf '%s\n' "$GOOD" 'cache: { size = "64M"; };' >good.conf
+  printf '%s\n' "$GOOD" 'forward: { hedge = false; };' >good.conf
   run -0 dotward -t -c good.conf
-  [[ -z $output ]] || assert_has "$output" 'good\.conf:2: cache\.size'
+  [[ -z $output ]] || assert_has "$output" 'good\.conf:2: forward\.hedge'
 }
 
 @test "config: --version and --help" {

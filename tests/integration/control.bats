@@ -215,8 +215,9 @@ in_flight() {
   run -0 "$DOTWARDCTL" --help
   assert_has "$output" 'Exit status'
   local verb
-  for verb in status stats workers reload upgrade stop 'log LEVEL' help; do
-    assert_has "$output" "^  $verb "
+  for verb in status stats workers reload upgrade stop 'log LEVEL' 'cache stats' 'cache lookup NAME TYPE' 'cache dump' \
+    'cache flush NAME' 'cache flush --subtree NAME' 'cache flush --all' help; do
+    assert_has "$output" "^  $verb( |$)"
   done
   assert_equal "$("$DOTWARDCTL" help)" "$output"
   run -0 "$DOTWARDCTL" --version
@@ -237,6 +238,16 @@ statsu
 status now
 log
 log a b
+cache
+cache now
+cache stats now
+cache flush
+cache flush a A b
+cache flush --all a
+cache flush --subtree
+cache lookup a
+status --all
+--subtree status
 --no-such-option status
 -t 0 status
 -t soon status

@@ -23,7 +23,8 @@
 
 enum { LIFE_SECONDS = 900, JSON_BYTES = 2048 };
 
-struct settings settings = {.address = "127.0.0.1", .labels = 1};
+struct settings settings = {
+        .address = "127.0.0.1", .labels = 1, .ttl = ORACLE_TTL, .soa = 1, .soa_ttl = 60, .soa_minimum = 60};
 struct stats stats;
 
 /* One row per setting: a number or a text. */
@@ -41,6 +42,12 @@ static const struct {
         {"labels", &settings.labels, NULL},
         {"delay-ms", &settings.delay_ms, NULL},
         {"jitter-ms", &settings.jitter_ms, NULL},
+        {"ttl", &settings.ttl, NULL},
+        {"serial", &settings.serial, NULL},
+        {"soa", &settings.soa, NULL},
+        {"soa-ttl", &settings.soa_ttl, NULL},
+        {"soa-minimum", &settings.soa_minimum, NULL},
+        {"ad", &settings.ad, NULL},
         {"reverse", &settings.reverse, NULL},
         {"join", &settings.join, NULL},
         {"trickle", &settings.trickle, NULL},
@@ -99,13 +106,14 @@ stats_print(char out[JSON_BYTES])
 	        "\"records\":%u,"
 	        "\"max_outstanding\":%u,\"max_in_record\":%u,\"padded\":%u,\"unpadded\":%u,\"opt\":%u,"
 	        "\"keepalive\":%u,"
-	        "\"subnet\":%u,\"dnssec_ok\":%u,\"cookie\":%u,\"plaintext\":%u,\"sni\":\"%s\",\"last_name\":"
+	        "\"subnet\":%u,\"dnssec_ok\":%u,\"cookie\":%u,\"recursion\":%u,\"checking_disabled\":%u,"
+	        "\"plaintext\":%u,\"sni\":\"%s\",\"last_name\":"
 	        "\"%s\"}\n",
 	        stats.connections, stats.open, stats.max_open, stats.handshakes, stats.handshake_failures,
 	        stats.resumed, stats.tls12, stats.tls13, stats.alpn_dot, stats.queries, stats.answers,
 	        stats.records, stats.max_outstanding, stats.max_in_record, stats.padded, stats.unpadded,
-	        stats.opt, stats.keepalive, stats.subnet, stats.dnssec_ok, stats.cookie, stats.plaintext,
-	        stats.sni, stats.last_name);
+	        stats.opt, stats.keepalive, stats.subnet, stats.dnssec_ok, stats.cookie, stats.recursion,
+	        stats.checking_disabled, stats.plaintext, stats.sni, stats.last_name);
 }
 
 /* Counting starts anew; what is open stays open and keeps its number. */

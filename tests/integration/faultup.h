@@ -24,6 +24,11 @@ struct settings {
 	unsigned port;
 	unsigned labels; /* 1: the first label of a name may ask for a fault */
 	unsigned delay_ms, jitter_ms;
+	unsigned ttl;    /* of all records but SOA */
+	unsigned serial; /* each TXT answer says, and each SOA has, a number of its own: 1, 2, 3 ... */
+	unsigned soa;    /* "no such name" and "nothing of the kind" come with one */
+	unsigned soa_ttl, soa_minimum;
+	unsigned ad;        /* what is asked for by AD or DO is said to be authentic */
 	unsigned reverse;   /* answers of one moment go out last first */
 	unsigned join;      /* all answers that are ready in one record; else a record each */
 	unsigned trickle;   /* a record for every byte */
@@ -47,7 +52,8 @@ struct stats {
 	unsigned handshakes, handshake_failures, resumed, tls12, tls13, alpn_dot;
 	unsigned queries, answers, records, max_outstanding, max_in_record;
 	unsigned padded, unpadded, opt, keepalive, subnet, dnssec_ok, cookie;
-	unsigned plaintext; /* bytes on the TLS port that are no TLS, and datagrams */
+	unsigned recursion, checking_disabled; /* RD, CD */
+	unsigned plaintext;                    /* bytes on the TLS port that are no TLS, and datagrams */
 	char sni[TEXT_BYTES], last_name[TEXT_BYTES];
 };
 

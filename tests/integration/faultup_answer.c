@@ -108,6 +108,8 @@ struct asked {
 	unsigned number;
 };
 
+static unsigned answers; /* built so far; never counted anew */
+
 static bool
 word_read(const char *text, size_t length, struct asked *asked)
 {
@@ -172,6 +174,8 @@ query_count(const struct asked *asked)
 	size_t used = 0;
 
 	stats.queries++;
+	stats.recursion += asked->msg[2] & 0x01;
+	stats.checking_disabled += (asked->msg[3] & 0x10) != 0;
 	if (asked->bytes % 128 == 0)
 		stats.padded++;
 	else
@@ -191,14 +195,19 @@ record_head(uint8_t *at, const uint8_t *owner, unsigned type, uint32_t ttl, size
 	return oracle_put16(oracle_put32(at, ttl), (unsigned)rdata_bytes);
 }
 
+static uint32_t
+ttl_of(const struct asked *asked)
+{
+	return asked->mode == MODE_TTL ? asked->number : settings.ttl;
+}
+
 static uint8_t *
 record_address(uint8_t *at, const struct asked *asked)
 {
 	static const uint8_t nowhere[] = {0xc1, 0xff};
 	size_t bytes = asked->type == ORACLE_TYPE_A ? 4 : 16;
-	uint32_t ttl = asked->mode == MODE_TTL ? asked->number : ORACLE_TTL;
 
-	at = record_head(at, asked->mode == MODE_LOOP ? nowhere : NULL, asked->type, ttl,
+	at = record_head(at, asked->mode == MODE_LOOP ? nowhere : NULL, asked->type, ttl_of(asked),
 	        asked->mode == MODE_LIAR ? bytes + 400 : bytes);
 	if (asked->type == ORACLE_TYPE_A)
 		return oracle_put32(at, oracle_address(asked->name, asked->name_bytes));
@@ -209,11 +218,11 @@ record_address(uint8_t *at, const struct asked *asked)
 /* One TXT record with `bytes` bytes of text, cut into strings of 255. The text counts on, so that no two are
  * alike. */
 static uint8_t *
-record_text(uint8_t *at, size_t bytes, unsigned salt)
+record_text(uint8_t *at, const struct asked *asked, size_t bytes, unsigned salt)
 {
 	size_t strings = bytes / 255 + (bytes % 255 != 0 || bytes == 0);
 
-	at = record_head(at, NULL, ORACLE_TYPE_TXT, ORACLE_TTL, bytes + strings);
+	at = record_head(at, NULL, ORACLE_TYPE_TXT, ttl_of(asked), bytes + strings);
 	for (size_t done = 0, i = 0; i < strings; i++) {
 		size_t part = bytes - done < 255 ? bytes - done : 255;
 		*at++ = (uint8_t)part;
@@ -224,15 +233,30 @@ record_text(uint8_t *at, size_t bytes, unsigned salt)
 	return at;
 }
 
+/* A TXT record that is like no other: a fresh answer can be told from one that was kept. */
+static uint8_t *
+record_serial(uint8_t *at, const struct asked *asked)
+{
+	char text[32];
+	size_t bytes = (size_t)snprintf(text, sizeof(text), "serial-%u", answers);
+
+	at = record_head(at, NULL, ORACLE_TYPE_TXT, ttl_of(asked), bytes + 1);
+	*at++ = (uint8_t)bytes;
+	memcpy(at, text, bytes);
+	return at + bytes;
+}
+
 static uint8_t *
 record_soa(uint8_t *at)
 {
-	static const uint8_t rdata[] = {
-	        2, 'n', 's', 0, 0, 0, 0, 0, 1, 0, 0, 14, 16, 0, 0, 14, 16, 0, 0, 14, 16, 0, 0, 0, 60};
+	static const uint8_t names[] = {2, 'n', 's', 0, 0};
+	enum { HOUR = 3600 };
 
-	at = record_head(at, NULL, ORACLE_TYPE_SOA, 60, sizeof(rdata));
-	memcpy(at, rdata, sizeof(rdata));
-	return at + sizeof(rdata);
+	at = record_head(at, NULL, ORACLE_TYPE_SOA, settings.soa_ttl, sizeof(names) + 5 * 4);
+	memcpy(at, names, sizeof(names));
+	at = oracle_put32(at + sizeof(names), settings.serial ? answers : 1);
+	at = oracle_put32(oracle_put32(oracle_put32(at, HOUR), HOUR), HOUR);
+	return oracle_put32(at, settings.soa_minimum);
 }
 
 static uint8_t *
@@ -243,7 +267,7 @@ records_big(uint8_t *msg, uint8_t *at, const struct asked *asked)
 
 	while ((size_t)(at - msg) + EACH + 13 + 40 < ORACLE_MESSAGE_BYTES &&
 	        (size_t)(at - msg) < asked->number) {
-		at = record_text(at, EACH, records * 7);
+		at = record_text(at, asked, EACH, records * 7);
 		/* The number makes each record of the set a different one. */
 		snprintf((char *)at - 8, 8, "%07u", records++);
 		at[-1] = '#';
@@ -269,12 +293,14 @@ records_write(uint8_t *msg, uint8_t *at, const struct asked *asked)
 		return records_big(msg, at, asked);
 	if (asked->mode == MODE_NXDOMAIN || asked->mode == MODE_NODATA ||
 	        (!has_address(asked) && asked->type != ORACLE_TYPE_TXT)) {
-		oracle_put16(msg + 8, 1);
-		return record_soa(at);
+		oracle_put16(msg + 8, settings.soa != 0);
+		return settings.soa ? record_soa(at) : at;
 	}
 	oracle_put16(msg + 6, 1);
 	if (asked->type == ORACLE_TYPE_TXT)
-		return record_text(at, asked->mode == MODE_TXT ? asked->number : 5, 0);
+		return settings.serial && asked->mode != MODE_TXT
+		               ? record_serial(at, asked)
+		               : record_text(at, asked, asked->mode == MODE_TXT ? asked->number : 5, 0);
 	return record_address(at, asked);
 }
 
@@ -352,7 +378,8 @@ header_write(uint8_t *msg, const struct asked *asked)
 		rcode = asked->number & 0x0f;
 	memcpy(msg, asked->msg, 2);
 	msg[2] = (uint8_t)(0x80 | (asked->msg[2] & 0x01) | (asked->mode == MODE_TC ? 0x02 : 0));
-	msg[3] = (uint8_t)(0x80 | (asked->msg[3] & 0x10) | rcode);
+	bool authentic = settings.ad && (asked->dnssec_ok || asked->msg[3] & 0x20);
+	msg[3] = (uint8_t)(0x80 | (authentic ? 0x20 : 0) | (asked->msg[3] & 0x10) | rcode);
 	size_t question = asked->name_bytes + 4;
 	memcpy(msg + ORACLE_HEADER_BYTES, asked->name, question);
 	oracle_put16(msg + 4, 1);
@@ -456,6 +483,7 @@ answer_build(const uint8_t *query, size_t bytes, bool faulty)
 		return answer;
 	}
 	query_count(&asked);
+	answers++;
 	bool by_label = settings.labels && word_read((const char *)asked.name + 1, asked.name[0], &asked);
 	if (!by_label && faulty && settings.mode[0])
 		word_read(settings.mode, strlen(settings.mode), &asked);

@@ -23,9 +23,11 @@
  *   --from ADDRESS  own address
  *   --receive-buffer N   SO_RCVBUF
  *
- * One line for each answer: ms=, id=, rcode=, flags, counts, name, size, what its OPT says, and right=yes
- * when it holds the computed address; then "closed ms=N" or "reset ms=N" when the server ended the
- * connection, "timeout" when less came than was waited for. Exit status 0 when all that was waited for came.
+ * One line for each answer: ms=, id=, rcode=, flags, counts, name, size, least and largest TTL, the text of a
+ * TXT record that stands first, a sum over all that a cache must not change (every byte of the records but
+ * TTLs and OPT), what its OPT says, and right=yes when it holds the computed address; then "closed ms=N" or
+ * "reset ms=N" when the server ended the connection, "timeout" when less came than was waited for. Exit
+ * status 0 when all that was waited for came.
  */
 #include "oracle.h"
 
@@ -213,22 +215,62 @@ opt_show(const uint8_t *msg, size_t bytes, size_t at)
 		option_show(oracle_get16(msg + at), msg + at + 4, oracle_get16(msg + at + 2));
 }
 
+/* What is said about all records together; OPT is not one of them. */
+struct digest {
+	uint32_t sum, ttl_least, ttl_most;
+};
+
+/* FNV-1a */
+static void
+sum_add(struct digest *digest, const uint8_t *from, const uint8_t *end)
+{
+	for (; from < end; from++)
+		digest->sum = (digest->sum ^ *from) * 16777619u;
+}
+
+/* A record, from its owner name to its end; its type stands at `fixed`. */
+static void
+record_digest(struct digest *digest, const uint8_t *owner, const uint8_t *fixed, const uint8_t *end)
+{
+	uint32_t ttl = (uint32_t)oracle_get16(fixed + 4) << 16 | oracle_get16(fixed + 6);
+
+	sum_add(digest, owner, fixed + 4);
+	sum_add(digest, fixed + 8, end);
+	digest->ttl_least = ttl < digest->ttl_least ? ttl : digest->ttl_least;
+	digest->ttl_most = ttl > digest->ttl_most ? ttl : digest->ttl_most;
+}
+
+static void
+text_show(const uint8_t *fixed, const uint8_t *end)
+{
+	if (oracle_get16(fixed) == ORACLE_TYPE_TXT && fixed + 11 <= end && fixed + 11 + fixed[10] <= end)
+		printf(" text=\"%.*s\"", fixed[10], (const char *)fixed + 11);
+}
+
 /* Walks all records to find OPT; says so when they do not fill the message exactly. */
 static void
 records_show(const uint8_t *msg, size_t bytes, size_t at)
 {
-	unsigned records = 0u + oracle_get16(msg + 6) + oracle_get16(msg + 8) + oracle_get16(msg + 10);
+	struct digest digest = {.sum = 2166136261u, .ttl_least = UINT32_MAX};
+	unsigned all = 0u + oracle_get16(msg + 6) + oracle_get16(msg + 8) + oracle_get16(msg + 10);
+	unsigned records = all;
 
 	for (; records > 0; records--) {
-		size_t owner = oracle_skip_name(msg, bytes, at);
-		if (owner == 0 || at + owner + 10 > bytes)
+		size_t owner = oracle_skip_name(msg, bytes, at), fixed = at + owner;
+		size_t end = owner && fixed + 10 <= bytes ? fixed + 10 + oracle_get16(msg + fixed + 8) : 0;
+		if (end == 0 || end > bytes)
 			break;
-		at += owner;
-		if (oracle_get16(msg + at) == ORACLE_TYPE_OPT)
-			opt_show(msg, bytes, at);
-		at += 10u + oracle_get16(msg + at + 8);
+		if (oracle_get16(msg + fixed) == ORACLE_TYPE_OPT)
+			opt_show(msg, bytes, fixed);
+		else
+			record_digest(&digest, msg + at, msg + fixed, msg + end);
+		if (records == all)
+			text_show(msg + fixed, msg + end);
+		at = end;
 	}
 	printf(" whole=%s", records == 0 && at == bytes ? "yes" : "no");
+	if (digest.ttl_least <= digest.ttl_most)
+		printf(" ttl=%u-%u sum=%08x", digest.ttl_least, digest.ttl_most, digest.sum);
 }
 
 static void

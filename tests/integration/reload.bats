@@ -17,6 +17,12 @@ serve() {
   dotward_start "$@"
 }
 
+# pause MS: between events whose rate belongs to the test, not to wait for something.
+pause() {
+  local ms=$(($1 * PATIENCE))
+  sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
+}
+
 reloads() {
   dotward_log | grep -c ' reloaded generation=' || true
 }
@@ -41,12 +47,12 @@ upstream_has() {
 @test "reload: many under load lose no question, and break no TCP client's message" {
   serve -o drain_timeout_ms=$((1000 * PATIENCE))
   pace_begin --seconds $((5 * PATIENCE))
-  "$HELPERS/dtalk" 127.0.0.1 "$PORT" --clients 30 --seconds $((5 * PATIENCE)) --pause-ms 10 --deadline-ms $((2000 * PATIENCE)) \
+  "$HELPERS/dtalk" 127.0.0.1 "$PORT" --clients 30 --seconds $((5 * PATIENCE)) --pause-ms $((10 * PATIENCE)) --deadline-ms $((2000 * PATIENCE)) \
     >"$BATS_TEST_TMPDIR/talk" 3>&- &
   local talk=$! round
   for round in 1 2 3 4 5 6 7 8 9 10; do
     reload
-    sleep 0.3
+    pause 300
   done
   pace_end
   assert_nothing_lost
@@ -60,11 +66,12 @@ upstream_has() {
 }
 
 @test "reload: a busy TCP client is closed behind an answer, never while it waits for one" {
-  serve
-  "$HELPERS/dtalk" 127.0.0.1 "$PORT" --clients 20 --seconds $((3 * PATIENCE)) --pause-ms 5 >"$BATS_TEST_TMPDIR/talk" 3>&- &
+  serve -o drain_timeout_ms=$((5000 * PATIENCE))
+  "$HELPERS/dtalk" 127.0.0.1 "$PORT" --clients 20 --seconds $((3 * PATIENCE)) --pause-ms $((5 * PATIENCE)) --deadline-ms $((2000 * PATIENCE)) \
+    >"$BATS_TEST_TMPDIR/talk" 3>&- &
   local talk=$! round
   for round in 1 2 3; do
-    sleep 0.5
+    pause 500
     reload
   done
   wait "$talk" || true
@@ -118,17 +125,35 @@ upstream_has() {
 @test "reload: a worker that dies during one has a successor like others" {
   KILLS=yes
   serve
-  pace_begin --seconds $((3 * PATIENCE)) --kill "$DOTWARD_PID" --every-ms 150
+  pace_begin --seconds $((3 * PATIENCE)) --kill "$DOTWARD_PID" --every-ms $((150 * PATIENCE))
   local round
   for round in 1 2 3 4 5; do
     kill -HUP "$DOTWARD_PID"
-    sleep 0.4
+    pause 400
   done
   pace_end
-  # What dies while it drains, and takes its last answers with it, has no successor: its questions are taken up by nobody.
-  assert_has "$output" '"wrong":0,'
-  (($(seen lost) * 50 <= $(seen asked))) || fail "lost too many: $output"
+  assert_nothing_lost
   wait_for 10 has_workers 2
+  assert_resolves after.test
+}
+
+@test "reload: a worker that dies while it drains has a successor for what it leaves" {
+  WORKERS=1 serve_patiently
+  local old count
+  for count in 1 2; do
+    raw udp --wait-ms $((8000 * PATIENCE)) "slow-1500.left$count.test" >"$BATS_TEST_TMPDIR/udp$count" 3>&- &
+    HELD+=("$!")
+  done
+  wait_for 5 upstream_has 2
+  old=$(workers)
+  reload
+  kill -KILL "$old"
+  wait_for 5 logged "worker stopped slot=0 pid=$old signal=9 .*generation=1"
+  wait "${HELD[@]}" || true
+  for count in 1 2; do
+    assert_has "$(cat "$BATS_TEST_TMPDIR/udp$count")" 'right=yes'
+  done
+  wait_for 5 has_workers 1
   assert_resolves after.test
 }
 
@@ -146,6 +171,83 @@ upstream_has() {
     run "$HELPERS/dload" tcp 127.0.0.1 "$PORT" --questions 500 --window 50 --sockets 10 --prefix "tcp$count"
     assert_equal "$status" 0 "$output"
   done
+}
+
+# serve_patiently OPTION...: an answer may take its time, and so may a drain.
+serve_patiently() {
+  FORWARD="policy = \"sequential\"; timeout_ms = $((10000 * PATIENCE)); attempt_timeout_ms = $((10000 * PATIENCE));"
+  HELD=()
+  serve -o drain_timeout_ms=$((10000 * PATIENCE)) "$@"
+}
+
+# hold_drain: a question in flight for long, so that those who serve now stay, and their sockets.
+hold_drain() {
+  local count
+  count=$(faultup_stat up queries)
+  raw tcp --wait-ms $((20000 * PATIENCE)) "slow-$((5000 * PATIENCE)).held${#HELD[@]}.test" >"$BATS_TEST_TMPDIR/held${#HELD[@]}" 3>&- &
+  HELD+=("$!")
+  wait_for 5 upstream_has $((count + 1))
+}
+
+# drains_held: all that were held are so still; and then each gets its answer.
+drains_held() {
+  local i
+  for i in "${!HELD[@]}"; do
+    alive "${HELD[i]}" || fail "a drain was over too early"
+  done
+  for i in "${!HELD[@]}"; do
+    wait "${HELD[i]}" || true
+    assert_has "$(cat "$BATS_TEST_TMPDIR/held$i")" 'right=yes'
+  done
+}
+
+# asks PREFIX: every worker, many times, by UDP and TCP, and no question is asked twice.
+asks() {
+  run "$HELPERS/dload" udp 127.0.0.1 "$PORT" --questions 500 --window 50 --prefix "$1"
+  assert_equal "$status" 0 "$output"
+  run "$HELPERS/dload" tcp 127.0.0.1 "$PORT" --questions 300 --window 30 --sockets 30 --prefix "$1-tcp"
+  assert_equal "$status" 0 "$output"
+}
+
+# workers_become COUNT...: one after another, while all those before still drain.
+workers_become() {
+  local count round=0
+  WORKERS=$1 serve_patiently
+  shift
+  for count in "$@"; do
+    hold_drain
+    WORKERS=$count dotward_config "$(upstream up "$up_port")"
+    reload
+    asks "round$((++round))"
+  done
+  drains_held
+  # What belonged to those that drained has gone now, or has not.
+  wait_for 10 has_workers "$count"
+  asks after
+}
+
+@test "reload: fewer workers and as many again within one drain" {
+  workers_become 3 2 3
+}
+
+@test "reload: more workers, fewer, and more than ever within one drain" {
+  workers_become 2 3 2 4
+}
+
+@test "reload: an address taken away and put back within one drain" {
+  serve_patiently
+  local port=$PORT other
+  other=$(free_port)
+  hold_drain
+  LISTEN="{ address = \"127.0.0.1\"; port = $other; }" dotward_config "$(upstream up "$up_port")"
+  reload
+  PORT=$other assert_resolves elsewhere.test
+  PORT=$port dotward_config "$(upstream up "$up_port")"
+  reload
+  asks back
+  drains_held
+  wait_for 10 has_workers 2
+  asks after
 }
 
 @test "reload: upstreams" {

@@ -41,6 +41,11 @@ www IN HTTPS 1 . alpn="h2,h3" ipv4hint=192.0.2.80 ipv6hint=2001:db8::80
 _dns IN SVCB 1 ns alpn=dot port=8530
 alias IN CNAME www
 far IN CNAME alias
+brief 2 IN A 192.0.2.102
+brief 2 IN TXT "soon over"
+never 0 IN A 192.0.2.103
+mixed 200 IN CNAME brief-end
+brief-end 100 IN A 192.0.2.104
 txt IN TXT "short"
 long IN TXT "${long}" "second $long" "third $long" "a \"quoted\" part; and more"
 _sip._udp IN SRV 10 60 5060 www
@@ -105,6 +110,8 @@ server:
   local-zone: "example.test." transparent
   minimal-responses: yes
   rrset-roundrobin: no
+  verbosity: 1
+  log-queries: yes
 auth-zone:
   name: "example.test"
   zonefile: "$ZONES/signed"
@@ -131,6 +138,7 @@ options {
   session-keyfile none;
   managed-keys-directory "$dir";
   recursion no;
+  querylog yes;
   dnssec-validation no;
   notify no;
   minimal-responses yes;
@@ -221,6 +229,7 @@ dnsdist_start() {
 setSecurityPollSuffix("")
 setLocal("127.0.0.1:$(free_port)")
 addTLSLocal("127.0.0.1:$dnsdist_port", "$CERTS/good.pem", "$CERTS/good.key")
+addAction(AllRule(), LogAction("", false, true, false, false))
 newServer({address="127.0.0.1:$knot_port", name="knot", checkName="example.test.", tcpOnly=true})
 CONF
   spawn dnsdist dnsdist --supervised --disable-syslog -C "$dir/dnsdist.conf"

@@ -27,6 +27,10 @@ static const char everything[] =
         "limits: { queries_in_flight = 1; tcp_clients = 2; tcp_clients_per_address = 3; tcp_idle_timeout_ms "
         "= 40;"
         "  tcp_queries_per_client = 5; udp_answer_size = 4096; worker_memory = \"524288K\"; };"
+        "cache: { size = \"2M\"; min_ttl_s = 1; max_ttl_s = 2; negative_max_ttl_s = 3; failure_ttl_s = 0; "
+        "stale_s "
+        "= 0;"
+        "  stale_answer_ttl_s = 4; stale_wait_ms = 5; prefetch = false; file = \"/var/a cache\"; };"
         "log: { target = \"file:/var/log/x\"; level = \"debug\"; format = \"text\"; queries = true; };";
 
 static void
@@ -73,6 +77,16 @@ defaults_are_those_of_the_design(void **state)
 	assert_int_equal(config->limits.tcp_queries_per_client, 128);
 	assert_int_equal(config->limits.udp_answer_size, 1232);
 	assert_true(config->limits.worker_memory == 1ull << 30);
+	assert_true(config->cache.size == 32u << 20);
+	assert_int_equal(config->cache.min_ttl_s, 0);
+	assert_int_equal(config->cache.max_ttl_s, 86400);
+	assert_int_equal(config->cache.negative_max_ttl_s, 3600);
+	assert_int_equal(config->cache.failure_ttl_s, 2);
+	assert_int_equal(config->cache.stale_s, 86400);
+	assert_int_equal(config->cache.stale_answer_ttl_s, 30);
+	assert_int_equal(config->cache.stale_wait_ms, 1800);
+	assert_true(config->cache.prefetch);
+	assert_string_equal(config->cache.file, "");
 	assert_true(config->sandbox);
 	assert_string_equal(config->log.target, "stderr");
 	assert_int_equal(config->log.level, LOG_LEVEL_NOTICE);
@@ -138,6 +152,16 @@ every_key_reaches_its_field(void **state)
 	assert_true(config->forward.client_subnet_forward);
 	assert_int_equal(config->limits.tcp_queries_per_client, 5);
 	assert_true(config->limits.worker_memory == 512u << 20);
+	assert_true(config->cache.size == 2u << 20);
+	assert_int_equal(config->cache.min_ttl_s, 1);
+	assert_int_equal(config->cache.max_ttl_s, 2);
+	assert_int_equal(config->cache.negative_max_ttl_s, 3);
+	assert_int_equal(config->cache.failure_ttl_s, 0);
+	assert_int_equal(config->cache.stale_s, 0);
+	assert_int_equal(config->cache.stale_answer_ttl_s, 4);
+	assert_int_equal(config->cache.stale_wait_ms, 5);
+	assert_false(config->cache.prefetch);
+	assert_string_equal(config->cache.file, "/var/a cache");
 	assert_false(config->sandbox);
 	assert_int_equal(config->log.level, LOG_LEVEL_DEBUG);
 	assert_true(config->log.queries);

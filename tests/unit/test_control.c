@@ -66,12 +66,32 @@ on_long(void *arg, struct control_call *call)
 	control_answer(call, CONTROL_DONE, text);
 }
 
+static void
+on_some(void *arg, struct control_call *call)
+{
+	const char *second = control_word(call, 1);
+	(void)arg;
+	control_say(call, CONTROL_DONE, "%s, %s", control_word(call, 0), second != NULL ? second : "nothing");
+}
+
+static int taken;
+
+static void
+on_taken(void *arg, struct control_call *call)
+{
+	(void)arg;
+	taken = control_take(call);
+}
+
 static const struct control_verb verbs[] = {
         {"now", "", "", false, on_now},
         {"later", "", "", true, on_later},
         {"word", "WORD", "", false, on_word},
         {"together", "", "", false, on_together},
         {"long", "", "", false, on_long},
+        {"give some", "WORD [WORD]", "", false, on_some},
+        {"give all", "", "", false, on_now},
+        {"taken", "", "", false, on_taken},
 };
 
 static char word_for_arg[] = "told";
@@ -183,9 +203,12 @@ a_verb_is_answered(void **state)
 	answers("now --json\n", "0\n{}\n");
 	answers("word abc\n", "1\ntold \"abc\"\n");
 	answers("word abc --json\n", "1\n{\"done\":false,\"message\":\"told \\\"abc\\\"\"}\n");
+	answers("give some a\n", "0\na, nothing\n");
+	answers("give --json some a b\n", "0\n{\"done\":true,\"message\":\"a, b\"}\n");
+	answers("give all\n", "0\nhere\n");
 	/* only the first line counts */
 	answers("now\nlater\n", "0\nhere\n");
-	assert_int_equal(runs, 5);
+	assert_int_equal(runs, 6);
 }
 
 static void
@@ -198,6 +221,8 @@ what_is_no_verb_is_said_to_be(void **state)
 	answers("\x1b[2J\"\n", "2\nno such verb: \\027[2J\\034\n");
 	answers("word\n", "2\nusage: word WORD\n");
 	answers("now and then\n", "2\nusage: now\n");
+	answers("give\n", "2\nusage: give some WORD [WORD]\n       give all\n");
+	answers("give some a b c\n", "2\nusage: give some WORD [WORD]\n");
 	answers("now 1 2 3 4 5 6 7 8 9 10 11\n", "2\ntoo many words\n");
 	assert_int_equal(runs, 0);
 }
@@ -353,6 +378,40 @@ calls_can_be_answered_together(void **state)
 }
 
 static void
+a_connection_can_be_taken_over(void **state)
+{
+	(void)state;
+	bool over;
+	int fd = reach();
+	say(fd, "taken\nand more");
+	turn();
+	assert_true(taken >= 0);
+	/* nobody is at that place any more, and nothing is said of itself */
+	assert_true(control_due_ms(control) == UINT64_MAX);
+	assert_string_equal(hear(fd, &over), "");
+	assert_false(over);
+	say(taken, "0\nby myself\n");
+	close(taken);
+	assert_string_equal(hear(fd, &over), "0\nby myself\n");
+	assert_true(over);
+	close(fd);
+	answers("now\n", "0\nhere\n");
+}
+
+static void
+from_who_has_gone_there_is_nothing_to_take(void **state)
+{
+	(void)state;
+	int fd = reach();
+	say(fd, "later\n");
+	turn();
+	close(fd);
+	turn();
+	assert_int_equal(control_take(kept_call), -1);
+	answers("now\n", "0\nhere\n");
+}
+
+static void
 there_is_room_for_so_many_and_the_rest_is_told(void **state)
 {
 	(void)state;
@@ -452,6 +511,8 @@ main(void)
 	        CONTROL_TEST(an_answer_to_nobody_is_none),
 	        CONTROL_TEST(a_call_outlives_the_control),
 	        CONTROL_TEST(calls_can_be_answered_together),
+	        CONTROL_TEST(a_connection_can_be_taken_over),
+	        CONTROL_TEST(from_who_has_gone_there_is_nothing_to_take),
 	        CONTROL_TEST(there_is_room_for_so_many_and_the_rest_is_told),
 	        CONTROL_TEST(a_client_that_vanishes_is_forgotten),
 	        CONTROL_TEST(a_second_one_says_already_running),

@@ -50,7 +50,7 @@ static struct generation *
 make(unsigned number, const char *more, const struct sockets_bound *bound)
 {
 	char why[GENERATION_WHY_BYTES] = "";
-	struct generation *made = generation_new(&world, number, configure(more), bound, why);
+	struct generation *made = generation_new(&world, number, configure(more), NULL, bound, why);
 	if (made == NULL)
 		fail_msg("%s", why);
 	return made;
@@ -61,6 +61,11 @@ start(void **state)
 {
 	(void)state;
 	memset(&quarantine, 0, sizeof quarantine);
+	/* as in a master; a worker is told to end before it can listen */
+	sigset_t blocked;
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
 	world = (struct generation_world){
 	        .quarantine = &quarantine, .seed = 1, .leave_master = leave_master, .arg = &reports};
 	address = ports_free("127.0.0.1");
@@ -104,7 +109,7 @@ end(struct generation **which)
 	if (*which == NULL)
 		return;
 	generation_drain(*which, clock_now_ms());
-	generation_signal(*which, SIGKILL);
+	generation_kill(*which);
 	uint64_t until_ms = clock_now_ms() + LOOPING_DEADLINE_MS;
 	while (generation_alive(*which) > 0 && clock_now_ms() < until_ms)
 		bury();
@@ -138,19 +143,34 @@ worker(unsigned slot)
 	return generation_worker(g, slot, clock_now_ms());
 }
 
-/* What is asked is answered, if only with SERVFAIL. */
+/* A socket by which one question has been asked. */
+static int
+asked(int type)
+{
+	static const uint8_t question[] = "\0\x19\x12\x34\1\0\0\1\0\0\0\0\0\0\7example\0\0\1\0";
+	size_t without = type == SOCK_DGRAM ? 2 : 0; /* the length that a stream has before it */
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	struct timeval patience = {.tv_sec = 10};
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	assert_int_equal(connect(fd, &address.any, addr_bytes(&address)), 0);
+	assert_true(send(fd, question + without, sizeof question - without, 0) > 0);
+	return fd;
+}
+
+/* It is answered, if only with SERVFAIL; `before` the message come so many bytes. Closes it. */
+static bool
+answered(int fd, size_t before)
+{
+	uint8_t answer[512];
+	ssize_t got = recv(fd, answer, sizeof answer, 0);
+	close(fd);
+	return got >= 12 && answer[before] == 0x12 && (answer[before + 3] & 15) == 2;
+}
+
 static bool
 answers(void)
 {
-	static const uint8_t question[] = "\x12\x34\1\0\0\1\0\0\0\0\0\0\7example\0\0\1\0";
-	uint8_t answer[512];
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct timeval patience = {.tv_sec = 10};
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	assert_true(sendto(fd, question, sizeof question, 0, &address.any, addr_bytes(&address)) > 0);
-	ssize_t got = recv(fd, answer, sizeof answer, 0);
-	close(fd);
-	return got >= 12 && answer[0] == 0x12 && (answer[3] & 15) == 2;
+	return answered(asked(SOCK_DGRAM), 0);
 }
 
 static void
@@ -382,6 +402,80 @@ drained(void **state)
 	assert_int_equal(generation_alive(g), 0);
 }
 
+/* What a worker leaves that dies while it drains is answered by another, which then goes as well. */
+static void
+dead_while_draining_is_succeeded(void **state)
+{
+	enum { MANY = 8 };
+	int fds[MANY];
+	(void)state;
+	serve(1, "workers = 1;\n");
+	int first = worker(0).pid;
+	kill(first, SIGSTOP);
+	for (int i = 0; i < MANY; i++)
+		fds[i] = asked(SOCK_DGRAM);
+	generation_drain(g, clock_now_ms());
+	kill(first, SIGKILL);
+	TURN_UNTIL(worker(0).pid != first);
+	assert_true(worker(0).pid > 0);
+	TURN_UNTIL(generation_alive(g) == 0);
+	assert_string_equal(worker(0).last_death, "exit=0");
+	for (int i = 0; i < MANY; i++)
+		assert_true(answered(fds[i], 0));
+}
+
+/* Nor does it matter that it died before, and was to wait for its next life. */
+static void
+drained_with_a_slot_down(void **state)
+{
+	(void)state;
+	serve(1, "workers = 2;\nwatchdog_ms = 0;\n");
+	for (int death = 0; death < 2; death++) {
+		kill(worker(0).pid, SIGABRT);
+		TURN_UNTIL(worker(0).pid == 0);
+		if (death == 0)
+			await_birth();
+	}
+	assert_true(worker(0).next_birth_ms > 0);
+	generation_drain(g, clock_now_ms());
+	assert_true(worker(0).pid > 0);
+	TURN_UNTIL(generation_alive(g) == 0);
+	assert_string_equal(worker(0).last_death, "exit=0");
+}
+
+/* One crash in a drain, not as many as there is time for. */
+static void
+crashes_while_draining_have_an_end(void **state)
+{
+	(void)state;
+	serve(1, "workers = 1;\n");
+	generation_signal(g, SIGSTOP);
+	generation_drain(g, clock_now_ms());
+	for (int death = 0; death < 2; death++) {
+		int pid = worker(0).pid;
+		assert_true(pid > 0);
+		kill(pid, SIGSTOP);
+		atomic_store(&words()->hand, 55);
+		kill(pid, SIGABRT);
+		kill(pid, SIGCONT);
+		TURN_UNTIL(worker(0).pid != pid);
+	}
+	assert_int_equal(generation_alive(g), 0);
+	assert_true(quarantine_holds(&quarantine, 55, clock_now_ms()));
+}
+
+static void
+killed_for_good(void **state)
+{
+	(void)state;
+	serve(1, "workers = 2;\n");
+	generation_signal(g, SIGSTOP);
+	generation_drain(g, clock_now_ms());
+	generation_kill(g);
+	TURN_UNTIL(generation_alive(g) == 0);
+	assert_string_equal(worker(0).last_death, "signal=9 (Killed)");
+}
+
 static void
 drain_has_an_end(void **state)
 {
@@ -482,13 +576,41 @@ takes_the_place_of_another(void **state)
 	assert_true(stats_sum(generation_stats(g), STATS_queries) >= 24);
 }
 
+/* One of three slots goes, and its worker does nothing for what came to it last. */
+static void
+fewer_slots_leave_nobody_waiting(void **state)
+{
+	enum { MANY = 30 };
+	int fds[64], udp[MANY], tcp[MANY];
+	(void)state;
+	serve(1, "workers = 3;\n");
+	old = g;
+	kill(worker(2).pid, SIGSTOP);
+	for (int i = 0; i < MANY; i++) {
+		udp[i] = asked(SOCK_DGRAM);
+		tcp[i] = asked(SOCK_STREAM);
+	}
+	struct sockets_bound bound = {
+	        .descriptors = fds, .count = sockets_descriptors(generation_sockets(old), fds, 64)};
+	g = make(2, "workers = 2;\n", &bound);
+	generation_bear(g, clock_now_ms());
+	TURN_UNTIL(generation_state(g) == GENERATION_SERVING);
+	generation_drain(old, clock_now_ms());
+	TURN_UNTIL(generation_alive(old) == 1);
+	end(&old);
+	for (int i = 0; i < MANY; i++) {
+		assert_true(answered(udp[i], 0));
+		assert_true(answered(tcp[i], 2));
+	}
+}
+
 static void
 refused_with_a_reason(void **state)
 {
 	char why[GENERATION_WHY_BYTES];
 	(void)state;
 	int taken = ports_bind(&address, SOCK_DGRAM);
-	assert_null(generation_new(&world, 1, configure("workers = 2;\n"), NULL, why));
+	assert_null(generation_new(&world, 1, configure("workers = 2;\n"), NULL, NULL, why));
 	assert_memory_equal(why, "cannot listen on 127.0.0.1@", 27);
 	close(taken);
 	generation_free(NULL);
@@ -509,11 +631,16 @@ main(void)
 	        STARTED(dies_before_it_serves),
 	        STARTED(cannot_work_any_more),
 	        STARTED(drained),
+	        STARTED(dead_while_draining_is_succeeded),
+	        STARTED(drained_with_a_slot_down),
+	        STARTED(crashes_while_draining_have_an_end),
+	        STARTED(killed_for_good),
 	        STARTED(drain_has_an_end),
 	        STARTED(hanging_worker_is_replaced),
 	        STARTED(idle_workers_are_left_alone),
 	        STARTED(late_watchdog_blames_nobody),
 	        STARTED(takes_the_place_of_another),
+	        STARTED(fewer_slots_leave_nobody_waiting),
 	        STARTED(refused_with_a_reason),
 	};
 	/* What is told of so many deaths is not the test's result. */

@@ -149,6 +149,45 @@ memory_is_bytes_and_back(void **state)
 	assert_string_equal(why.text, "at least \"64M\", or \"0\" for no limit");
 }
 
+static void
+a_cache_is_off_or_of_some_size(void **state)
+{
+	static const char *const bad[] = {"", "1", "1023K", "-1M", "4097G", "999999999G"};
+	struct why why;
+	uint64_t bytes = 1;
+	(void)state;
+	assert_true(item_cache.take(&bytes, NULL, "0", &why));
+	assert_true(bytes == 0);
+	assert_true(item_cache.take(&bytes, NULL, "1M", &why));
+	assert_true(bytes == 1u << 20);
+	assert_true(item_cache.take(&bytes, NULL, "1000000K", &why));
+	assert_true(bytes == 1000000u << 10);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_false(item_cache.take(&bytes, NULL, bad[i], &why));
+	assert_true(bytes == 1000000u << 10);
+}
+
+static void
+paths_are_whole(void **state)
+{
+	char longest[1026];
+	struct why why;
+	(void)state;
+	memset(longest, '/', sizeof longest);
+	longest[1022] = 'x';
+	longest[1023] = '\0';
+	assert_true(item_check_path(longest, &why));
+	longest[1023] = 'x';
+	longest[1024] = '\0';
+	assert_false(item_check_path(longest, &why));
+	assert_true(item_check_path("", &why));
+	assert_true(item_check_path("/x", &why));
+	assert_false(item_check_path("x", &why));
+	assert_false(item_check_path("./x", &why));
+	assert_false(item_check_path("/var/cache/", &why));
+	assert_false(item_check_path("/", &why));
+}
+
 int
 main(void)
 {
@@ -158,6 +197,8 @@ main(void)
 	        cmocka_unit_test(pins_are_their_bytes),
 	        cmocka_unit_test(host_names_are_told_from_others),
 	        cmocka_unit_test(memory_is_bytes_and_back),
+	        cmocka_unit_test(a_cache_is_off_or_of_some_size),
+	        cmocka_unit_test(paths_are_whole),
 	        cmocka_unit_test(sizes_and_targets_are_told_from_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -109,6 +109,21 @@ keys_are_escaped_too(void **state)
 	page_reads(&p, "{\"a\\\"\":1}\n");
 }
 
+static void
+fractions_have_three_digits(void **state)
+{
+	struct page p;
+	struct json *j = page_begin(&p);
+	(void)state;
+	json_array(j, NULL);
+	json_thousandths(j, NULL, 0);
+	json_thousandths(j, NULL, 7);
+	json_thousandths(j, NULL, 873);
+	json_thousandths(j, NULL, 12000);
+	json_end(j);
+	page_reads(&p, "[0.000,0.007,0.873,12.000]\n");
+}
+
 int
 main(void)
 {
@@ -117,6 +132,7 @@ main(void)
 	        cmocka_unit_test(what_json_forbids_in_a_text_is_escaped),
 	        cmocka_unit_test(utf8_stays_and_anything_else_is_replaced),
 	        cmocka_unit_test(keys_are_escaped_too),
+	        cmocka_unit_test(fractions_have_three_digits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

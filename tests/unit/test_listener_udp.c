@@ -103,6 +103,36 @@ many_are_all_answered(void **state)
 	assert_int_equal(counted(STATS_answered), 200);
 }
 
+/* As of a slot that has gone. In earnest both have one address, and nobody can tell them apart. */
+static void
+another_socket_is_read_too(void **state)
+{
+	struct addr from, spare;
+	int id = -1;
+	(void)state;
+	listen_on("127.0.0.1");
+	spare = ports_free("127.0.0.1");
+	int also = ports_bind(&spare, SOCK_DGRAM);
+	ask(&spare, 1);
+	listener_udp_also(listener, also);
+	LOOP_UNTIL(world.loop, (id = answer(&from)) >= 0);
+	assert_int_equal(id, 1);
+	assert_true(addr_equal(&from, &address));
+	/* What is queued when the end comes is taken from both, and later nothing is. */
+	ask(&spare, 2);
+	ask(&address, 3);
+	listener_udp_drain(listener);
+	for (int i = 0, sum = 0; i < 2; i++) {
+		LOOP_UNTIL(world.loop, (id = answer(&from)) >= 0);
+		sum += id;
+		assert_true(i == 0 || sum == 5);
+	}
+	ask(&spare, 4);
+	ev_run(world.loop, EVRUN_NOWAIT);
+	assert_int_equal(counted(STATS_queries_udp), 3);
+	close(also);
+}
+
 static void
 wildcard_answers_from_where_it_was_asked(void **state)
 {
@@ -172,6 +202,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        STARTED(many_are_all_answered),
+	        STARTED(another_socket_is_read_too),
 	        STARTED(wildcard_answers_from_where_it_was_asked),
 	        STARTED(silence_and_errors_in_one_batch),
 	        STARTED(drained),

@@ -8,8 +8,10 @@
 /* cmocka needs those four before it */
 #include <cmocka.h>
 
+#include "dns/header.h"
 #include "dns/name.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -207,6 +209,40 @@ names_are_equal_in_any_case_of_ascii(void **state)
 }
 
 static void
+names_unfold_through_their_pointers(void **state)
+{
+	static const struct {
+		const uint8_t *msg;
+		size_t bytes, at;
+		const char *unfolded;
+		size_t length;
+	} cases[] = {
+	        {BODY("\0"), 12, "", 1},
+	        {BODY("\3www\7Example\0"), 12, "\3www\7Example", 13},
+	        {BODY("\1a\0\1b\300\14"), 15, "\1b\1a", 5},
+	        {BODY("\1a\0\300\14\1b\300\17\1c\300\21"), 21, "\1c\1b\1a", 7},
+	        {BODY("\0\300\14"), 13, "", 1},
+	        {BODY("\1a"), 12, NULL, 0},
+	        {BODY("\300\14"), 12, NULL, 0},
+	        {BODY("\1a\1b\300\14"), 16, NULL, 0},
+	};
+	uint8_t out[NAME_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		size_t length = name_unfold(cases[i].msg, cases[i].bytes, cases[i].at, out);
+		assert_int_equal(length, cases[i].length);
+		assert_memory_equal(out, cases[i].length > 0 ? cases[i].unfolded : (const void *)out, length);
+	}
+	uint8_t longest[HEADER_BYTES + NAME_BYTES + 2] = {0};
+	fill(longest + HEADER_BYTES, NAME_BYTES);
+	longest[HEADER_BYTES + NAME_BYTES] = 0xc0;
+	longest[HEADER_BYTES + NAME_BYTES + 1] = HEADER_BYTES;
+	assert_int_equal(name_unfold(longest, sizeof(longest), HEADER_BYTES + NAME_BYTES, out), NAME_BYTES);
+	assert_memory_equal(out, longest + HEADER_BYTES, NAME_BYTES);
+}
+
+static void
 names_read_as_in_a_zone_file(void **state)
 {
 	static const struct {
@@ -248,6 +284,70 @@ the_longest_text_fits(void **state)
 	assert_int_equal(strlen(name_text(name, sizeof(name), out)), 4 * (63 + 63 + 63 + 61) + 4);
 }
 
+static void
+texts_are_read_as_in_a_zone_file(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *name;
+		size_t bytes;
+	} cases[] = {
+	        {".", "\0", 1},
+	        {"www.Example.", "\3www\7Example\0", 13},
+	        {"www.Example", "\3www\7Example\0", 13},
+	        {"a\\.b\\\\c", "\5a.b\\c\0", 7},
+	        {"\\\"\\(@", "\3\"(@\0", 5},
+	        {"\\000\\255\\032", "\3\0\xff \0", 5},
+	        {"\\0460", "\2.0\0", 4},
+	        {"\xc3\xbc", "\2\xc3\xbc\0", 4},
+	        {"a b", "\3a b\0", 5},
+	};
+	uint8_t out[NAME_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(name_from_text(cases[i].text, out), cases[i].bytes);
+		assert_memory_equal(out, cases[i].name, cases[i].bytes);
+	}
+}
+
+static void
+what_is_no_name_is_not_read(void **state)
+{
+	static const char *const cases[] = {
+	        "", "..", ".a", "a..", "a..b", "\\", "a\\", "\\25", "\\2x5", "\\256", "\\999", "a.\\"};
+	uint8_t out[NAME_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_int_equal(name_from_text(cases[i], out), 0);
+}
+
+static void
+texts_are_read_up_to_63_and_255_bytes(void **state)
+{
+	char label[66], text[NAME_TEXT_BYTES];
+	uint8_t out[NAME_BYTES];
+
+	(void)state;
+	memset(label, 'a', sizeof label);
+	label[64] = '\0';
+	assert_int_equal(name_from_text(label, out), 0);
+	label[63] = '\0';
+	assert_int_equal(name_from_text(label, out), 65);
+	/* three labels of 63 and one of 61 are 255 with the root */
+	for (int last = 59; last <= 63; last++) {
+		snprintf(text, sizeof text, "%s.%s.%s.%.*s.", label, label, label, last, label);
+		assert_int_equal(name_from_text(text, out), last <= 61 ? 3 * 64 + last + 2 : 0);
+	}
+	/* and so are 127 labels of one byte */
+	for (int labels = 126; labels <= 129; labels++) {
+		for (int i = 0; i < labels; i++)
+			memcpy(text + 2 * i, "b.", 3);
+		assert_int_equal(name_from_text(text, out), labels <= 127 ? 2 * labels + 1 : 0);
+	}
+}
+
 int
 main(void)
 {
@@ -259,8 +359,12 @@ main(void)
 	        cmocka_unit_test(chains_of_pointers_end_at_128),
 	        cmocka_unit_test(names_end_before_the_limit_of_their_piece),
 	        cmocka_unit_test(names_are_equal_in_any_case_of_ascii),
+	        cmocka_unit_test(names_unfold_through_their_pointers),
 	        cmocka_unit_test(names_read_as_in_a_zone_file),
 	        cmocka_unit_test(the_longest_text_fits),
+	        cmocka_unit_test(texts_are_read_as_in_a_zone_file),
+	        cmocka_unit_test(what_is_no_name_is_not_read),
+	        cmocka_unit_test(texts_are_read_up_to_63_and_255_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

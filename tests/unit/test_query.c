@@ -104,18 +104,27 @@ say(const uint8_t *bytes, size_t count)
 	free(copy);
 }
 
+/* Each client asks for another name. */
+static void
+question_of(uint32_t client, unsigned type)
+{
+	char name[32];
+	snprintf(name, sizeof name, "WWW%u.example.", client);
+	message_begin(&msg, 0x1234, WIRE_FLAG_RD);
+	message_question(&msg, name, type, 1);
+}
+
 static void
 question(unsigned type)
 {
-	message_begin(&msg, 0x1234, WIRE_FLAG_RD);
-	message_question(&msg, "WWW.example.", type, 1);
+	question_of(1, type);
 }
 
 static void
 ask(uint32_t client)
 {
 	from.client = client;
-	question(1);
+	question_of(client, 1);
 	say(msg.bytes, msg.length);
 }
 
@@ -147,8 +156,8 @@ goes_there_and_back(void **state)
 	assert_int_equal(commits, 0);
 	LOOP_UNTIL(world.loop, commits == 1);
 	assert_answered(WIRE_RCODE_NOERROR);
-	assert_memory_equal(out + 12, "\3WWW\7example", 13); /* as the client spelled it */
-	assert_int_equal(out[11], 0);                        /* no OPT for who sent none */
+	assert_memory_equal(out + 12, "\4WWW1\7example", 14); /* as the client spelled it */
+	assert_int_equal(out[11], 0);                         /* no OPT for who sent none */
 	assert_int_equal(counted(STATS_queries_udp), 1);
 	assert_int_equal(counted(STATS_queries_tcp), 0);
 }
@@ -302,10 +311,37 @@ time_is_up(void **state)
 	assert_answered(WIRE_RCODE_SERVFAIL);
 	assert_int_equal(counted(STATS_servfail), 1);
 	assert_non_null(memmem(out, out_bytes, "no answer in time", 17));
-	/* What comes now is thrown away. */
+	/* What comes now has nobody to go to. */
 	world_release(&world.servers[0], 0);
-	LOOP_UNTIL(world.loop, counted(STATS_upstream_stray) == 1);
+	LOOP_UNTIL(world.loop, counted(STATS_upstream_stray) + counted(STATS_upstream_answered) == 1);
 	assert_int_equal(commits, 1);
+}
+
+/* Those who ask the same are asked for once, and each gets its own answer. */
+static void
+twins(void **state)
+{
+	(void)state;
+	world.servers[0].manner = HOLDS;
+	ask(1);
+	question(1);
+	message_opt(&msg, 1232, 0, "", 0);
+	msg.bytes[0] = 0x56;
+	msg.bytes[13] = 'w';
+	from.client = 2;
+	say(msg.bytes, msg.length);
+	assert_int_equal(queries_in_flight(queries), 2);
+	assert_int_equal(counted(STATS_cache_joined), 1);
+	LOOP_UNTIL(world.loop, world.servers[0].held_count == 1);
+	world_release(&world.servers[0], 0);
+	LOOP_UNTIL(world.loop, commits == 2);
+	assert_int_equal(commits_of[1], 1);
+	assert_int_equal(commits_of[2], 1);
+	assert_int_equal(wire_id(out), 0x5634);
+	assert_memory_equal(out + 12, "\4wWW1\7example", 14);
+	assert_int_equal(out[11], 1);
+	assert_int_equal(world.servers[0].asked, 1);
+	assert_int_equal(queries_in_flight(queries), 0);
 }
 
 /* A client that asks again from inside its answer must not put off the others whose time is nearly up. */
@@ -446,6 +482,7 @@ main(void)
 	        STARTED(overload),
 	        STARTED(time_is_up),
 	        STARTED(time_is_up_for_the_others_too),
+	        STARTED(twins),
 	        STARTED(door_without_room),
 	        STARTED(rooms_by_door),
 	        STARTED(forgotten_at_the_end),

@@ -210,6 +210,27 @@ question_in_hand_is_skipped(void **state)
 	LOOP_UNTIL(world.loop, commits_of[3] == 1);
 }
 
+/* Those who asked the same are asked for once again. */
+static void
+twins_stay_twins(void **state)
+{
+	(void)state;
+	for (uint32_t client = 0; client < 6; client++) {
+		struct query *q = lay(client);
+		world_query(&q->wire, client % 2);
+		q->wire.id = (uint16_t)(0x1000 + client);
+		q->hash = hash_of(client % 2);
+	}
+	assert_int_equal(recover(0), 6);
+	assert_int_equal(counted(STATS_cache_joined), 4);
+	LOOP_UNTIL(world.loop, commits == 6);
+	for (unsigned client = 0; client < 6; client++) {
+		assert_int_equal(commits_of[client], 1);
+		assert_int_equal(ids[client], 0x1000 + client);
+	}
+	assert_int_equal(world.servers[0].asked, 2);
+}
+
 static int
 take_up_and_die(void *arg)
 {
@@ -327,8 +348,8 @@ streams_are_not(void **state)
 static void
 doors_that_are_not_there(void **state)
 {
-	static const uint32_t listens[] = {0, LISTEN - 1, LISTEN + 1, QUERY_DOORS - 1, QUERY_DOORS,
-	        QUERY_DOORS + LISTEN, 1u << 31, UINT32_MAX};
+	static const uint32_t listens[] = {0, LISTEN - 1, LISTEN + 1, REPLY_DOORS - 1, REPLY_DOORS,
+	        REPLY_DOORS + LISTEN, 1u << 31, UINT32_MAX};
 	(void)state;
 	for (uint32_t i = 0; i < 8; i++)
 		lay(i)->from.listen = listens[i];
@@ -450,6 +471,7 @@ main(void)
 	        STARTED(taken_up_after_a_kill),
 	        STARTED(answered_ones_are_done),
 	        STARTED(question_in_hand_is_skipped),
+	        STARTED(twins_stay_twins),
 	        STARTED(lives_are_limited),
 	        STARTED(lives_are_counted_for_each),
 	        STARTED(deadline_passed),

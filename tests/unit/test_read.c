@@ -168,6 +168,19 @@ static const struct loading_row values[] = {
         {"policy: { records = ( \"nas.home. A 192.0.2.1\" ); };",
                 "dotward.conf:2: policy.records: not in this version; leave it out\n"},
         {"cache: { size = 32; };", "dotward.conf:2: cache.size = 32: write a text in double quotes\n"},
+        {"cache: { size = \"1023K\"; };",
+                "dotward.conf:2: cache.size = \"1023K\": at least \"1M\", or \"0\" for no cache\n"},
+        {"cache: { size = \"99999G\"; };", "dotward.conf:2: cache.size = \"99999G\": at most \"256G\"\n"},
+        {"cache: { failure_ttl_s = 301; };", "dotward.conf:2: cache.failure_ttl_s = 301: at most 300\n"},
+        {"cache: { file = \"cache\"; };", "dotward.conf:2: cache.file = \"cache\": write the whole path, "
+                                          "from \"/\" on; \"\": nowhere\n"},
+        {"cache: { file = \"/var/cache/\"; };",
+                "dotward.conf:2: cache.file = \"/var/cache/\": a folder; add the name of a file in it\n"},
+        {"cache: { min_ttl_s = 86400; max_ttl_s = 60; };",
+                "dotward.conf:2: cache.max_ttl_s = 60: at least cache.min_ttl_s, which is 86400\n"},
+        {"cache: { max_ttl_s = 60; min_ttl_s = 61; };",
+                "dotward.conf:2: cache.min_ttl_s = 61: at most cache.max_ttl_s, which is 60\n"},
+        {"cache: { max_ttl_s = 0; };\nbogus = 1;", "dotward.conf:3: bogus: no such key\n"},
         {"cache: { size = \"32 MB\"; };",
                 "dotward.conf:2: cache.size = \"32 MB\": a size is written \"512K\", \"32M\" or \"1G\"\n"},
         {"cache: { prefetch = 1; };", "dotward.conf:2: cache.prefetch = 1: write true or false\n"},
@@ -376,15 +389,12 @@ what_has_no_effect_yet_is_remarked_on(void **state)
 {
 	char *said;
 	(void)state;
-	struct config *config = loading_text(UPSTREAM "cache: { size = \"64M\"; stale_s = 0; };\n"
-	                                              "forward: { hedge = false; };\n"
+	struct config *config = loading_text(UPSTREAM "forward: { hedge = false; };\n"
 	                                              "metrics: { port = 9000; };",
 	        &said);
 	assert_non_null(config);
-	assert_string_equal(said, "dotward.conf:2: cache.size = \"64M\": has no effect in this version\n"
-	                          "dotward.conf:2: cache.stale_s = 0: has no effect in this version\n"
-	                          "dotward.conf:3: forward.hedge = false: has no effect in this version\n"
-	                          "dotward.conf:4: metrics.port = 9000: has no effect in this version\n");
+	assert_string_equal(said, "dotward.conf:2: forward.hedge = false: has no effect in this version\n"
+	                          "dotward.conf:3: metrics.port = 9000: has no effect in this version\n");
 	config_free(config);
 	free(said);
 }

@@ -27,6 +27,10 @@ begin(void **state)
 	report.workers_wanted = 2;
 	report.log_level = LOG_LEVEL_INFO;
 	report.upstream_count = 4;
+	report.cache_bytes = 64 << 20;
+	report.counters[STATS_cache_hits] = 6;
+	report.counters[STATS_cache_stale] = 1;
+	report.counters[STATS_cache_misses] = 1;
 	report.counters[STATS_queries] = 42;
 	report.counters[STATS_servfail] = 1;
 	if (addr_parse(&report.listens[0].address, "127.0.0.1", 53) < 0 ||
@@ -86,6 +90,7 @@ status_for_people(void **state)
 	        "  listening           127.0.0.1@53 udp+tcp\n"
 	        "                      ::1@5300 udp\n"
 	        "  upstreams           4\n"
+	        "  cache               64.0 MiB, hit ratio 0.875\n"
 	        "  log level           info\n"
 	        "  queries             42\n"
 	        "  answered            0\n"
@@ -104,7 +109,7 @@ status_for_programs(void **state)
 	        "\"workers\":{\"wanted\":2,\"serving\":1,\"deaths\":5},"
 	        "\"listen\":[{\"address\":\"127.0.0.1\",\"port\":53,\"udp\":true,\"tcp\":true},"
 	        "{\"address\":\"::1\",\"port\":5300,\"udp\":true,\"tcp\":false}],"
-	        "\"upstreams\":4,\"log_level\":\"info\","
+	        "\"upstreams\":4,\"cache\":{\"bytes\":67108864,\"hit_ratio\":0.875},\"log_level\":\"info\","
 	        "\"counters\":{\"queries\":42,\"answered\":0,\"servfail\":1,\"upstream_asked\":0,"
 	        "\"upstream_failures\":0}}\n");
 }

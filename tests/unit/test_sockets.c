@@ -404,6 +404,114 @@ shrunk(void **state)
 	sockets_close(next);
 }
 
+/* What is open already, of all generations that there are, the newest first. */
+static struct sockets *
+open_beside(const struct config_listen *l, unsigned slots, struct sockets *const *others, size_t count)
+{
+	int fds[64];
+	size_t used = 0;
+	for (size_t i = 0; i < count; i++)
+		used += sockets_descriptors(others[i], fds + used, 64 - used);
+	const struct sockets_bound bound = {.descriptors = fds, .count = used};
+	struct sockets *s = sockets_open(l, 1, slots, &bound, why);
+	if (s == NULL)
+		fail_msg("%s", why);
+	sockets_steer(s, NULL);
+	return s;
+}
+
+/*
+ * Fewer slots and then more again, while those who had them before are still draining, and when they have
+ * gone: at no time does anything come where nobody reads.
+ */
+static void
+assert_number_may_change(const unsigned *counts, size_t steps)
+{
+	const bool all[] = {true, true, true, true, true, true};
+	struct config_listen l = listen_on("127.0.0.1");
+	struct sockets *had[8] = {sockets_open(&l, 1, counts[0], NULL, why)};
+	assert_non_null(had[0]);
+	for (size_t i = 1; i < steps; i++) {
+		had[i] = open_beside(&l, counts[i], &had[i - 1], 1);
+		assert_spread(had[i], &l.address, counts[i], all);
+	}
+	struct sockets *last = had[steps - 1];
+	unsigned slots = counts[steps - 1];
+	for (size_t i = 0; i + 1 < steps; i++) {
+		sockets_close(had[i]);
+		assert_spread(last, &l.address, slots, all);
+	}
+	/* Each slot is still the one that it was taken for. */
+	for (unsigned slot = 0; slot < slots; slot++) {
+		bool only[8] = {false};
+		only[slot] = true;
+		sockets_steer(last, only);
+		assert_spread(last, &l.address, slots, only);
+	}
+	sockets_close(last);
+}
+
+static void
+shrunk_and_grown_again(void **state)
+{
+	static const unsigned back[] = {3, 2, 3}, beyond[] = {2, 3, 2, 4}, often[] = {5, 1, 3, 2, 6, 4};
+	(void)state;
+	assert_number_may_change(back, 3);
+	assert_number_may_change(beyond, 4);
+	assert_number_may_change(often, 6);
+}
+
+/* What waits at a slot that goes is for the one that minds its sockets. */
+static void
+spare_members_are_minded(void **state)
+{
+	const bool last[] = {false, false, false, true};
+	struct config_listen l = listen_on("127.0.0.1");
+	(void)state;
+	struct sockets *old = sockets_open(&l, 1, 4, NULL, why);
+	assert_non_null(old);
+	assert_int_equal(sockets_members(old), 4);
+	sockets_steer(old, last);
+	int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(sendto(udp, "x", 1, 0, &l.address.any, addr_bytes(&l.address)), 1);
+	assert_int_equal(connect(tcp, &l.address.any, addr_bytes(&l.address)), 0);
+	struct sockets *next = open_beside(&l, 2, &old, 1);
+	sockets_close(old);
+	assert_int_equal(sockets_members(next), 4);
+	const int others[] = {sockets_udp(next, 0, 2), sockets_tcp(next, 0, 2)};
+	sockets_keep_slot(next, 1);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(fcntl(others[i], F_GETFD), -1);
+	assert_int_equal(sockets_udp(next, 0, 2), -1);
+	assert_true(sockets_udp(next, 0, 1) >= 0);
+	assert_int_equal(datagrams_at(sockets_udp(next, 0, 3)), 1);
+	assert_int_equal(backlog_at(sockets_tcp(next, 0, 3)), 1);
+	assert_int_equal(sockets_udp(next, 0, 4), -1);
+	sockets_close(next);
+	close(udp);
+	close(tcp);
+}
+
+/* One more generation failed with more slots than all others, and has not gone yet. */
+static void
+grown_beside_one_that_failed(void **state)
+{
+	const bool all[] = {true, true, true};
+	struct config_listen l = listen_on("127.0.0.1");
+	(void)state;
+	struct sockets *both[] = {sockets_open(&l, 1, 2, NULL, why), NULL};
+	assert_non_null(both[0]);
+	both[1] = open_beside(&l, 4, both, 1);
+	struct sockets *next = open_beside(&l, 3, both, 2);
+	assert_spread(next, &l.address, 3, all);
+	sockets_close(both[1]);
+	assert_spread(next, &l.address, 3, all);
+	sockets_close(both[0]);
+	assert_spread(next, &l.address, 3, all);
+	sockets_close(next);
+}
+
 /* One address stays, one goes, one comes; and a protocol is taken away. */
 static void
 other_addresses(void **state)
@@ -503,6 +611,9 @@ main(void)
 	        cmocka_unit_test(taken_over),
 	        cmocka_unit_test(grown),
 	        cmocka_unit_test(shrunk),
+	        cmocka_unit_test(shrunk_and_grown_again),
+	        cmocka_unit_test(spare_members_are_minded),
+	        cmocka_unit_test(grown_beside_one_that_failed),
 	        cmocka_unit_test(other_addresses),
 	        cmocka_unit_test(shared_by_all_slots),
 	        cmocka_unit_test(strangers_descriptors),

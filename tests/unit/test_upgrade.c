@@ -23,8 +23,8 @@
 
 enum { SLOTS = 3, WAIT_MS = 20000 };
 
-static const char *const variables[] = {
-        "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_WORLD", "LISTEN_READY"};
+static const char *const variables[] = {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_WORLD",
+        "LISTEN_READY", "LISTEN_CACHE", "LISTEN_CONTROL"};
 
 /* --- the other binary --- */
 
@@ -41,7 +41,7 @@ environment_is_clear(void)
 static bool
 nothing_else_is_open(const struct upgrade_inheritance *in)
 {
-	for (int fd = 3 + (int)in->socket_count + 2; fd < 256; fd++)
+	for (int fd = 3 + (int)in->socket_count + 4; fd < 256; fd++)
 		if (fcntl(fd, F_GETFD) >= 0)
 			return false;
 	return true;
@@ -94,8 +94,12 @@ be_new_master(const char *word)
 	if (in.ready < 0 || !(fcntl(in.ready, F_GETFD) & FD_CLOEXEC) || in.world < 0 ||
 	        !(fcntl(in.world, F_GETFD) & FD_CLOEXEC))
 		return 5;
-	if (in.control < 0 || close(in.control) < 0)
+	bool whole = strcmp(word, "inherits") == 0;
+	if (whole != (in.control >= 0) || (whole && close(in.control) < 0))
 		return 9;
+	if (whole != (in.cache >= 0) ||
+	        (whole && (!(fcntl(in.cache, F_GETFD) & FD_CLOEXEC) || close(in.cache) < 0)))
+		return 10;
 	if (!nothing_else_is_open(&in))
 		return 6;
 	if (!has_the_memory(&in))
@@ -114,6 +118,7 @@ be_new_master(const char *word)
 static struct sockets *sockets;
 static struct shm *shm;
 static struct upgrade u;
+static int cache, control; /* what goes over besides; -1: it is not there */
 static char why[SOCKETS_WHY_BYTES];
 static char self[4096]; /* this program */
 
@@ -127,6 +132,7 @@ start(void **state)
 	if (sockets == NULL || shm == NULL)
 		return -1;
 	strcpy(shm_start(shm), "from the old one");
+	cache = control = shm_descriptor(shm);
 	u = (struct upgrade){.ready = -1};
 	return 0;
 }
@@ -145,7 +151,9 @@ static void
 begin(const char *path, const char *word)
 {
 	char *const argv[] = {strdup("upgrade"), strdup(word), NULL};
-	assert_int_equal(upgrade_begin(&u, path, argv, sockets, shm_descriptor(shm), shm_descriptor(shm)), 0);
+	const struct upgrade_legacy legacy = {
+	        .world = shm_descriptor(shm), .cache = cache, .control = control};
+	assert_int_equal(upgrade_begin(&u, path, argv, sockets, &legacy), 0);
 	assert_true(u.pid > 0);
 	free(argv[0]);
 	free(argv[1]);
@@ -209,9 +217,23 @@ descriptors_in_each_others_places(void **state)
 	shm = shm_adopt(low, 4096);
 	assert_non_null(shm);
 	assert_int_equal(shm_descriptor(shm), 4);
+	cache = control = 4;
 	assert_int_equal(sockets_udp(sockets, 0, 0), 5);
 	close(hole);
 	begin(self, "inherits");
+	await_word();
+	bool succeeded = upgrade_succeeded(&u);
+	assert_int_equal(status_of(u.pid), 0);
+	assert_true(succeeded);
+}
+
+/* Neither a cache nor a control socket is needed. */
+static void
+without_what_may_be_missing(void **state)
+{
+	(void)state;
+	cache = control = -1;
+	begin(self, "inherits less");
 	await_word();
 	bool succeeded = upgrade_succeeded(&u);
 	assert_int_equal(status_of(u.pid), 0);
@@ -259,7 +281,7 @@ new_one_hangs(void **state)
 static void
 set(const char *pid, const char *fds, const char *memory, const char *ready)
 {
-	const char *const values[] = {pid, fds, "a:b:c", memory, ready};
+	const char *const values[] = {pid, fds, "a:b:c", memory, ready, memory, memory};
 	for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
 		if (values[i] != NULL)
 			setenv(variables[i], values[i], 1);
@@ -280,6 +302,8 @@ assert_nothing(const struct upgrade_inheritance *in)
 	assert_int_equal(in->socket_count, 0);
 	assert_null(in->sockets);
 	assert_int_equal(in->world, -1);
+	assert_int_equal(in->cache, -1);
+	assert_int_equal(in->control, -1);
 	assert_int_equal(in->ready, -1);
 }
 
@@ -347,6 +371,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	        STARTED(hands_over),
 	        STARTED(descriptors_in_each_others_places),
+	        STARTED(without_what_may_be_missing),
 	        STARTED(new_one_dies),
 	        STARTED(no_such_binary),
 	        STARTED(new_one_hangs),

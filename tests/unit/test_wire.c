@@ -444,7 +444,7 @@ an_upstream_is_asked_the_same(void **state)
 }
 
 static void
-only_rd_ad_and_cd_go_upstream(void **state)
+only_rd_and_cd_go_upstream_and_ad_always(void **state)
 {
 	struct wire_query query, asked;
 
@@ -459,8 +459,12 @@ only_rd_ad_and_cd_go_upstream(void **state)
 	query.flags = 0;
 	m.length = wire_ask(m.bytes, sizeof(m.bytes), 7, &query, &(struct edns_write){.dnssec_ok = true});
 	assert_int_equal(parse(&asked), WIRE_QUERY);
-	assert_int_equal(asked.flags, 0);
+	assert_int_equal(asked.flags, WIRE_FLAG_AD);
 	assert_true(asked.edns.dnssec_ok);
+	query.flags = WIRE_FLAG_RD;
+	m.length = wire_ask(m.bytes, sizeof(m.bytes), 7, &query, &(struct edns_write){0});
+	assert_int_equal(parse(&asked), WIRE_QUERY);
+	assert_int_equal(asked.flags, WIRE_FLAG_RD | WIRE_FLAG_AD);
 }
 
 static void
@@ -672,7 +676,7 @@ main(void)
 	        cmocka_unit_test(the_longest_name_is_asked_for),
 	        cmocka_unit_test(the_longest_message_is_read),
 	        cmocka_unit_test(an_upstream_is_asked_the_same),
-	        cmocka_unit_test(only_rd_ad_and_cd_go_upstream),
+	        cmocka_unit_test(only_rd_and_cd_go_upstream_and_ad_always),
 	        cmocka_unit_test(a_subnet_goes_upstream_inside_the_padding),
 	        cmocka_unit_test(a_question_that_does_not_fit_is_not_asked),
 	        cmocka_unit_test(refusals_repeat_the_question),

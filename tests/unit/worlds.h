@@ -46,6 +46,8 @@ struct world_server {
 	enum world_manner manner;
 	unsigned asked;
 	int keepalive; /* tenths to tell, or -1 */
+	unsigned ttl;  /* of the address that it gives, which counts its answers; 0: gives no record */
+	uint8_t answers;
 	struct world_held held[WORLD_HELD];
 	unsigned held_count;
 };
@@ -60,7 +62,8 @@ static struct {
 	struct tls_store *tls;
 	struct stats_slab stats;
 	struct quarantine quarantine;
-	struct shm *memory; /* of the questions, when there are any */
+	struct cache *cache; /* NULL: none */
+	struct shm *memory;  /* of the questions, when there are any */
 	char ca_path[64];
 } world;
 
@@ -95,7 +98,16 @@ static inline void
 world_reply(struct world_server *s, struct dot_conn *c, const uint8_t *msg, unsigned rcode)
 {
 	uint8_t out[1280];
-	dot_send(c, out, world_answer(out, msg, rcode, s->keepalive));
+	size_t bytes = world_answer(out, msg, rcode, s->keepalive);
+	if (s->ttl > 0 && rcode == WIRE_RCODE_NOERROR) {
+		const uint8_t record[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, (uint8_t)(s->ttl >> 8), (uint8_t)s->ttl,
+		        0, 4, 192, 0, 2, ++s->answers};
+		assert_int_equal(s->keepalive, -1);
+		out[7] = 1;
+		memcpy(out + bytes, record, sizeof record);
+		bytes += sizeof record;
+	}
+	dot_send(c, out, bytes);
 }
 
 static inline void
@@ -219,6 +231,7 @@ world_close(void)
 	ev_loop_destroy(world.loop);
 	free(world.servers);
 	shm_free(world.memory);
+	cache_free(world.cache);
 }
 
 /* The questions' part of it, with zeroed memory; as a successor, with what is left in it. */
@@ -232,6 +245,7 @@ world_queries_anew(void)
 	        .tls = world.tls,
 	        .stats = &world.stats,
 	        .quarantine = &world.quarantine,
+	        .cache = world.cache,
 	        .seed = WORLD_SEED,
 	        .memory = shm_start(world.memory),
 	};
@@ -245,6 +259,23 @@ world_queries(void)
 	world.memory = shm_new(queries_footprint(&world.config));
 	assert_non_null(world.memory);
 	return world_queries_anew();
+}
+
+/* A cache for the questions, and what its configuration says by default. Before world_queries(). */
+static inline void
+world_remember(void)
+{
+	world.config.cache = (struct config_cache){.size = CACHE_LEAST_BYTES,
+	        .max_ttl_s = 86400,
+	        .negative_max_ttl_s = 3600,
+	        .failure_ttl_s = 2,
+	        .stale_s = 86400,
+	        .stale_answer_ttl_s = 30,
+	        .stale_wait_ms = 1800,
+	        .prefetch = true};
+	world.cache = cache_new(CACHE_LEAST_BYTES, WORLD_SEED);
+	assert_non_null(world.cache);
+	cache_join(world.cache, 1, &world.stats);
 }
 
 /* The query for "<n>.example." A. */

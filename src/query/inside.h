@@ -1,0 +1,25 @@
+/*
+ * A question as the files of its own life see it.
+ */
+#ifndef DOTWARD_QUERY_INSIDE_H
+#define DOTWARD_QUERY_INSIDE_H
+
+#include "dns/wire.h"
+#include "query/query.h"
+
+#include <stdatomic.h>
+
+enum query_life { QUERY_FREE, QUERY_FLYING };
+
+/* What a successor needs to know. Plain data, in shared memory. */
+struct query {
+	_Atomic uint32_t life;
+	uint32_t lives; /* successors that have taken it up */
+	uint64_t begun_ms;
+	uint64_t hash;
+	uint32_t number;
+	struct query_from from;
+	struct wire_query wire;
+};
+
+#endif

@@ -1,0 +1,155 @@
+/*
+ * The last step of a question's life. An answer is written straight into the place that the door gives for
+ * it; a door without a place gets silence.
+ */
+#include "query/reply.h"
+
+#include "base/clock.h"
+#include "base/must.h"
+
+enum {
+	REPLY_OPT_BYTES = 320,     /* the most that our OPT adds to an answer */
+	REPLY_REFUSAL_BYTES = 640, /* the most that an answer without records needs */
+};
+
+static const struct query_door *
+door_of(const struct replies *rs, const struct query *q)
+{
+	return q->from.stream ? rs->stream_door : rs->udp_doors[q->from.listen];
+}
+
+static uint8_t *
+door_reserve(const struct replies *rs, const struct query *q, size_t bytes)
+{
+	const struct query_door *door = door_of(rs, q);
+	return door->reserve(door->arg, &q->from, bytes);
+}
+
+static void
+door_commit(const struct replies *rs, const struct query *q, size_t bytes)
+{
+	const struct query_door *door = door_of(rs, q);
+	door->commit(door->arg, &q->from, bytes);
+}
+
+static const char *
+protocol(const struct query *q)
+{
+	return q->from.stream ? "tcp" : "udp";
+}
+
+/* The one line about a question that an administrator can ask for with log.queries. */
+static void
+log_answered(
+        const struct replies *rs, const struct query *q, uint16_t rcode, size_t bytes, const char *source)
+{
+	bool wanted = rs->config->log.queries;
+	if (!wanted && !log_wants(LOG_LEVEL_DEBUG))
+		return;
+	char peer[ADDR_TEXT_BYTES], name[NAME_TEXT_BYTES], type[WIRE_WORD_BYTES], word[WIRE_WORD_BYTES];
+	log_write(wanted ? LOG_LEVEL_NOTICE : LOG_LEVEL_DEBUG,
+	        "q=%u answered client=%s protocol=%s name=%s type=%s rcode=%s bytes=%zu ms=%llu from=\"%s\"",
+	        q->number, addr_text(&q->from.peer, peer), protocol(q),
+	        name_text(q->wire.question.name, q->wire.question.name_bytes, name),
+	        wire_type_text(q->wire.question.type, type), wire_rcode_text(rcode, word), bytes,
+	        (unsigned long long)(clock_now_ms() - q->begun_ms), source);
+}
+
+static size_t
+room_for(const struct replies *rs, const struct query *q)
+{
+	if (q->from.stream)
+		return WIRE_MESSAGE_BYTES;
+	return wire_udp_room(&q->wire, rs->config->limits.udp_answer_size);
+}
+
+/* What our OPT tells this client; RFC 7828 section 3.3.2 for the keepalive. */
+static struct edns_write
+opt_for(const struct replies *rs, const struct query *q)
+{
+	bool keepalive = q->from.stream && q->wire.edns.keepalive;
+	return (struct edns_write){
+	        .udp_bytes = (uint16_t)rs->config->limits.udp_answer_size,
+	        .keepalive = keepalive,
+	        .keepalive_value = keepalive,
+	        .keepalive_tenths =
+	                rs->draining ? 0 : (uint16_t)(rs->config->limits.tcp_idle_timeout_ms / 100),
+	};
+}
+
+void
+reply_silence(const struct replies *rs, const struct query *q)
+{
+	door_commit(rs, q, 0);
+}
+
+/* A written answer leaves. */
+static void
+leave(const struct replies *rs, const struct query *q, const uint8_t *out, size_t bytes, uint16_t rcode,
+        const char *source)
+{
+	must(bytes > 0);
+	if (out[2] & (WIRE_FLAG_TC >> 8))
+		stats_one(rs->stats, STATS_truncated);
+	stats_one(rs->stats, STATS_answered);
+	log_answered(rs, q, rcode, bytes, source);
+	door_commit(rs, q, bytes);
+}
+
+void
+reply_refuse(
+        const struct replies *rs, const struct query *q, uint16_t rcode, enum edns_ede ede, const char *text)
+{
+	size_t room = room_for(rs, q);
+	if (room > REPLY_REFUSAL_BYTES)
+		room = REPLY_REFUSAL_BYTES;
+	uint8_t *out = door_reserve(rs, q, room);
+	if (out == NULL) {
+		reply_silence(rs, q);
+		return;
+	}
+	struct edns_write opt = opt_for(rs, q);
+	size_t bytes = wire_refuse(out, room, &q->wire, rcode, ede, text, &opt);
+	leave(rs, q, out, bytes, rcode, text != NULL ? text : "dotward");
+}
+
+/* Writes an answer and lets it leave; `recalled` is where it was found in the cache, or NULL. */
+static void
+pass_on(const struct replies *rs, const struct query *q, const struct wire_answer *answer, const char *source,
+        const struct recalled *recalled)
+{
+	size_t room = room_for(rs, q), need = answer->bytes + REPLY_OPT_BYTES;
+	if (need < WIRE_UDP_FLOOR_BYTES)
+		need = WIRE_UDP_FLOOR_BYTES;
+	if (room > need)
+		room = need;
+	uint8_t *out = door_reserve(rs, q, room);
+	if (out == NULL) {
+		reply_silence(rs, q);
+		return;
+	}
+	struct edns_write opt = opt_for(rs, q);
+	if (rs->config->forward.client_subnet_forward && q->wire.edns.subnet_bytes > 0) {
+		opt.subnet = answer->edns.subnet;
+		opt.subnet_bytes = answer->edns.subnet_bytes;
+	}
+	size_t bytes = wire_fit(out, room, &q->wire, answer, &opt);
+	if (recalled != NULL)
+		recall_date(rs->recall, recalled, out);
+	leave(rs, q, out, bytes, answer->rcode, source);
+}
+
+void
+reply_answer(const struct replies *rs, const struct query *q, const struct wire_answer *answer,
+        const char *upstream)
+{
+	pass_on(rs, q, answer, upstream, NULL);
+}
+
+void
+reply_recalled(const struct replies *rs, const struct query *q, const struct recalled *recalled)
+{
+	if (recalled->stale)
+		stats_one(rs->stats, STATS_cache_stale);
+	pass_on(rs, q, &recalled->entry.answer, recalled->stale ? "stale" : "cache", recalled);
+}

@@ -1,0 +1,32 @@
+/*
+ * How a question ends: an answer fitted to its client leaves by the door the question came in by, is counted
+ * and logged; or there is silence. Exactly one of these for each question.
+ */
+#ifndef DOTWARD_QUERY_REPLY_H
+#define DOTWARD_QUERY_REPLY_H
+
+#include "query/inside.h"
+#include "query/recall.h"
+
+enum { REPLY_DOORS = 64 };
+
+struct replies {
+	const struct config *config;
+	struct stats_slab *stats;
+	const struct recall *recall;
+	const struct query_door *udp_doors[REPLY_DOORS];
+	const struct query_door *stream_door;
+	bool draining; /* clients that ask for a keepalive are told to close */
+};
+
+void reply_silence(const struct replies *replies, const struct query *q);
+/* An answer of our own, without records. The text may be NULL. */
+void reply_refuse(const struct replies *replies, const struct query *q, uint16_t rcode, enum edns_ede ede,
+        const char *text);
+/* An upstream's. */
+void reply_answer(const struct replies *replies, const struct query *q, const struct wire_answer *answer,
+        const char *upstream);
+/* The cache's. */
+void reply_recalled(const struct replies *replies, const struct query *q, const struct recalled *recalled);
+
+#endif
