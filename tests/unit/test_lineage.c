@@ -31,14 +31,14 @@ nobody_at_first(void **state)
 	assert_true(lineage_next_ms(&line) == UINT64_MAX);
 	assert_false(lineage_bury(&line, 1, 0, 0));
 	lineage_tend(&line, 0);
-	lineage_signal(&line, 9);
+	lineage_kill(&line);
 }
 
 static void
-the_one_that_serves_comes_first(void **state)
+those_who_serve_come_first_and_the_oldest_last(void **state)
 {
 	struct lineage line = {
-	        .starting = generation(2), .draining = {generation(3), generation(4)}, .draining_count = 2};
+	        .starting = generation(2), .draining = {generation(4), generation(3)}, .draining_count = 2};
 	struct generation *all[LINEAGE_MOST];
 	(void)state;
 	assert_int_equal(lineage_all(&line, all), 3);
@@ -80,7 +80,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(nobody_at_first),
-	        cmocka_unit_test(the_one_that_serves_comes_first),
+	        cmocka_unit_test(those_who_serve_come_first_and_the_oldest_last),
 	        cmocka_unit_test(any_of_them_is_somebody),
 	        cmocka_unit_test(there_is_a_limit),
 	};
