@@ -25,6 +25,7 @@ lay_out(void **state)
 	(void)state;
 	ghosts.lines = calloc(LINES * LINE_WORDS, sizeof *ghosts.lines);
 	ghosts.count = LINES;
+	ghosts.marks = LAYOUT_GHOST_MARKS;
 	return ghosts.lines != NULL ? 0 : -1;
 }
 
