@@ -230,7 +230,6 @@ put_together(struct worker *w)
 	        .quarantine = setup->quarantine,
 	        .cache = setup->cache,
 	        .seed = setup->seed,
-	        .cache = setup->cache,
 	        .memory = setup->room.queries,
 	};
 	w->queries = queries_new(&queries);
