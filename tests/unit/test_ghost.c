@@ -136,6 +136,22 @@ nothing_is_there_that_was_not_added(void **state)
 	assert_int_equal(seen, 0);
 }
 
+/* As many as were asked for over all lines, rounded, at least one in each and not more than there is room. */
+static void
+limited(void **state)
+{
+	(void)state;
+	ghost_limit(&ghosts, 10 * LINES);
+	for (unsigned mark = 1; mark <= 30; mark++)
+		ghost_add(&ghosts, hash_of(6, mark));
+	for (unsigned mark = 1; mark <= 30; mark++)
+		assert_int_equal(ghost_take(&ghosts, hash_of(6, mark)), mark > 20);
+	ghost_limit(&ghosts, 0);
+	assert_int_equal(ghosts.marks, 1);
+	ghost_limit(&ghosts, UINT64_MAX / 2);
+	assert_int_equal(ghosts.marks, LAYOUT_GHOST_MARKS);
+}
+
 int
 main(void)
 {
@@ -148,6 +164,7 @@ main(void)
 	        FRESH(lines_do_not_disturb_each_other),
 	        FRESH(damaged_lines),
 	        FRESH(nothing_is_there_that_was_not_added),
+	        FRESH(limited),
 	};
 	return cmocka_run_group_tests_name("ghost", tests, NULL, NULL);
 }
