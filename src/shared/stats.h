@@ -37,7 +37,7 @@
 	X(cache_hits, "questions answered from the cache, fresh")                                            \
 	X(cache_stale, "questions answered from the cache with an expired answer (RFC 8767)")                \
 	X(cache_misses, "questions for which the cache had no fresh answer")                                 \
-	X(cache_joined, "of them such that waited with the same question already under way")                 \
+	X(cache_joined, "questions that waited with the same one, which was under way already")              \
 	X(cache_prefetches, "answers renewed before they expired")                                           \
 	X(cache_inserts, "answers put into the cache, renewed ones as well")                                 \
 	X(cache_unstored, "answers that could not be put in: too large, or somebody was in the way")         \
