@@ -77,6 +77,27 @@ the_oldest_go_first(void **state)
 		assert_int_equal(ghost_take(&ghosts, hash_of(0, mark)), mark > 5);
 }
 
+/* No more than were asked for, as many as there is room for, and never none. */
+static void
+as_many_as_they_are_limited_to(void **state)
+{
+	static const struct {
+		uint64_t marks;
+		unsigned each;
+	} rows[] = {{0, 1}, {1, 1}, {LINES * 5, 5}, {LINES * 5 + LINES - 1, 6},
+	        {LINES * LAYOUT_GHOST_MARKS, LAYOUT_GHOST_MARKS}, {UINT32_MAX, LAYOUT_GHOST_MARKS}};
+	(void)state;
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		unsigned found = 0;
+		ghost_limit(&ghosts, rows[i].marks);
+		for (unsigned mark = 1; mark <= 100; mark++)
+			ghost_add(&ghosts, hash_of(0, 1000 * (i + 1) + mark));
+		for (unsigned mark = 1; mark <= 100; mark++)
+			found += ghost_take(&ghosts, hash_of(0, 1000 * (i + 1) + mark));
+		assert_int_equal(found, rows[i].each);
+	}
+}
+
 static void
 lines_do_not_disturb_each_other(void **state)
 {
@@ -139,6 +160,7 @@ main(void)
 	        FRESH(seen_once),
 	        FRESH(a_mark_of_nought_is_a_mark),
 	        FRESH(the_oldest_go_first),
+	        FRESH(as_many_as_they_are_limited_to),
 	        FRESH(lines_do_not_disturb_each_other),
 	        FRESH(damaged_lines),
 	        FRESH(nothing_is_there_that_was_not_added),

@@ -271,6 +271,8 @@ static void
 expired_and_renewed(void **state)
 {
 	(void)state;
+	world.config.cache.stale_wait_ms = 1000;
+	uint64_t begun_ms = clock_now_ms();
 	lay(1, 0, TTL_S * 1000 + 500);
 	ask_and_wait(1, 1);
 	assert_int_equal(which(), 1);
@@ -278,6 +280,25 @@ expired_and_renewed(void **state)
 	assert_int_equal(counted(STATS_cache_stale), 0);
 	ask(2, 1);
 	assert_int_equal(which(), 1);
+	/* ... later neither */
+	LOOP_UNTIL(world.loop, clock_now_ms() >= begun_ms + 1100);
+	assert_int_equal(commits, 2);
+	assert_int_equal(counted(STATS_cache_stale), 0);
+}
+
+/* An answer that cannot be kept is still the better one. */
+static void
+expired_and_not_kept(void **state)
+{
+	(void)state;
+	world.servers[0].ttl = 0; /* a NODATA without a SOA */
+	lay(1, 0, TTL_S * 1000 + 500);
+	ask_and_wait(1, 1);
+	assert_int_equal(rcode(), WIRE_RCODE_NOERROR);
+	assert_int_equal(ede(), -1);
+	assert_int_equal(out[7], 0);
+	assert_int_equal(counted(STATS_cache_stale), 0);
+	assert_int_equal(counted(STATS_cache_inserts), 1);
 }
 
 /* RFC 8767 section 5: the client response timer. */
@@ -607,6 +628,7 @@ main(void)
 	        STARTED(aged),
 	        STARTED(one_is_stored_for_all),
 	        STARTED(expired_and_renewed),
+	        STARTED(expired_and_not_kept),
 	        STARTED(stale_after_a_while),
 	        STARTED(slow_upstream_is_waited_for),
 	        STARTED(stale_when_upstreams_fail),
