@@ -129,6 +129,17 @@ segment_sweep(const struct segments *s, bool (*lives)(void *arg, uint32_t member
 	}
 }
 
+void
+segment_free_sealed(const struct segments *s)
+{
+	for (unsigned i = 0; i < s->count; i++) {
+		uint64_t word = atomic_load_explicit(&s->states[i], memory_order_relaxed);
+		struct segment_state state = unpack(word);
+		if (state.kind == SEGMENT_SEALED)
+			change(s, i, word, pack(SEGMENT_FREE, SEGMENT_NEW, 0, state.sequence));
+	}
+}
+
 const uint8_t *
 segment_at(const struct segments *s, uint64_t place, uint64_t *room)
 {

@@ -55,6 +55,8 @@ void segment_seal(const struct segments *s, unsigned segment, uint32_t member);
 void segment_free(const struct segments *s, unsigned segment, uint32_t member);
 /* What is held by whoever lives() says false of is sealed. */
 void segment_sweep(const struct segments *s, bool (*lives)(void *arg, uint32_t member), void *arg);
+/* All that are sealed hold nothing that anybody wants any more. */
+void segment_free_sealed(const struct segments *s);
 
 /* Where an entry at this place lies, and the bytes from there to the end of its segment; NULL: no such place.
  */

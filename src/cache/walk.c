@@ -62,11 +62,16 @@ cache_flush_if(struct cache *c, cache_visit_fn *wanted, void *arg)
 	return count;
 }
 
-/* Whatever it points to. */
+/*
+ * Whatever it points to. The segments go first: whoever sealed one has long published what is in it, so no
+ * word to it comes after those that are taken away here. Left to eviction, the OLD queue's would be dead room
+ * for as long as there are enough NEW ones.
+ */
 uint64_t
 cache_flush_all(struct cache *c)
 {
 	uint64_t count = 0;
+	segment_free_sealed(&c->evict.segments);
 	for (uint64_t i = 0; i < 2 * word_count(c); i++) {
 		bucket_word *at = &c->evict.buckets.words[i % word_count(c)];
 		if (atomic_load_explicit(at, memory_order_relaxed) != 0)

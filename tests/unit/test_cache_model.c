@@ -282,7 +282,9 @@ deed_flush_all(struct model *m, size_t most)
 	take_census(m, &census);
 	uint64_t gone = cache_flush_all(some_view(m));
 	take_census(m, &after);
-	if (gone != census.entries || after.entries != 0 || after.used_bytes != 0)
+	unsigned taken = after.segments_open + after.segments_evicting;
+	if (gone != census.entries || after.entries != 0 || after.used_bytes != 0 ||
+	        after.segments_free + taken != after.segments)
 		FAIL(m, "%llu flushed of %llu, %llu left", (unsigned long long)gone,
 		        (unsigned long long)census.entries, (unsigned long long)after.entries);
 	for (uint32_t i = 0; i < m->numbers; i++)
