@@ -179,6 +179,6 @@ bucket_insert(const struct buckets *buckets, const struct bucket_pair *pair, uin
 	for (unsigned i = 0; i < 4; i++)
 		if (ways[i / 2](buckets, pair->at[i % 2]) && put_into_bucket(pair->at[i % 2], word) != NULL)
 			return true;
-	*evicted = true;
-	return push_out(pair, word);
+	*evicted = push_out(pair, word);
+	return *evicted;
 }

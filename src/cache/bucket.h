@@ -60,8 +60,9 @@ bucket_has_tag(uint64_t word, uint64_t tag)
 /* The word that points to this place; NULL: none. *word is what it said. */
 bucket_word *bucket_find_place(const struct bucket_pair *pair, uint64_t place, uint64_t *word);
 /*
- * Puts a new word where there is room, moving another out of the way if that takes one step. When there is
- * none, the least asked of all candidates gives way: *evicted is true then. False: somebody was in the way.
+ * Puts a new word where there is room, moving others out of the way if that takes two steps at most. When
+ * there is none, the least asked of all candidates gives way: *evicted is true then. False: somebody was in
+ * the way.
  */
 bool bucket_insert(
         const struct buckets *buckets, const struct bucket_pair *pair, uint64_t word, bool *evicted);

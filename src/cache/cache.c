@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CACHE_TENTH_MS = 100, CACHE_MEMBERS = 1 << 24, CACHE_LINE_BYTES = 64 };
+enum { CACHE_TENTH_MS = 100, CACHE_MEMBERS = 1 << 24, CACHE_LINE_BYTES = 64, CACHE_LINE_CLAIMS = 8 };
 
 /* --- the memory --- */
 
@@ -43,7 +43,9 @@ view(struct shm *shm, const struct layout *layout, uint64_t seed)
 	                .next_sequence = &c->header->next_sequence,
 	                .count = (unsigned)layout->segments,
 	                .shift = (unsigned)layout->segment_shift},
-	        .ghosts = {.lines = (void *)(start + layout->ghosts_at), .count = layout->ghosts},
+	        .ghosts = {.lines = (void *)(start + layout->ghosts_at),
+	                .count = layout->ghosts,
+	                .marks = LAYOUT_GHOST_MARKS},
 	        .seed = seed,
 	        .open = {SEGMENT_NONE, SEGMENT_NONE},
 	        .leaving = SEGMENT_NONE,
@@ -276,6 +278,27 @@ publish(const struct cache *c, const struct bucket_pair *pair, bucket_word *at, 
 	return done;
 }
 
+/*
+ * Two that put at the same time leave two words, and so does a mover that is killed; once the newest is gone,
+ * the other would bring its old answer back. Of two equals one stays.
+ */
+static void
+forget_older(struct cache *c, const struct cache_key *key, const struct bucket_pair *pair,
+        const struct cache_item *item, uint64_t place)
+{
+	uint32_t stored = (uint32_t)(item->stored_ms / CACHE_TENTH_MS);
+	for (unsigned i = 0; i < BUCKET_CANDIDATES; i++) {
+		bucket_word *at = bucket_candidate(pair, i);
+		uint64_t word = atomic_load_explicit(at, memory_order_acquire);
+		if (!bucket_has_tag(word, pair->tag) || bucket_place(word) == place ||
+		        cache_read(c, word, &c->spare) == 0 || !entry_has_key(&c->spare, key))
+			continue;
+		uint32_t its = c->spare.head.stored;
+		if (its < stored || (its == stored && bucket_place(word) < place))
+			bucket_replace(at, word, 0);
+	}
+}
+
 static enum cache_put
 put(struct cache *c, const struct cache_key *key, const struct cache_item *item)
 {
@@ -296,6 +319,8 @@ put(struct cache *c, const struct cache_key *key, const struct cache_item *item)
 	entry_write(room.at, key, item, &room.bond);
 	evict_written(&c->evict, queue, bytes);
 	bool done = publish(c, &pair, at, old, room.bond.place);
+	if (done)
+		forget_older(c, key, &pair, item, room.bond.place);
 	evict_work(&c->evict, bytes);
 	return done ? CACHE_PUT : CACHE_BUSY;
 }
@@ -312,31 +337,53 @@ cache_put(struct cache *c, const struct cache_key *key, const struct cache_item 
 	return result;
 }
 
-/* --- claims: 32 bits of the hash, 32 bits of the time in tenths --- */
+/* --- claims: 32 bits of the hash, 32 bits of the time in tenths; as many as fit into a cache line are looked
+ * at together, so that names that meet, and all variants of one, do not drive each other out --- */
 
 static _Atomic uint64_t *
-claim_of(const struct cache *c, uint64_t hash)
+claims_of(const struct cache *c, uint64_t hash)
 {
-	return &c->claims[(uint64_t)((unsigned __int128)hash * c->layout.claims >> 64)];
+	uint64_t lines = c->layout.claims / CACHE_LINE_CLAIMS;
+	return &c->claims[(uint64_t)((unsigned __int128)hash * lines >> 64) * CACHE_LINE_CLAIMS];
 }
 
-static uint32_t
-claim_tag(uint64_t hash)
+static bool
+is_claim_of(uint64_t word, uint64_t hash)
 {
-	return (uint32_t)hash;
+	return word != 0 && word >> 32 == (uint32_t)hash;
+}
+
+/* A time ahead of us is another process's clock reading, or damage: it counts as now, but not for ever. */
+static uint64_t
+claim_age(uint64_t word, uint64_t now)
+{
+	uint64_t then = (uint32_t)word;
+	return then > now ? then - now : now - then;
+}
+
+/* Where this key is claimed, or else where the oldest claim is. */
+static _Atomic uint64_t *
+claim_of(const struct cache *c, uint64_t hash, uint64_t now, uint64_t *word)
+{
+	_Atomic uint64_t *line = claims_of(c, hash), *found = line;
+	*word = atomic_load(line);
+	for (unsigned i = 1; i < CACHE_LINE_CLAIMS && !is_claim_of(*word, hash); i++) {
+		uint64_t its = atomic_load(&line[i]);
+		if (!is_claim_of(its, hash) && claim_age(its, now) <= claim_age(*word, now))
+			continue;
+		found = &line[i];
+		*word = its;
+	}
+	return found;
 }
 
 bool
 cache_claim(struct cache *c, const struct cache_key *key, uint64_t now_ms, uint32_t pause_ms)
 {
-	_Atomic uint64_t *cell = claim_of(c, key->hash);
-	uint64_t word = atomic_load(cell), now = now_ms / CACHE_TENTH_MS;
-	uint64_t ours = (uint64_t)claim_tag(key->hash) << 32 | (uint32_t)now;
-	/* A time ahead of us is another process's clock reading, or damage: it counts as now, but not for
-	 * ever. */
-	uint64_t then = (uint32_t)word;
-	uint64_t age = then > now ? then - now : now - then;
-	if (word != 0 && word >> 32 == claim_tag(key->hash) && age * CACHE_TENTH_MS < pause_ms)
+	uint64_t word, now = now_ms / CACHE_TENTH_MS;
+	_Atomic uint64_t *cell = claim_of(c, key->hash, now, &word);
+	uint64_t ours = key->hash << 32 | (uint32_t)now;
+	if (is_claim_of(word, key->hash) && claim_age(word, now) * CACHE_TENTH_MS < pause_ms)
 		return false;
 	return atomic_compare_exchange_strong(cell, &word, ours);
 }
@@ -344,6 +391,7 @@ cache_claim(struct cache *c, const struct cache_key *key, uint64_t now_ms, uint3
 uint64_t
 cache_claimed_ms(const struct cache *c, const struct cache_key *key)
 {
-	uint64_t word = atomic_load(claim_of(c, key->hash));
-	return word >> 32 == claim_tag(key->hash) ? (uint64_t)(uint32_t)word * CACHE_TENTH_MS : 0;
+	uint64_t word;
+	claim_of(c, key->hash, 0, &word);
+	return is_claim_of(word, key->hash) ? (uint64_t)(uint32_t)word * CACHE_TENTH_MS : 0;
 }

@@ -10,6 +10,7 @@
 #include "dns/octets.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -131,6 +132,8 @@ entry_read(const uint8_t *from, size_t room, const struct entry_bond *bond, stru
 		return 0;
 	struct entry_head *head = &copy->head;
 	memcpy(head, from, sizeof *head);
+	/* The compiler may not read the lengths from there once more. */
+	atomic_signal_fence(memory_order_seq_cst);
 	if (head->ttl_count > CACHE_RECORDS || head->ede_bytes > EDNS_EDE_BYTES ||
 	        head->msg_bytes < WIRE_HEADER_BYTES)
 		return 0;
@@ -138,6 +141,7 @@ entry_read(const uint8_t *from, size_t room, const struct entry_bond *bond, stru
 	if (rounded(bytes) > room)
 		return 0;
 	memcpy(copy->bytes + ENTRY_HEAD_BYTES, from + ENTRY_HEAD_BYTES, bytes - ENTRY_HEAD_BYTES);
+	atomic_signal_fence(memory_order_seq_cst);
 	if (check_of(copy->bytes, bytes, bond) != head->check)
 		return 0;
 	memcpy(copy->ttls, copy->bytes + ENTRY_HEAD_BYTES + head->msg_bytes, 2 * (size_t)head->ttl_count);

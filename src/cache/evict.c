@@ -10,8 +10,9 @@
 #include <string.h>
 
 enum {
-	EVICT_PROMOTE_ASKED = 1, /* how often an entry must be asked while new to be kept */
-	EVICT_NEW_SHARE = 10,    /* one in so many segments is for new entries */
+	EVICT_PROMOTE_ASKED = 1,  /* how often an entry must be asked while new to be kept */
+	EVICT_NEW_SHARE = 10,     /* one in so many segments is for new entries */
+	EVICT_GHOST_PERCENT = 90, /* marks of what was thrown out too new, to entries there is room for */
 	EVICT_RESERVE = 2,
 	EVICT_RESERVE_SHARE = 128,
 	EVICT_WORK = 3,   /* bytes looked at for each byte written */
@@ -39,14 +40,21 @@ fits(const struct evict *e, enum segment_queue queue, size_t bytes)
 	return e->open[queue] != SEGMENT_NONE && e->used[queue] + bytes <= (size_t)1 << e->segments.shift;
 }
 
+static void
+give_up(struct evict *e, enum segment_queue queue)
+{
+	if (e->open[queue] != SEGMENT_NONE)
+		segment_seal(&e->segments, (unsigned)e->open[queue], e->member);
+	e->open[queue] = SEGMENT_NONE;
+}
+
 static bool
 open_another(struct evict *e, enum segment_queue queue)
 {
 	int segment = segment_claim(&e->segments, queue, e->member);
 	if (segment == SEGMENT_NONE)
 		return false;
-	if (e->open[queue] != SEGMENT_NONE)
-		segment_seal(&e->segments, (unsigned)e->open[queue], e->member);
+	give_up(e, queue);
 	e->open[queue] = segment;
 	e->sequence[queue] = segment_state(&e->segments, (unsigned)segment).sequence;
 	e->used[queue] = 0;
@@ -92,20 +100,16 @@ carry(struct evict *e, bucket_word *at, uint64_t word, uint64_t tag, size_t byte
 	return bucket_replace(at, word, bucket_make(tag, asked, room.bond.place));
 }
 
+/* The entry that `at` points to stays, or goes. */
 static void
-judge(struct evict *e, uint64_t place, size_t bytes)
+keep_or_drop(struct evict *e, bucket_word *at, uint64_t word, const struct bucket_pair *pair, uint64_t hash,
+        size_t bytes)
 {
-	struct cache_key key = entry_key(e->copy, e->seed);
-	struct bucket_pair pair = bucket_pair(&e->buckets, key.hash);
-	uint64_t word;
-	bucket_word *at = bucket_find_place(&pair, place, &word);
-	if (at == NULL)
-		return; /* replaced or flushed */
 	unsigned asked = bucket_asked(word);
 	bool is_new = e->leaving_queue == SEGMENT_NEW;
 	bool useful = is_of_use(e);
 	if (useful && asked >= (is_new ? EVICT_PROMOTE_ASKED : 1) &&
-	        carry(e, at, word, pair.tag, bytes, is_new ? 0 : asked - 1))
+	        carry(e, at, word, pair->tag, bytes, is_new ? 0 : asked - 1))
 		return;
 	if (!bucket_replace(at, word, 0))
 		return;
@@ -114,8 +118,24 @@ judge(struct evict *e, uint64_t place, size_t bytes)
 		return;
 	}
 	if (is_new)
-		ghost_add(&e->ghosts, key.hash);
+		ghost_add(&e->ghosts, hash);
 	count(e, is_new ? STATS_cache_evicted_new : STATS_cache_evicted_old);
+}
+
+static void
+judge(struct evict *e, uint64_t place, size_t bytes)
+{
+	struct cache_key key = entry_key(e->copy, e->seed);
+	struct bucket_pair pair = bucket_pair(&e->buckets, key.hash);
+	uint64_t word;
+	bucket_word *at = bucket_find_place(&pair, place, &word);
+	/* One that is just being moved from the second bucket to the first escapes the first look. */
+	if (at == NULL && (at = bucket_find_place(&pair, place, &word)) == NULL)
+		return; /* replaced or flushed */
+	keep_or_drop(e, at, word, &pair, key.hash, bytes);
+	/* Whoever was killed while moving it left it in both. */
+	while ((at = bucket_find_place(&pair, place, &word)) != NULL)
+		bucket_replace(at, word, 0);
 }
 
 /* --- victims --- */
@@ -142,6 +162,7 @@ choose(struct evict *e, bool at_once)
 		e->leaving = segment_leave(&e->segments, e->leaving_queue, e->member);
 	}
 	e->leaving_at = 0;
+	e->leaving_entries = 0;
 }
 
 /* Looks at entries of the victim until `budget` bytes are done or it is empty. */
@@ -163,11 +184,15 @@ step(struct evict *e, size_t budget)
 			break;
 		}
 		judge(e, place, bytes);
+		e->leaving_entries++;
 		e->leaving_at += (uint32_t)bytes;
 		done += bytes;
 	}
 	if (e->leaving_at < used)
 		return;
+	if (e->leaving_queue == SEGMENT_NEW && e->leaving_entries > 0)
+		ghost_limit(&e->ghosts,
+		        (uint64_t)e->leaving_entries * e->segments.count * EVICT_GHOST_PERCENT / 100);
 	segment_free(&e->segments, segment, e->member);
 	e->leaving = SEGMENT_NONE;
 }
@@ -182,16 +207,20 @@ evict_work(struct evict *e, size_t bytes)
 		choose(e, false);
 }
 
+/* What is full is given up first: when all segments are open, somebody has to begin. */
 static bool
 make_room(struct evict *e, enum segment_queue queue)
 {
+	give_up(e, queue);
 	for (unsigned round = 0; round < EVICT_ROUNDS; round++) {
 		if (open_another(e, queue))
 			return true;
 		if (e->leaving == SEGMENT_NONE)
 			choose(e, true);
-		if (e->leaving == SEGMENT_NONE)
+		if (e->leaving == SEGMENT_NONE) {
+			give_up(e, queue == SEGMENT_NEW ? SEGMENT_OLD : SEGMENT_NEW);
 			return false;
+		}
 		step(e, SIZE_MAX);
 	}
 	return open_another(e, queue);
@@ -218,9 +247,8 @@ void
 evict_end(struct evict *e)
 {
 	for (unsigned queue = 0; queue < SEGMENT_QUEUES; queue++)
-		if (e->open[queue] != SEGMENT_NONE)
-			segment_seal(&e->segments, (unsigned)e->open[queue], e->member);
+		give_up(e, queue);
 	if (e->leaving != SEGMENT_NONE)
 		segment_seal(&e->segments, (unsigned)e->leaving, e->member);
-	e->open[SEGMENT_NEW] = e->open[SEGMENT_OLD] = e->leaving = SEGMENT_NONE;
+	e->leaving = SEGMENT_NONE;
 }

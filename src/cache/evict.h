@@ -31,8 +31,9 @@ struct evict {
 	int leaving;
 	enum segment_queue leaving_queue;
 	uint32_t leaving_at;
-	uint64_t now_ms;  /* as of the last put */
-	uint32_t stale_s; /* likewise */
+	uint32_t leaving_entries; /* looked at so far */
+	uint64_t now_ms;          /* as of the last put */
+	uint32_t stale_s;         /* likewise */
 	struct entry_copy *copy;
 };
 

@@ -22,10 +22,17 @@ mark_of(uint64_t hash)
 }
 
 void
+ghost_limit(struct ghosts *ghosts, uint64_t marks)
+{
+	uint64_t each = (marks + ghosts->count / 2) / ghosts->count;
+	ghosts->marks = each == 0 ? 1 : each < LAYOUT_GHOST_MARKS ? (unsigned)each : LAYOUT_GHOST_MARKS;
+}
+
+void
 ghost_add(const struct ghosts *ghosts, uint64_t hash)
 {
 	_Atomic uint16_t *line = line_of(ghosts, hash);
-	unsigned next = atomic_load_explicit(&line[0], memory_order_relaxed) % LAYOUT_GHOST_MARKS;
+	unsigned next = atomic_load_explicit(&line[0], memory_order_relaxed) % ghosts->marks;
 	atomic_store_explicit(&line[1 + next], mark_of(hash), memory_order_relaxed);
 	atomic_store_explicit(&line[0], (uint16_t)(next + 1), memory_order_relaxed);
 }
@@ -35,7 +42,7 @@ ghost_take(const struct ghosts *ghosts, uint64_t hash)
 {
 	_Atomic uint16_t *line = line_of(ghosts, hash);
 	uint16_t mark = mark_of(hash);
-	for (unsigned i = 1; i <= LAYOUT_GHOST_MARKS; i++) {
+	for (unsigned i = 1; i <= ghosts->marks; i++) {
 		if (atomic_load_explicit(&line[i], memory_order_relaxed) != mark)
 			continue;
 		atomic_store_explicit(&line[i], 0, memory_order_relaxed);

@@ -13,7 +13,12 @@
 struct ghosts {
 	_Atomic uint16_t *lines;
 	uint64_t count;
+	unsigned marks; /* of each line that are in use; this process's opinion */
 };
+
+/* As many marks as this, about, and no more than there is room for. What was forgotten too long ago says
+ * nothing about what will be asked for soon. */
+void ghost_limit(struct ghosts *ghosts, uint64_t marks);
 
 void ghost_add(const struct ghosts *ghosts, uint64_t hash);
 /* Was there a mark? It is gone then. */

@@ -26,21 +26,39 @@ cache_walk(struct cache *c, cache_visit_fn *visit, void *arg)
 	}
 }
 
+/*
+ * Forgets what this word points to, if it is wanted. What was to be forgotten must not escape by being
+ * carried to another place while it is looked at: then it is looked at again.
+ */
+static bool
+forget_if(struct cache *c, bucket_word *at, cache_visit_fn *wanted, void *arg)
+{
+	struct cache_entry entry;
+	uint64_t word, before = 0;
+	while ((word = atomic_load_explicit(at, memory_order_acquire)) != 0) {
+		if (cache_read(c, word, &c->spare) == 0) {
+			if (word == before)
+				return false; /* and it was so before */
+			before = word;
+			continue;
+		}
+		entry_describe(&c->spare, &entry);
+		entry.asked = bucket_asked(word);
+		if (!wanted(arg, &entry))
+			return false;
+		if (bucket_replace(at, word, 0))
+			return true;
+	}
+	return false;
+}
+
+/* Twice, as a word may be moved from a bucket that is still to come to one that was before. */
 uint64_t
 cache_flush_if(struct cache *c, cache_visit_fn *wanted, void *arg)
 {
-	struct cache_entry entry;
 	uint64_t count = 0;
-	for (uint64_t i = 0; i < word_count(c); i++) {
-		bucket_word *at = &c->evict.buckets.words[i];
-		uint64_t word = atomic_load_explicit(at, memory_order_acquire);
-		if (word == 0 || cache_read(c, word, &c->spare) == 0)
-			continue;
-		entry_describe(&c->spare, &entry);
-		entry.asked = bucket_asked(word);
-		if (wanted(arg, &entry))
-			count += bucket_replace(at, word, 0);
-	}
+	for (uint64_t i = 0; i < 2 * word_count(c); i++)
+		count += forget_if(c, &c->evict.buckets.words[i % word_count(c)], wanted, arg);
 	return count;
 }
 
@@ -49,23 +67,37 @@ uint64_t
 cache_flush_all(struct cache *c)
 {
 	uint64_t count = 0;
-	for (uint64_t i = 0; i < word_count(c); i++)
-		if (atomic_load_explicit(&c->evict.buckets.words[i], memory_order_relaxed) != 0)
-			count += atomic_exchange(&c->evict.buckets.words[i], 0) != 0;
+	for (uint64_t i = 0; i < 2 * word_count(c); i++) {
+		bucket_word *at = &c->evict.buckets.words[i % word_count(c)];
+		if (atomic_load_explicit(at, memory_order_relaxed) != 0)
+			count += atomic_exchange(at, 0) != 0;
+	}
 	return count;
+}
+
+struct wanted_key {
+	const struct cache *cache;
+	const struct cache_key *key;
+};
+
+static bool
+is_wanted_key(void *arg, const struct cache_entry *entry)
+{
+	const struct wanted_key *wanted = arg;
+	(void)entry;
+	return entry_has_key(&wanted->cache->spare, wanted->key);
 }
 
 bool
 cache_flush(struct cache *c, const struct cache_key *key)
 {
 	struct bucket_pair pair = bucket_pair(&c->evict.buckets, key->hash);
+	struct wanted_key wanted = {.cache = c, .key = key};
 	bool found = false;
-	for (unsigned i = 0; i < BUCKET_CANDIDATES; i++) {
-		bucket_word *at = bucket_candidate(&pair, i);
-		uint64_t word = atomic_load_explicit(at, memory_order_acquire);
-		if (bucket_has_tag(word, pair.tag) && cache_read(c, word, &c->spare) > 0 &&
-		        entry_has_key(&c->spare, key))
-			found |= bucket_replace(at, word, 0);
+	for (unsigned i = 0; i < 2 * BUCKET_CANDIDATES; i++) {
+		bucket_word *at = bucket_candidate(&pair, i % BUCKET_CANDIDATES);
+		if (bucket_has_tag(atomic_load_explicit(at, memory_order_relaxed), pair.tag))
+			found |= forget_if(c, at, is_wanted_key, &wanted);
 	}
 	return found;
 }

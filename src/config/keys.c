@@ -159,7 +159,7 @@ const struct key keys[] = {
 	{ "cache.size", KEY_ITEM, KEY_NOW, CONFIG(cache.size), .item = &item_cache, .fallback = "32M",
 		.help = "Memory for them, shared by all workers and taken at once: \"1M\" and more; \"0\": no cache." },
 	{ "cache.min_ttl_s", KEY_NUMBER, KEY_NOW, CONFIG(cache.min_ttl_s), RANGE(0, 86400), .fallback = "0", IN_S,
-		.help = "Least time an answer is kept; at most max_ttl_s. TTL 0 is never kept." },
+		.help = "Least time a positive answer is kept: lower TTLs are raised to it. At most max_ttl_s." },
 	{ "cache.max_ttl_s", KEY_NUMBER, KEY_NOW, CONFIG(cache.max_ttl_s), RANGE(0, 604800), .fallback = "86400", IN_S,
 		.help = "Longest time an answer is kept." },
 	{ "cache.negative_max_ttl_s", KEY_NUMBER, KEY_NOW, CONFIG(cache.negative_max_ttl_s), RANGE(0, 604800), .fallback = "3600", IN_S,

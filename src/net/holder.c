@@ -31,9 +31,14 @@ table_text(const struct addr *address, char out[33])
 	}
 }
 
-/* Collects the inodes of sockets that are in the way of this address; for TCP only listeners (state 0A). */
+/*
+ * Collects the inodes of sockets of one table that are in the way of this address; for TCP only listeners
+ * (state 0A). Of another family (`foreign`) only a wildcard is, if it speaks both, which the table does not
+ * say.
+ */
 static void
-inodes_collect(const char *table, const struct addr *address, bool listeners, struct inodes *found)
+inodes_collect(
+        const char *table, const struct addr *address, bool foreign, bool listeners, struct inodes *found)
 {
 	char wanted[33], local[33], line[512];
 	table_text(address, wanted);
@@ -45,8 +50,10 @@ inodes_collect(const char *table, const struct addr *address, bool listeners, st
 		            local, &port, &state, &inode) != 4)
 			continue;
 		bool same_port = port == addr_port(address) && inode != 0 && (!listeners || state == 0x0a);
-		bool wildcard = strspn(local, "0") == strlen(local) || addr_is_wildcard(address);
-		if (same_port && (wildcard || strcmp(local, wanted) == 0) && found->count < HOLDER_INODES)
+		bool clash = strspn(local, "0") == strlen(local);
+		if (!foreign)
+			clash = clash || addr_is_wildcard(address) || strcmp(local, wanted) == 0;
+		if (same_port && clash && found->count < HOLDER_INODES)
 			found->numbers[found->count++] = inode;
 	}
 	if (f != NULL)
@@ -128,8 +135,12 @@ const char *
 holder_find(const struct addr *address, bool udp, char out[HOLDER_TEXT_BYTES])
 {
 	struct inodes found = {.count = 0};
-	inodes_collect(udp ? "/proc/net/udp" : "/proc/net/tcp", address, !udp, &found);
-	inodes_collect(udp ? "/proc/net/udp6" : "/proc/net/tcp6", address, !udp, &found);
+	bool four = address->any.sa_family == AF_INET;
+	if (four)
+		inodes_collect(udp ? "/proc/net/udp" : "/proc/net/tcp", address, false, !udp, &found);
+	/* Ours of IPv6 speak nothing else, so that one of IPv4 is never in their way; the reverse may be. */
+	if (found.count == 0)
+		inodes_collect(udp ? "/proc/net/udp6" : "/proc/net/tcp6", address, four, !udp, &found);
 	DIR *processes = found.count > 0 ? opendir("/proc") : NULL;
 	bool known = false;
 	for (struct dirent *e; processes != NULL && !known && (e = readdir(processes)) != NULL;) {

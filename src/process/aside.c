@@ -7,7 +7,6 @@
  */
 #include "process/aside.h"
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "process/fds.h"
@@ -62,6 +61,42 @@ give_up_rights(const struct aside_ground *ground, pid_t master, char why[SANDBOX
 	return failed;
 }
 
+/* File global, as a handler has no argument: where the answer goes. */
+static int wait_fd;
+
+static void
+on_second(int signal)
+{
+	static const char word[] = "wait\n";
+	(void)signal;
+	/* all or nothing: the socket is empty but for a few of these */
+	ssize_t ignored = write(wait_fd, word, sizeof word - 1);
+	(void)ignored;
+}
+
+/* A signal, as the deed may be in the middle of whatever takes long. */
+static void
+begin_signs_of_life(int fd)
+{
+	const struct sigaction action = {.sa_handler = on_second, .sa_flags = SA_RESTART};
+	const struct timeval second = {
+	        .tv_sec = CONTROL_WAIT_MS / 1000, .tv_usec = CONTROL_WAIT_MS % 1000 * 1000};
+	const struct itimerval timer = {.it_interval = second, .it_value = second};
+	wait_fd = fd;
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* For good, and before the first byte of the answer; nor may it interrupt a write, which would not go on. */
+static void
+end_signs_of_life(void)
+{
+	sigset_t alarm;
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	sigprocmask(SIG_BLOCK, &alarm, NULL);
+}
+
 /* Waits for a slow reader, but not for one that has stopped reading. */
 static bool
 open_answer(struct aside *aside, int fd)
@@ -77,13 +112,14 @@ open_answer(struct aside *aside, int fd)
 static int
 child(const struct aside_ground *ground, int fd, pid_t master, bool json, aside_deed_fn *deed, void *arg)
 {
-	struct aside aside = {.json = json, .wait_ms = clock_now_ms() + CONTROL_WAIT_MS};
+	struct aside aside = {.json = json};
 	char why[SANDBOX_WHY_BYTES];
 	log_set_role("aside");
 	reset_signals();
 	keep_descriptors(fd);
 	if (!open_answer(&aside, fd))
 		return EXIT_FAILURE;
+	begin_signs_of_life(fd);
 	if (give_up_rights(ground, master, why) < 0) {
 		log_error("a request cannot be answered: %s", why);
 		aside_say(&aside, CONTROL_FAILED, "%s", why);
@@ -96,20 +132,9 @@ child(const struct aside_ground *ground, int fd, pid_t master, bool json, aside_
 FILE *
 aside_begin(struct aside *aside, enum control_status status)
 {
-	aside->begun = true;
+	end_signs_of_life();
 	fprintf(aside->out, "%d\n", (int)status);
 	return aside->out;
-}
-
-bool
-aside_tick(struct aside *aside)
-{
-	if (!aside->begun && clock_now_ms() >= aside->wait_ms) {
-		aside->wait_ms = clock_now_ms() + CONTROL_WAIT_MS;
-		fputs("wait\n", aside->out);
-		fflush(aside->out);
-	}
-	return !ferror(aside->out);
 }
 
 void

@@ -25,12 +25,10 @@ struct aside_ground {
 	const struct config *config; /* sandbox, limits.worker_memory */
 };
 
-/* In the child, for its deed. */
+/* In the child, for its deed. Until the answer begins, who asked is told once a second that it is at work. */
 struct aside {
 	FILE *out;
 	bool json;
-	bool begun;       /* the status was said */
-	uint64_t wait_ms; /* when the next sign of life is due */
 };
 typedef void aside_deed_fn(void *arg, struct aside *aside);
 
@@ -46,9 +44,6 @@ bool asides_bury(struct asides *asides, pid_t pid, int status);
 /* The answer begins: its text is what is written to the result from now on. Once, and not after
  * aside_say(). */
 FILE *aside_begin(struct aside *aside, enum control_status status);
-/* For a deed that takes long: says now and then that it is at work, until the answer begins. False: who asked
- * has gone or takes nothing, and there is no use in going on. */
-bool aside_tick(struct aside *aside);
 /* The whole answer is this message, as control_say() would give it. */
 void aside_say(struct aside *aside, enum control_status status, const char *format, ...)
         __attribute__((format(printf, 3, 4)));

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/must.h"
 #include "config/items.h"
 #include "process/errand.h"
@@ -91,31 +92,15 @@ enlist(struct keeper *k, struct cache *cache)
 
 /* --- making --- */
 
-/* What this machine has to spare, or UINT64_MAX where it does not say. Memory that is shared is given out
- * page by page until there is none, and then the kernel kills somebody; so we ask before. */
-static uint64_t
-spare_bytes(void)
-{
-	unsigned long long kilobytes;
-	char line[128];
-	uint64_t spare = UINT64_MAX;
-	FILE *in = fopen("/proc/meminfo", "re");
-	if (in == NULL)
-		return UINT64_MAX;
-	while (fgets(line, sizeof line, in) != NULL)
-		if (sscanf(line, "MemAvailable: %llu kB", &kilobytes) == 1)
-			spare = kilobytes << 10;
-	fclose(in);
-	return spare;
-}
-
+/* Memory that is shared is given out page by page until there is none, and then the kernel kills somebody; so
+ * we ask before. */
 static struct cache *
 make(struct keeper *k, uint64_t bytes, char why[KEEPER_WHY_BYTES])
 {
-	uint64_t spare = spare_bytes();
+	uint64_t spare = memory_spare();
 	if (spare < bytes) {
 		snprintf(why, KEEPER_WHY_BYTES,
-		        "cache.size: %lluM is more than the %lluM of memory that this machine has to spare; "
+		        "cache.size: %lluM is more than the %lluM of memory that there is to spare; "
 		        "set it lower, or \"0\" for no cache",
 		        (unsigned long long)(bytes >> 20), (unsigned long long)(spare >> 20));
 		errno = ENOMEM;

@@ -231,7 +231,6 @@ put_together(struct worker *w)
 	        .cache = setup->cache,
 	        .seed = setup->seed,
 	        .memory = setup->room.queries,
-	        .cache = setup->cache,
 	};
 	w->queries = queries_new(&queries);
 	listen_all(w);

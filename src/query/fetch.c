@@ -309,7 +309,8 @@ fetch_ask(struct fetches *fs, struct fetch_wait *wait, const struct wire_query *
 void
 fetch_begin(struct fetches *fs, const struct wire_query *query, uint64_t hash, uint32_t number, bool unasked)
 {
-	if (find(fs, query, hash) != NULL || fs->alone_count > fs->config->limits.queries_in_flight / 4)
+	unsigned most = fs->config->limits.queries_in_flight;
+	if (find(fs, query, hash) != NULL || fs->in_flight >= most || fs->alone_count > most / 4)
 		return;
 	struct fetch *f = begin(fs, query, hash, number);
 	f->unasked = unasked;

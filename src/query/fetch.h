@@ -48,7 +48,7 @@ void fetches_free(struct fetches *fetches);
  * of its question, `number` is for the log. */
 void fetch_ask(struct fetches *fetches, struct fetch_wait *wait, const struct wire_query *query,
         uint64_t hash, uint32_t number);
-/* Asks without a waiter, unless that is under way already, or too much is that nobody waits for. `unasked`:
+/* Asks without a waiter, unless that is under way already, or there is little room left for it. `unasked`:
  * not because of a client, either. */
 void fetch_begin(struct fetches *fetches, const struct wire_query *query, uint64_t hash, uint32_t number,
         bool unasked);

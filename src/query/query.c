@@ -169,9 +169,11 @@ static void
 give_up(struct queries *qs, struct query *q)
 {
 	struct upstream_result result;
+	lastwords_take_hand(q->hash);
 	fetch_leave(qs->fetches, &flight_of(qs, q)->wait, &result);
 	answer(qs, q, &result);
 	give_back(qs, q);
+	lastwords_drop_hand();
 }
 
 static void

@@ -220,8 +220,10 @@ table(const struct setting *set)
 	static const unsigned shares[SIZES] = {1, 5, 10};
 	struct size sizes[SIZES];
 	unsigned failed = 0;
-	for (int s = 0; s < SIZES; s++)
-		sizes[s] = size_for(set, shares[s]);
+	for (int s = 0; s < SIZES; s++) {
+		if (set->percent == 0 || (unsigned)set->percent == shares[s])
+			sizes[s] = size_for(set, shares[s]);
+	}
 	explain(set);
 	for (size_t w = 0; w < workload_count; w++) {
 		if (set->workload >= 0 && (size_t)set->workload != w)

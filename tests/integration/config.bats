@@ -212,10 +212,7 @@ effective() {
 
 # Without -c: only what is given counts.
 dotward_start_bare() {
-  local command
-  read -ra command <<<"$DOTWARD"
-  spawn dotward "${command[@]}" -f -o "control.socket=$BATS_TEST_TMPDIR/control" "$@"
-  DOTWARD_PID=$SPAWNED
+  spawn_dotward -o "control.socket=$BATS_TEST_TMPDIR/control" "$@"
   wait_for 10 dotward_is_ready_or_dead
   logged 'ready ' || fail "did not start: $(dotward_log)"
 }

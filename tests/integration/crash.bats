@@ -40,7 +40,7 @@ worker() {
 
 @test "crash: workers killed one after the other lose no question" {
   serve
-  pace_begin --seconds 5 --kill "$DOTWARD_PID" --every-ms 250
+  pace_begin --seconds $((5 * PATIENCE)) --kill "$DOTWARD_PID" --every-ms $((250 * PATIENCE))
   pace_end
   assert_nothing_lost
   (($(seen kills) >= 15)) || fail "only $(seen kills) kills"
@@ -52,7 +52,7 @@ worker() {
 @test "crash: a single worker killed again and again loses no question" {
   WORKERS=1
   serve
-  pace_begin --seconds 4 --kill "$DOTWARD_PID" --every-ms 400
+  pace_begin --seconds $((4 * PATIENCE)) --kill "$DOTWARD_PID" --every-ms $((400 * PATIENCE))
   pace_end
   assert_nothing_lost
   (($(seen kills) >= 8)) || fail "only $(seen kills) kills"

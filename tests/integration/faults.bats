@@ -199,9 +199,9 @@ suffer() {
 
 @test "faults: an answer that comes twice is given once" {
   one --mode twice
-  run -1 raw udp --count 2 --wait-ms 300 a.test
+  run -1 raw udp --count 2 --wait-ms 1000 a.test
   assert_count "$output" 'right=yes' 1
-  run -1 raw tcp --count 3 --wait-ms 300 a.test b.test
+  run -1 raw tcp --count 3 --wait-ms 1000 a.test b.test
   assert_count "$output" 'right=yes' 2
 }
 

@@ -4,6 +4,7 @@
 # From outside: DOTWARD (the binary, or a command that runs it: "valgrind ... dotward"), DOTWARDCTL (the binary), HELPERS (folder
 # of faultup, dload and rawdns).
 # PATIENCE (a factor, default 1) stretches every time limit, for sanitizers and valgrind.
+# SANDBOX=no runs every dotward with sandbox = false, and skips what tests the sandbox: valgrind cannot install system call filters.
 #
 # Rules: a process is known by its pid and ended by it; nothing waits by sleeping for a guessed time, only for something that
 # can be seen, with a limit; what a failed test leaves in its logs is shown.
@@ -11,6 +12,10 @@
 bats_require_minimum_version 1.5.0
 
 export PATIENCE=${PATIENCE:-1}
+
+# For every dotward that is to serve.
+SANDBOX_OPTION=()
+[[ ${SANDBOX:-yes} == yes ]] || SANDBOX_OPTION=(-o sandbox=false)
 
 # Where the files of this test, or of this file's servers, go.
 lib_dir() {
@@ -268,17 +273,24 @@ logged() {
   grep -Eq -- "$1" "$(lib_dir)/${DOTWARD_NAME:-dotward}.log"
 }
 
+# spawn_dotward OPTION...: sets DOTWARD_PID. What a test says itself comes later than SANDBOX, and wins.
+spawn_dotward() {
+  local command patient=()
+  read -ra command <<<"$DOTWARD"
+  # who is slow does not hang
+  ((PATIENCE == 1)) || patient=(-o watchdog_ms=$((5000 * PATIENCE)))
+  spawn "${DOTWARD_NAME:-dotward}" "${command[@]}" -f "${SANDBOX_OPTION[@]}" "${patient[@]}" "$@"
+  DOTWARD_PID=$SPAWNED
+}
+
 dotward_is_ready_or_dead() {
   logged 'ready ' || dead "$DOTWARD_PID"
 }
 
 # dotward_start [OPTION]...: with dotward.conf, until it serves. Sets DOTWARD_PID, the master.
 dotward_start() {
-  local command
-  read -ra command <<<"$DOTWARD"
   : >"$(lib_dir)/${DOTWARD_NAME:-dotward}.log"
-  spawn "${DOTWARD_NAME:-dotward}" "${command[@]}" -f -c "$CONFIG" "$@"
-  DOTWARD_PID=$SPAWNED
+  spawn_dotward -c "$CONFIG" "$@"
   wait_for 10 dotward_is_ready_or_dead
   logged 'ready ' || fail "dotward did not start: $(dotward_log)"
 }
@@ -309,6 +321,15 @@ has_workers() {
 # Skips the test unless this build commits faults when asked to.
 needs_faults() {
   [[ $(dotward --version) == *"(fault injection)"* ]] || skip "needs a build with --enable-fault-injection"
+}
+
+# Is dotward run by valgrind? It has descriptors of its own, and keeps limits of memory to itself.
+under_valgrind() {
+  [[ $DOTWARD == *valgrind* ]]
+}
+
+needs_sandbox() {
+  [[ ${SANDBOX:-yes} == yes ]] || skip "SANDBOX=$SANDBOX"
 }
 
 # pace_begin [DPACE OPTION]...: asks steadily in the background; pace_end waits for it and shows what it saw in $output.

@@ -17,6 +17,12 @@ serve() {
   dotward_start "$@"
 }
 
+# pause MS: between events whose rate belongs to the test, not to wait for something.
+pause() {
+  local ms=$(($1 * PATIENCE))
+  sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
+}
+
 reloads() {
   dotward_log | grep -c ' reloaded generation=' || true
 }
@@ -41,12 +47,12 @@ upstream_has() {
 @test "reload: many under load lose no question, and break no TCP client's message" {
   serve -o drain_timeout_ms=$((1000 * PATIENCE))
   pace_begin --seconds $((5 * PATIENCE))
-  "$HELPERS/dtalk" 127.0.0.1 "$PORT" --clients 30 --seconds $((5 * PATIENCE)) --pause-ms 10 --deadline-ms $((2000 * PATIENCE)) \
+  "$HELPERS/dtalk" 127.0.0.1 "$PORT" --clients 30 --seconds $((5 * PATIENCE)) --pause-ms $((10 * PATIENCE)) --deadline-ms $((2000 * PATIENCE)) \
     >"$BATS_TEST_TMPDIR/talk" 3>&- &
   local talk=$! round
   for round in 1 2 3 4 5 6 7 8 9 10; do
     reload
-    sleep 0.3
+    pause 300
   done
   pace_end
   assert_nothing_lost
@@ -60,11 +66,12 @@ upstream_has() {
 }
 
 @test "reload: a busy TCP client is closed behind an answer, never while it waits for one" {
-  serve
-  "$HELPERS/dtalk" 127.0.0.1 "$PORT" --clients 20 --seconds $((3 * PATIENCE)) --pause-ms 5 >"$BATS_TEST_TMPDIR/talk" 3>&- &
+  serve -o drain_timeout_ms=$((5000 * PATIENCE))
+  "$HELPERS/dtalk" 127.0.0.1 "$PORT" --clients 20 --seconds $((3 * PATIENCE)) --pause-ms $((5 * PATIENCE)) --deadline-ms $((2000 * PATIENCE)) \
+    >"$BATS_TEST_TMPDIR/talk" 3>&- &
   local talk=$! round
   for round in 1 2 3; do
-    sleep 0.5
+    pause 500
     reload
   done
   wait "$talk" || true
@@ -118,11 +125,11 @@ upstream_has() {
 @test "reload: a worker that dies during one has a successor like others" {
   KILLS=yes
   serve
-  pace_begin --seconds $((3 * PATIENCE)) --kill "$DOTWARD_PID" --every-ms 150
+  pace_begin --seconds $((3 * PATIENCE)) --kill "$DOTWARD_PID" --every-ms $((150 * PATIENCE))
   local round
   for round in 1 2 3 4 5; do
     kill -HUP "$DOTWARD_PID"
-    sleep 0.4
+    pause 400
   done
   pace_end
   assert_nothing_lost

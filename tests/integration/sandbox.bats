@@ -23,6 +23,7 @@ status_of() {
 }
 
 @test "sandbox: workers are sealed, without capabilities, and can get nothing new" {
+  needs_sandbox
   serve
   local pid
   [[ -n $(workers) ]]
@@ -67,6 +68,7 @@ status_of() {
 
 @test "sandbox: an inherited descriptor does not reach the workers" {
   is_root || skip "only root can look"
+  ! under_valgrind || skip "valgrind has descriptors of its own"
   serve
   local pid
   assert_resolves before.test
@@ -76,6 +78,7 @@ status_of() {
 }
 
 @test "sandbox: limits.worker_memory bounds what a worker may ask for" {
+  ! under_valgrind || skip "valgrind keeps limits to itself"
   serve -o 'limits.worker_memory="300M"'
   local pid
   for pid in $(workers); do
@@ -108,6 +111,7 @@ is_sanitized() {
 # violates KIND CALL: a question that makes its worker do what it may not; the worker dies, the others serve, the log names it.
 violates() {
   needs_faults
+  needs_sandbox
   is_sanitized && [[ $1 == open ]] && skip "sanitizers open files"
   serve
   KILLS=yes
@@ -134,6 +138,7 @@ violates() {
 @test "sandbox: a worker that leaks dies of it before the machine does" {
   needs_faults
   is_sanitized && skip "sanitizers have no limit of memory"
+  ! under_valgrind || skip "valgrind keeps limits to itself"
   serve -o 'limits.worker_memory="100M"'
   KILLS=yes
   raw udp --wait-ms 200 leak.begin.fault.test >/dev/null || true
@@ -142,6 +147,7 @@ violates() {
 }
 
 @test "sandbox: a reload and its workers are in it, too" {
+  needs_sandbox
   serve
   local old pid
   old=$(workers)

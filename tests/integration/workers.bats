@@ -78,7 +78,7 @@ kill_one() {
 
 @test "workers: service goes on while workers are killed under load" {
   serve
-  "$HELPERS/dload" udp 127.0.0.1 "$PORT" --questions 20000 --window 50 --timeout-ms 3000 >"$BATS_TEST_TMPDIR/load" 3>&- &
+  "$HELPERS/dload" udp 127.0.0.1 "$PORT" --questions 20000 --window 50 --timeout-ms $((3000 * PATIENCE)) >"$BATS_TEST_TMPDIR/load" 3>&- &
   local load=$!
   kill_one KILL
   wait "$load" || true
@@ -222,7 +222,7 @@ kill_one() {
 @test "workers: without -f it goes to the background once it serves, and pid_file says where" {
   faultup_start up
   dotward_config "$(upstream up "$up_port")"
-  run -0 dotward -c "$CONFIG" -o "pid_file=$BATS_TEST_TMPDIR/pid" -o "log.target=file:$BATS_TEST_TMPDIR/dotward.log" 3>&-
+  run -0 dotward "${SANDBOX_OPTION[@]}" -c "$CONFIG" -o "pid_file=$BATS_TEST_TMPDIR/pid" -o "log.target=file:$BATS_TEST_TMPDIR/dotward.log" 3>&-
   local pid
   pid=$(cat "$BATS_TEST_TMPDIR/pid")
   echo "$pid dotward" >>"$BATS_TEST_TMPDIR/pids"

@@ -89,23 +89,29 @@ caches_record(struct caches_thing *t, size_t count, uint32_t value)
 
 /* An answer of type A to this name, alive for 300 s from CACHES_NOW_MS on. `t` is large: for the heap. */
 static inline void
-caches_make(struct caches_thing *t, const char *name, uint32_t value)
+caches_make_of(struct caches_thing *t, const char *name, size_t count, uint32_t value)
 {
 	memset(&t->query, 0, sizeof t->query);
 	memset(&t->answer, 0, sizeof t->answer);
 	t->item = (struct cache_item){
 	        .answer = &t->answer, .ttls = t->ttls, .stored_ms = CACHES_NOW_MS, .life_s = 300};
 	caches_question(t, name, CACHES_A, CACHES_IN);
-	caches_record(t, 4, value);
+	caches_record(t, count, value);
 }
 
-/* The same for one name out of many. */
+static inline void
+caches_make(struct caches_thing *t, const char *name, uint32_t value)
+{
+	caches_make_of(t, name, 4, value);
+}
+
+/* The same for one name out of many, large enough that the segments are full before the index is. */
 static inline void
 caches_make_one(struct caches_thing *t, unsigned number, uint32_t value)
 {
 	char name[32];
 	snprintf(name, sizeof name, "name%u.example.", number);
-	caches_make(t, name, value);
+	caches_make_of(t, name, 64, value);
 }
 
 /* Without a record, and with this rcode. */

@@ -392,6 +392,120 @@ bounded(void **state)
 	assert_int_equal(done_of[40], 1);
 }
 
+static void
+begin(unsigned n, bool unasked)
+{
+	const struct wire_question *q = &queries[n].question;
+	fetch_begin(fetches, &queries[n], hash_name(q->name, q->name_bytes, q->type, q->class, WORLD_SEED), n,
+	        unasked);
+}
+
+static void
+begun_without_waiters(void **state)
+{
+	(void)state;
+	world.servers[0].manner = HOLDS;
+	same_names(4);
+	ask(20);
+	begin(0, true);
+	begin(1, true);  /* is under way */
+	begin(20, true); /* likewise */
+	assert_int_equal(fetches_in_flight(fetches), 2);
+	upstream_has(2);
+	world_release(&world.servers[0], 0);
+	world_release(&world.servers[0], 1);
+	LOOP_UNTIL(world.loop, ended == 2);
+	assert_int_equal(ended_unasked, 1);
+	assert_int_equal(done, 1);
+	/* Once somebody has waited for it, it was asked for. */
+	begin(0, true);
+	ask(1);
+	assert_int_equal(counted(STATS_cache_joined), 1);
+	leave(1);
+	upstream_has(3);
+	world_release(&world.servers[0], 2);
+	LOOP_UNTIL(world.loop, ended == 3);
+	assert_int_equal(ended_unasked, 1);
+	begin(0, false);
+	LOOP_UNTIL(world.loop, world.servers[0].held_count == 4);
+	world_release(&world.servers[0], 3);
+	LOOP_UNTIL(world.loop, ended == 4);
+	assert_int_equal(ended_unasked, 1);
+	assert_int_equal(ended_failed, 0);
+}
+
+/* They never take the place of one that somebody waits for. */
+static void
+bounded_without_waiters(void **state)
+{
+	(void)state;
+	world.upstreams[0].max_outstanding = 100;
+	world.servers[0].manner = HOLDS;
+	ask(0);
+	for (unsigned i = 1; i < 30; i++)
+		begin(i, true);
+	unsigned begun = fetches_in_flight(fetches) - 1;
+	assert_in_range(begun, 1, ROOM / 2);
+	for (unsigned i = 30; i < 30 + ROOM - 1; i++)
+		ask(i);
+	assert_int_equal(fetches_in_flight(fetches), ROOM);
+	begin(1, true);
+	begin(2, true);
+	assert_int_equal(fetches_in_flight(fetches), ROOM);
+	upstream_has(ROOM + begun);
+	for (unsigned i = 0; i < ROOM + begun; i++)
+		world_release(&world.servers[0], i);
+	LOOP_UNTIL(world.loop, done == ROOM);
+	assert_int_equal(ended, ROOM);
+}
+
+/* No answer in time is an end too, told once, when the first has waited for all his time. */
+static void
+ended_for_lack_of_time(void **state)
+{
+	(void)state;
+	world.config.forward.timeout_ms = 300;
+	world.servers[0].manner = HOLDS;
+	same_names(3);
+	uint64_t begun_ms = clock_now_ms();
+	ask(0);
+	ask(1);
+	leave(1); /* early */
+	assert_int_equal(ended, 0);
+	LOOP_UNTIL(world.loop, clock_now_ms() >= begun_ms + 300);
+	leave(0);
+	bool punctual = clock_now_ms() < begun_ms + 380; /* else it may have been asked anew */
+	LOOP_UNTIL(world.loop, fetches_in_flight(fetches) == 0);
+	assert_in_range(ended, 1, punctual ? 1 : 2);
+	assert_int_equal(ended_failed, ended);
+	/* Or without anybody. */
+	unsigned before = ended;
+	begin(1, true);
+	LOOP_UNTIL(world.loop, fetches_in_flight(fetches) == 0);
+	assert_int_equal(ended, before + 1);
+	assert_int_equal(ended_failed, ended);
+}
+
+static void
+hopeless(void **state)
+{
+	(void)state;
+	dot_end(&world.servers[0].dot);
+	ask(0);
+	assert_false(fetches_hopeless(fetches));
+	LOOP_UNTIL(world.loop, done == 1);
+	assert_true(answered[0]);
+	assert_false(fetches_hopeless(fetches)); /* the other one works */
+	dot_end(&world.servers[1].dot);
+	world.count = 0;
+	for (unsigned i = 1; i < 20 && !fetches_hopeless(fetches); i++) {
+		ask(i);
+		LOOP_UNTIL(world.loop, done == i + 1);
+		assert_false(answered[i]);
+	}
+	assert_true(fetches_hopeless(fetches));
+}
+
 /* Random comings and goings: each waiter is told once or leaves, and the books are right at the end. */
 static void
 many(void **state)
@@ -446,6 +560,10 @@ main(void)
 	        STARTED(ends_when_nobody_waits),
 	        STARTED(late_ones_have_their_time),
 	        STARTED(bounded),
+	        STARTED(begun_without_waiters),
+	        STARTED(bounded_without_waiters),
+	        STARTED(ended_for_lack_of_time),
+	        STARTED(hopeless),
 	        STARTED(many),
 	};
 	return cmocka_run_group_tests_name("fetch", tests, world_begin, world_finish);

@@ -88,6 +88,44 @@ another_address_is_not_in_the_way(void **state)
 	close(fd);
 }
 
+/* Ours speak one family each, so a wildcard of the other is not in the way, nor is an address of it. */
+static void
+families_are_not_in_each_others_way(void **state)
+{
+	static const char *const pairs[][2] = {
+	        {"::1", "0.0.0.0"}, {"0.0.0.0", "::"}, {"0.0.0.0", "::1"}, {"127.0.0.1", "::"}};
+	(void)state;
+	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+		struct addr held = any_port(pairs[i][0]), wanted;
+		int fd = ports_bind(&held, SOCK_DGRAM);
+		if (fd < 0)
+			skip();
+		assert_int_equal(addr_parse(&wanted, pairs[i][1], addr_port(&held)), 0);
+		holder_find(&wanted, true, said);
+		assert_names_nobody(&wanted);
+		close(fd);
+	}
+}
+
+/* But another daemon's IPv6 wildcard may speak IPv4 as well. */
+static void
+wildcard_of_both_families(void **state)
+{
+	static const char *const wanted[] = {"0.0.0.0", "127.0.0.1", "::", "::1"};
+	(void)state;
+	struct addr held = any_port("::");
+	int fd = ports_bind(&held, SOCK_DGRAM);
+	if (fd < 0)
+		skip();
+	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+		struct addr a;
+		assert_int_equal(addr_parse(&a, wanted[i], addr_port(&held)), 0);
+		holder_find(&a, true, said);
+		assert_names_us();
+	}
+	close(fd);
+}
+
 static void
 nobody(void **state)
 {
@@ -119,6 +157,8 @@ main(void)
 	        cmocka_unit_test(our_own_sockets),
 	        cmocka_unit_test(wildcards_are_in_each_others_way),
 	        cmocka_unit_test(another_address_is_not_in_the_way),
+	        cmocka_unit_test(families_are_not_in_each_others_way),
+	        cmocka_unit_test(wildcard_of_both_families),
 	        cmocka_unit_test(nobody),
 	        cmocka_unit_test(six),
 	};

@@ -27,6 +27,9 @@ static struct queries *queries;
 static struct query_from from;
 static struct message msg, laid;
 static struct addr_net everybody;
+static uint32_t ask_again; /* the client for which the next asks the same from inside its commit(), or 0 */
+
+static void ask(uint32_t client, uint32_t name);
 
 static uint8_t *
 door_reserve(void *arg, const struct query_from *f, size_t bytes)
@@ -45,6 +48,10 @@ door_commit(void *arg, const struct query_from *f, size_t bytes)
 	commits++;
 	commits_of[f->client]++;
 	ended_ms = clock_now_ms();
+	if (ask_again != 0 && f->client == ask_again) {
+		ask_again = 0;
+		ask(f->client + 1, 1);
+	}
 }
 
 static const struct query_door door = {NULL, door_reserve, door_commit};
@@ -62,6 +69,7 @@ start(void **state)
 	assert_int_equal(addr_parse(&from.peer, "127.0.0.1@4000", 0), 0);
 	queries = NULL;
 	commits = 0;
+	ask_again = 0;
 	memset(commits_of, 0, sizeof commits_of);
 	return 0;
 }
@@ -203,6 +211,36 @@ hit(void **state)
 	assert_int_equal(queries_in_flight(queries), 0);
 }
 
+/* A client that asks on as soon as it has an answer, from inside of that. */
+static void
+hit_from_inside(void **state)
+{
+	(void)state;
+	ask_again = 1;
+	ask_and_wait(1, 1);
+	assert_int_equal(commits_of[2], 1);
+	ask_again = 3;
+	ask(3, 1);
+	assert_int_equal(commits, 4);
+	assert_int_equal(commits_of[4], 1);
+	assert_int_equal(counted(STATS_cache_hits), 3);
+	/* ... while the answer is renewed */
+	lay(1, 0, TTL_S * 1000 - 1500);
+	ask_again = 5;
+	ask(5, 1);
+	assert_int_equal(commits_of[6], 1);
+	LOOP_UNTIL(world.loop, counted(STATS_cache_prefetches) == 1);
+	assert_int_equal(world.servers[0].asked, 2);
+	/* ... and while it is stale */
+	world.servers[0].manner = world.servers[1].manner = FAILS;
+	lay(1, 0, TTL_S * 1000 + 1500);
+	ask_again = 7;
+	ask_and_wait(7, 1);
+	assert_int_equal(commits_of[8], 1);
+	assert_int_equal(counted(STATS_cache_stale), 2);
+	assert_int_equal(queries_in_flight(queries), 0);
+}
+
 static void
 aged(void **state)
 {
@@ -233,6 +271,8 @@ static void
 expired_and_renewed(void **state)
 {
 	(void)state;
+	world.config.cache.stale_wait_ms = 1000;
+	uint64_t begun_ms = clock_now_ms();
 	lay(1, 0, TTL_S * 1000 + 500);
 	ask_and_wait(1, 1);
 	assert_int_equal(which(), 1);
@@ -240,6 +280,25 @@ expired_and_renewed(void **state)
 	assert_int_equal(counted(STATS_cache_stale), 0);
 	ask(2, 1);
 	assert_int_equal(which(), 1);
+	/* ... later neither */
+	LOOP_UNTIL(world.loop, clock_now_ms() >= begun_ms + 1100);
+	assert_int_equal(commits, 2);
+	assert_int_equal(counted(STATS_cache_stale), 0);
+}
+
+/* An answer that cannot be kept is still the better one. */
+static void
+expired_and_not_kept(void **state)
+{
+	(void)state;
+	world.servers[0].ttl = 0; /* a NODATA without a SOA */
+	lay(1, 0, TTL_S * 1000 + 500);
+	ask_and_wait(1, 1);
+	assert_int_equal(rcode(), WIRE_RCODE_NOERROR);
+	assert_int_equal(ede(), -1);
+	assert_int_equal(out[7], 0);
+	assert_int_equal(counted(STATS_cache_stale), 0);
+	assert_int_equal(counted(STATS_cache_inserts), 1);
 }
 
 /* RFC 8767 section 5: the client response timer. */
@@ -450,6 +509,7 @@ overload_answers_what_it_can(void **state)
 		ask(i, i);
 	lay(20, 0, 0);
 	lay(21, 0, TTL_S * 1000 + 500);
+	lay(23, 0, TTL_S * 1000 - 1500); /* would be renewed, if there were room */
 	ask(20, 20);
 	assert_int_equal(commits_of[20], 1);
 	assert_int_equal(which(), 200);
@@ -462,7 +522,12 @@ overload_answers_what_it_can(void **state)
 	assert_int_equal(commits_of[22], 1);
 	assert_int_equal(rcode(), WIRE_RCODE_REFUSED);
 	assert_int_equal(counted(STATS_refused_overload), 1);
-	assert_int_equal(commits, 3);
+	ask(23, 23);
+	assert_int_equal(commits_of[23], 1);
+	assert_int_equal(which(), 200);
+	assert_int_equal(commits, 4);
+	looping_settle(world.loop);
+	assert_int_equal(world.servers[0].asked, 16);
 }
 
 /* A question with a stale answer is finished when it has it: its place is free. */
@@ -559,9 +624,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        STARTED(hit),
+	        STARTED(hit_from_inside),
 	        STARTED(aged),
 	        STARTED(one_is_stored_for_all),
 	        STARTED(expired_and_renewed),
+	        STARTED(expired_and_not_kept),
 	        STARTED(stale_after_a_while),
 	        STARTED(slow_upstream_is_waited_for),
 	        STARTED(stale_when_upstreams_fail),

@@ -158,6 +158,12 @@ truncated_ones(void **state)
 	struct wire_answer answer = given(512);
 	assert_int_equal(answer.bytes, WIRE_HEADER_BYTES + query.question.name_bytes + 4);
 	assert_true(out[2] & 2);
+	lay(CACHE_POSITIVE, 0, (LIFE_S + 1) * 1000, false);
+	assert_int_equal(look(), RECALL_FALLBACK);
+	found.entry.answer.bytes = 600;
+	answer = given(512);
+	assert_int_equal(answer.edns.udp_bytes, 1232);
+	assert_int_equal(octets_get16(answer.edns.ede), EDNS_EDE_STALE);
 }
 
 static void
