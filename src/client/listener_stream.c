@@ -229,7 +229,7 @@ on_message(void *arg, uint8_t *msg, size_t bytes)
 	client_active(c);
 	c->outstanding++;
 	client_pace(c);
-	query_begin(l->queries, msg, bytes, &from);
+	query_begin(l->queries, msg, bytes, query_hash(l->queries, msg, bytes), &from);
 }
 
 static void

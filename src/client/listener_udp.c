@@ -191,11 +191,11 @@ origin(const struct listener_udp *l, unsigned index, struct query_from *from)
 }
 
 static void
-handle(struct listener_udp *l, unsigned index)
+handle(struct listener_udp *l, unsigned index, uint64_t hash)
 {
 	struct query_from from;
 	if (origin(l, index, &from))
-		query_begin(l->queries, l->m->in_bytes[index], l->m->in[index].msg_len, &from);
+		query_begin(l->queries, l->m->in_bytes[index], l->m->in[index].msg_len, hash, &from);
 }
 
 /* Receives and handles one batch; how many there were. */
@@ -213,8 +213,12 @@ receive(struct listener_udp *l, int fd)
 	settle_memory();
 	int count = recvmmsg(fd, m->in, UDP_BATCH, MSG_DONTWAIT, NULL);
 	unsigned received = count > 0 ? (unsigned)count : 0;
+	uint64_t hashes[UDP_BATCH];
+	for (unsigned i = 0; i < received; i++)
+		hashes[i] = query_hash(l->queries, m->in_bytes[i], m->in[i].msg_len);
+	query_expect(l->queries, hashes, received);
 	for (unsigned i = 0; i < received; i++) {
-		handle(l, i);
+		handle(l, i, hashes[i]);
 		settle_memory();
 		m->next = i + 1;
 	}

@@ -68,12 +68,16 @@ number_value(const struct cache_census *census, const struct number *number)
 
 enum { NO_RATIO = 1001 };
 
-/* Of a thousand. Rounded down: 1.000 is for a cache that never missed. */
+/* Of a thousand. Rounded down: 1.000 is for a cache that never missed. Who got a stale answer has missed a
+ * fresh one and is counted there. */
 static unsigned
 ratio_of(const uint64_t counters[STATS_COUNT])
 {
 	uint64_t found = counters[STATS_cache_hits] + counters[STATS_cache_stale];
-	uint64_t asked = found + counters[STATS_cache_misses];
+	uint64_t asked = counters[STATS_cache_hits] + counters[STATS_cache_misses];
+	/* Counters are read one after the other, and may not fit for a moment. */
+	if (found > asked)
+		found = asked;
 	return asked == 0 ? NO_RATIO : (unsigned)((unsigned __int128)found * 1000 / asked);
 }
 

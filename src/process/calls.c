@@ -101,13 +101,14 @@ const struct call calls_worker[] = {
 /* Nothing is opened, and nobody is reached but who reads the log. */
 const struct call calls_errand[] = {
 	CALL(read), CALL(readv), CALL(pread64), CALL(write), CALL(writev), CALL(lseek), CALL(_llseek), CALL(close),
-	CALL(fstat), CALL(fstat64), CALL(newfstatat), CALL(statx), CALL(fcntl), CALL(fcntl64), /* stdio looks at what it writes to */
+	CALL(fstat), CALL(fstat64), CALL(newfstatat), CALL(statx), /* stdio looks at what it writes to */
+	CALL_IF(fcntl, 1, IS(1, F_GETFL)), CALL_IF(fcntl, 1, IS(1, F_SETFL)), CALL_IF(fcntl64, 1, IS(1, F_GETFL)), CALL_IF(fcntl64, 1, IS(1, F_SETFL)),
 	CALL(fsync), CALL(renameat), CALL(renameat2), CALL(unlinkat), /* what is saved, in the folder that is open */
 	CALL(send), CALL(sendto), CALL(sendmsg), CALL(connect), SOCKET(AF_UNIX, SOCK_DGRAM), SOCKET(AF_UNIX, SOCK_STREAM), /* syslogd */
 	CALL(clock_gettime), CALL(clock_gettime64), CALL(gettimeofday), CALL(time), CALL(getrandom), CALL(sched_yield),
 	CALL_IF(mmap, 1, NOT_EXECUTABLE), CALL_IF(mmap2, 1, NOT_EXECUTABLE), CALL_IF(mprotect, 1, NOT_EXECUTABLE),
 	CALL(munmap), CALL(mremap), CALL(madvise), CALL(brk), CALL(futex), CALL(futex_time64), CALL(restart_syscall),
-	CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigreturn), CALL(sigreturn), CALL(sigaltstack),
+	CALL_IF(rt_sigaction, 1, IS_NOT(0, SIGSYS)), CALL(rt_sigprocmask), CALL(rt_sigreturn), CALL(sigreturn), CALL(sigaltstack),
 	CALL(getpid), CALL(gettid), CALL(getppid), CALL(exit), CALL(exit_group),
 	TOOLS_REPORT
 	TOOLS_LEAKS

@@ -30,7 +30,7 @@ enum {
 	KEEPER_CACHES = 80,           /* more than there can be generations */
 	KEEPER_LOAD_MS = 5000,        /* nobody is served meanwhile */
 	KEEPER_CARRY_MS = 30000,      /* meanwhile both are in use */
-	KEEPER_SAVE_MS = 20000,       /* service managers wait for a stop 90 seconds and more */
+	KEEPER_SAVE_MS = 60000,       /* service managers wait for a stop 90 seconds and more */
 	KEEPER_LAST_BREATH_MS = 1000, /* a process that got SIGKILL is gone by then */
 	KEEPER_LOOK_MS = 500,
 };

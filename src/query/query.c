@@ -389,9 +389,9 @@ begin(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 	fetch(qs, q, can_fall_back);
 }
 
-static void
-begin_hashed(
-        struct queries *qs, const uint8_t *msg, size_t bytes, const struct query_from *from, uint64_t hash)
+void
+query_begin(
+        struct queries *qs, const uint8_t *msg, size_t bytes, uint64_t hash, const struct query_from *from)
 {
 	struct query *q = take(qs);
 	q->from = *from;
@@ -406,10 +406,20 @@ begin_hashed(
 	lastwords_drop_hand();
 }
 
-void
-query_begin(struct queries *qs, const uint8_t *msg, size_t bytes, const struct query_from *from)
+uint64_t
+query_hash(const struct queries *qs, const uint8_t *msg, size_t bytes)
 {
-	begin_hashed(qs, msg, bytes, from, hash_question(msg, bytes, qs->set.seed));
+	return hash_question(msg, bytes, qs->set.seed);
+}
+
+void
+query_expect(const struct queries *qs, const uint64_t *hashes, unsigned count)
+{
+	if (qs->set.cache == NULL)
+		return;
+	for (unsigned hint = CACHE_HINT_INDEX; hint <= CACHE_HINT_ENTRY; hint++)
+		for (unsigned i = 0; i < count; i++)
+			cache_hint(qs->set.cache, hashes[i], (enum cache_hint)hint);
 }
 
 void
@@ -420,7 +430,7 @@ query_begin_again(
 	if (hash == skip)
 		return;
 	stats_one(qs->stats, STATS_replayed);
-	begin_hashed(qs, msg, bytes, from, hash);
+	query_begin(qs, msg, bytes, hash, from);
 }
 
 size_t

@@ -70,9 +70,15 @@ void queries_set_stream_door(struct queries *queries, const struct query_door *d
  */
 unsigned queries_recover(struct queries *queries, uint64_t skip);
 
-/* Takes a message from a client. The door's commit() is called exactly once for it, now or later. The message
- * is copied. */
-void query_begin(struct queries *queries, const uint8_t *msg, size_t bytes, const struct query_from *from);
+/* The hash of the question in a message from a client, whatever it is. */
+uint64_t query_hash(const struct queries *queries, const uint8_t *msg, size_t bytes);
+/* Questions with these hashes are about to begin: what is needed for them is fetched from memory side by
+ * side. Changes nothing. */
+void query_expect(const struct queries *queries, const uint64_t *hashes, unsigned count);
+/* Takes a message from a client, with its hash. The door's commit() is called exactly once for it, now or
+ * later. The message is copied. */
+void query_begin(struct queries *queries, const uint8_t *msg, size_t bytes, uint64_t hash,
+        const struct query_from *from);
 /* The same for a datagram that a predecessor received: not if it is the one with the hash `skip`. */
 void query_begin_again(struct queries *queries, const uint8_t *msg, size_t bytes,
         const struct query_from *from, uint64_t skip);

@@ -211,6 +211,7 @@ the_hit_ratio_has_three_decimals(void **state)
 	assert_string_equal(ratio(), "0.000");
 	counters[STATS_cache_hits] = 6;
 	counters[STATS_cache_stale] = 1;
+	counters[STATS_cache_misses] = 2; /* the stale one is among them */
 	assert_string_equal(ratio(), "0.875");
 	counters[STATS_cache_hits] = 9999999;
 	assert_string_equal(ratio(), "0.999");

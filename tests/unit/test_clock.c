@@ -44,10 +44,34 @@ counts_milliseconds_of_the_monotonic_clock(void **state)
 	assert_true(second - first >= 20);
 }
 
+/* Something as old as an answer can be has a time, on a machine that has just been started. */
+static void
+what_was_before_boot_has_a_time(void **state)
+{
+	struct timespec boot;
+	(void)state;
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	uint64_t since_ms = (uint64_t)boot.tv_sec * 1000 + (uint64_t)boot.tv_nsec / 1000000;
+	uint64_t now_ms = clock_boot_ms();
+	assert_true(now_ms >= since_ms + CLOCK_BEFORE_BOOT_MS);
+	assert_true(now_ms < since_ms + CLOCK_BEFORE_BOOT_MS + 60000);
+	assert_true(CLOCK_BEFORE_BOOT_MS > 2 * 604800000ull);
+}
+
+static void
+the_wall_clock_counts_from_1970(void **state)
+{
+	(void)state;
+	uint64_t before = (uint64_t)time(NULL), wall = clock_wall_ms() / 1000;
+	assert_true(wall >= before && wall <= before + 60);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(what_was_before_boot_has_a_time),
+	        cmocka_unit_test(the_wall_clock_counts_from_1970),
 	        cmocka_unit_test(never_goes_back),
 	        cmocka_unit_test(counts_milliseconds_of_the_monotonic_clock),
 	};

@@ -50,6 +50,26 @@ case_does_not_matter(void **state)
 	assert_true(hash_of("a[.", A, IN) != hash_of("a{.", A, IN));
 }
 
+/* Eight octets are folded at once: every octet, in every one of the places, beside every kind of neighbour.
+ */
+static void
+exactly_letters_are_folded(void **state)
+{
+	static const uint8_t neighbours[] = {0, 'A', 'Z', 'z', 0x7f, 0x80, 0xff};
+	(void)state;
+	for (unsigned octet = 0; octet < 256; octet++)
+		for (unsigned place = 1; place < 20; place++) {
+			uint8_t name[22] = {20}, other[22];
+			memset(name + 1, neighbours[(octet + place) % sizeof neighbours], 20);
+			name[place] = (uint8_t)octet;
+			memcpy(other, name, sizeof name);
+			other[place] ^= 0x20;
+			bool letter = (octet >= 'A' && octet <= 'Z') || (octet >= 'a' && octet <= 'z');
+			assert_true((hash_name(name, sizeof name, A, IN, SEED) ==
+			                    hash_name(other, sizeof other, A, IN, SEED)) == letter);
+		}
+}
+
 static void
 everything_else_does(void **state)
 {
@@ -153,6 +173,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(case_does_not_matter),
+	        cmocka_unit_test(exactly_letters_are_folded),
 	        cmocka_unit_test(everything_else_does),
 	        cmocka_unit_test(what_is_around_the_question_does_not_matter),
 	        cmocka_unit_test(from_a_name_as_from_a_message),

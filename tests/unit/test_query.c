@@ -99,7 +99,7 @@ say(const uint8_t *bytes, size_t count)
 		start_queries();
 	uint8_t *copy = malloc(count + 1);
 	memcpy(copy, bytes, count);
-	query_begin(queries, copy, count, &from);
+	query_begin(queries, copy, count, query_hash(queries, copy, count), &from);
 	memset(copy, 0xee, count); /* it was copied */
 	free(copy);
 }

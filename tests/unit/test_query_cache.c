@@ -104,7 +104,7 @@ ask(uint32_t client, uint32_t name)
 	message_begin(&msg, 0x1000 + client, WIRE_FLAG_RD);
 	message_question(&msg, text, 1, 1);
 	message_opt(&msg, 1232, 0, "", 0);
-	query_begin(queries, msg.bytes, msg.length, &from);
+	query_begin(queries, msg.bytes, msg.length, query_hash(queries, msg.bytes, msg.length), &from);
 }
 
 static void
@@ -563,7 +563,7 @@ no_recursion_desired(void **state)
 	message_begin(&msg, 0x1002, 0);
 	message_question(&msg, "WWW1.example.", 1, 1);
 	message_opt(&msg, 1232, 0, "", 0);
-	query_begin(queries, msg.bytes, msg.length, &from);
+	query_begin(queries, msg.bytes, msg.length, query_hash(queries, msg.bytes, msg.length), &from);
 	LOOP_UNTIL(world.loop, commits == 2);
 	assert_int_equal(which(), 2);
 	assert_int_equal(counted(STATS_cache_inserts), 2);

@@ -118,7 +118,7 @@ ask(uint32_t client)
 	from.client = client;
 	message_begin(&msg, 0x1000 + client, WIRE_FLAG_RD);
 	message_question(&msg, name, 1, 1);
-	query_begin(queries, msg.bytes, msg.length, &from);
+	query_begin(queries, msg.bytes, msg.length, query_hash(queries, msg.bytes, msg.length), &from);
 }
 
 /* One that a dead worker had in the air. */

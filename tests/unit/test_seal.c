@@ -129,13 +129,30 @@ static const struct forbidden forbidden[] = {
         {"no call at all", 4000, {0}, false},
 };
 
+static void
+make_call(const struct forbidden *f)
+{
+	syscall(f->number, f->arguments[0], f->arguments[1], f->arguments[2], f->arguments[3],
+	        f->arguments[4], 0);
+}
+
 static int
 do_forbidden(void *arg)
 {
-	const struct forbidden *f = arg;
 	seal_worker();
-	syscall(f->number, f->arguments[0], f->arguments[1], f->arguments[2], f->arguments[3],
-	        f->arguments[4], 0);
+	make_call(arg);
+	return 0;
+}
+
+/* It has no handler: nobody waits for the number. */
+static int
+do_forbidden_on_errand(void *arg)
+{
+	char why[SANDBOX_WHY_BYTES];
+	signal(SIGSYS, SIG_DFL);
+	if (sandbox_seal(SANDBOX_ERRAND, why) < 0)
+		return NEVER_SEALED;
+	make_call(arg);
 	return 0;
 }
 
@@ -152,6 +169,28 @@ a_forbidden_call_kills_and_is_named(void **state)
 		if (!WIFSIGNALED(child.status) || WTERMSIG(child.status) != SIGSYS || *left != f->number)
 			fail_msg("%s (row %zu): status %#x, call %d: %s", f->what, i, child.status, *left,
 			        child.said);
+	}
+}
+
+/* What a worker may not do, who goes on an errand may not either; and it has no business with the network. */
+static void
+a_forbidden_call_ends_an_errand(void **state)
+{
+	static const struct forbidden more[] = {
+	        {"socket", SYS_socket, {AF_INET, SOCK_STREAM, 0}, false},
+	        {"accept4", SYS_accept4, {0, 0, 0, 0}, false},
+	        {"recvfrom", SYS_recvfrom, {0, 0, 0, 0}, false},
+	        {"epoll_create1", SYS_epoll_create1, {0}, false},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(forbidden) + COUNT(more); i++) {
+		const struct forbidden *f =
+		        i < COUNT(forbidden) ? &forbidden[i] : &more[i - COUNT(forbidden)];
+		if (f->tools_may)
+			continue;
+		struct forked child = forked_run(do_forbidden_on_errand, (void *)(uintptr_t)f);
+		if (!WIFSIGNALED(child.status) || WTERMSIG(child.status) != SIGSYS)
+			fail_msg("%s (row %zu): status %#x: %s", f->what, i, child.status, child.said);
 	}
 }
 
@@ -533,6 +572,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_forbidden_call_kills_and_is_named),
+		cmocka_unit_test(a_forbidden_call_ends_an_errand),
 		cmocka_unit_test(calls_have_names),
 #if defined __x86_64__
 		cmocka_unit_test(calls_of_another_architecture_kill),
