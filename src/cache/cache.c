@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { CACHE_TENTH_MS = 100, CACHE_MEMBERS = 1 << 24, CACHE_LINE_BYTES = 64, CACHE_LINE_CLAIMS = 8 };
 
@@ -91,7 +92,8 @@ cache_free(struct cache *cache)
 {
 	if (cache == NULL)
 		return;
-	evict_end(&cache->evict);
+	if (cache->joined == getpid())
+		evict_end(&cache->evict);
 	shm_free(cache->shm);
 	free(cache);
 }
@@ -126,6 +128,7 @@ cache_join(struct cache *cache, uint32_t member, struct stats_slab *stats)
 {
 	must(member != 0 && member < CACHE_MEMBERS);
 	struct evict *e = &cache->evict;
+	cache->joined = getpid();
 	e->member = member;
 	e->stats = stats;
 	e->open[SEGMENT_NEW] = e->open[SEGMENT_OLD] = e->leaving = SEGMENT_NONE;
@@ -329,6 +332,7 @@ enum cache_put
 cache_put(struct cache *c, const struct cache_key *key, const struct cache_item *item)
 {
 	must(item->life_s > 0);
+	must(item->answer->bytes >= WIRE_HEADER_BYTES + (size_t)key->name_bytes);
 	enum cache_put result = put(c, key, item);
 	if (result == CACHE_PUT)
 		count(c, STATS_cache_inserts);

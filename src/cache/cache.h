@@ -69,7 +69,8 @@ struct cache *cache_new(uint64_t bytes, uint64_t seed) __attribute__((warn_unuse
  * exactly as cache_new() with these arguments would do.
  */
 struct cache *cache_adopt(int descriptor, uint64_t bytes, uint64_t seed) __attribute__((warn_unused_result));
-/* NULL is allowed. */
+/* NULL is allowed. What this process, joined, was writing to is everybody's then; a forked child that has not
+ * joined leaves what is its parent's. */
 void cache_free(struct cache *cache);
 /* To hand over to another process; stays ours. */
 int cache_descriptor(const struct cache *cache);
@@ -119,7 +120,8 @@ struct cache_item {
 	bool unasked;
 	uint64_t stored_ms;
 	uint32_t life_s; /* not 0 */
-	/* A failure replaces another kind of answer only when that one has been expired for this long. */
+	/* How long expired answers are of use, but for failures: that long no failure replaces one, and
+	 * beyond it they make room first. The same for all that is put. */
 	uint32_t stale_s;
 };
 enum cache_put cache_put(struct cache *cache, const struct cache_key *key, const struct cache_item *item);
@@ -157,8 +159,9 @@ struct cache_census {
 	unsigned segment_bytes; /* no record is larger */
 	unsigned segments, segments_free, segments_small, segments_main, segments_open, segments_evicting;
 	unsigned segments_lost; /* in no known state, or held by nobody that lives; always 0 after a sweep */
-	uint64_t entries_wrong; /* in the index, but with no sound record behind; always 0 when nobody writes
-	                         */
+	/* In the index, but with no sound record behind, as a member may leave one that is killed while it
+	 * moves it; forgotten with this call. */
+	uint64_t entries_wrong;
 };
 void cache_census(
         struct cache *cache, bool (*lives)(void *arg, uint32_t member), void *arg, struct cache_census *out);

@@ -78,6 +78,16 @@ flags_of(const struct cache_key *key, const struct cache_item *item)
 	return (uint16_t)flags;
 }
 
+/* The sum is of what we have, not of what is there: whoever else writes there, by mistake or out of malice,
+ * must not get our signature. */
+static void
+put(uint8_t *out, const uint8_t *entry, size_t bytes, const struct entry_bond *bond)
+{
+	uint32_t check = check_of(entry, bytes, bond);
+	memcpy(out, &check, sizeof check);
+	memcpy(out + sizeof check, entry + sizeof check, bytes - sizeof check);
+}
+
 void
 entry_write(uint8_t *out, const struct cache_key *key, const struct cache_item *item,
         const struct entry_bond *bond)
@@ -91,24 +101,21 @@ entry_write(uint8_t *out, const struct cache_key *key, const struct cache_item *
 	        .ede_bytes = answer->edns.ede_bytes,
 	        .flags = flags_of(key, item),
 	};
-	uint8_t *at = out + ENTRY_HEAD_BYTES;
-	memcpy(out, &head, sizeof head);
+	static uint8_t whole[ENTRY_BYTES];
+	uint8_t *at = whole + ENTRY_HEAD_BYTES;
+	memcpy(whole, &head, sizeof head);
 	memcpy(at, answer->msg, answer->bytes);
 	at += answer->bytes;
 	memcpy(at, item->ttls, 2 * (size_t)item->ttl_count);
 	at += 2 * (size_t)item->ttl_count;
 	memcpy(at, answer->edns.ede, answer->edns.ede_bytes);
-	uint32_t check = check_of(out, plain_bytes(&head), bond);
-	memcpy(out, &check, sizeof check);
+	put(out, whole, plain_bytes(&head), bond);
 }
 
 void
 entry_rewrite(uint8_t *out, const struct entry_copy *copy, const struct entry_bond *bond)
 {
-	size_t bytes = plain_bytes(&copy->head);
-	memcpy(out, copy->bytes, bytes);
-	uint32_t check = check_of(out, bytes, bond);
-	memcpy(out, &check, sizeof check);
+	put(out, copy->bytes, plain_bytes(&copy->head), bond);
 }
 
 /* The sum is 32 bits; what is left to chance must not be able to lead us outside of the message. */

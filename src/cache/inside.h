@@ -9,11 +9,14 @@
 #include "cache/layout.h"
 #include "shared/shm.h"
 
+#include <sys/types.h>
+
 struct cache {
 	struct shm *shm;
 	struct layout_header *header;
 	struct layout layout;
 	_Atomic uint64_t *claims;
+	pid_t joined;            /* 0: nobody has */
 	struct evict evict;      /* index and segments, too */
 	struct entry_copy found; /* what cache_get() gave */
 	struct entry_copy spare; /* for everything else */

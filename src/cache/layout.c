@@ -1,5 +1,5 @@
 /*
- * How the bytes are shared out: 8 % for the index, 2 % to remember who was here, and the rest for answers.
+ * How the bytes are shared out: 9 % for the index, 2 % to remember who was here, and the rest for answers.
  *
  * Few segments would make eviction coarse, many make it slow to find the oldest; and one must hold an answer
  * of 64 KB, in a cache that is large enough to afford it.

@@ -141,11 +141,13 @@ cache_census(struct cache *c, bool (*lives)(void *arg, uint32_t member), void *a
 	};
 	census_segments(c, lives, arg, out, &held_bytes);
 	for (uint64_t i = 0; i < word_count(c); i++) {
-		uint64_t word = atomic_load_explicit(&c->evict.buckets.words[i], memory_order_acquire);
+		bucket_word *at = &c->evict.buckets.words[i];
+		uint64_t word = atomic_load_explicit(at, memory_order_acquire);
 		size_t bytes = word != 0 ? cache_read(c, word, &c->spare) : 0;
 		out->entries += bytes > 0;
 		out->used_bytes += bytes;
-		out->entries_wrong += word != 0 && bytes == 0;
+		/* if it is still there: else it was carried away while it was looked at */
+		out->entries_wrong += word != 0 && bytes == 0 && bucket_replace(at, word, 0);
 	}
 	out->dead_bytes = held_bytes > out->used_bytes ? held_bytes - out->used_bytes : 0;
 }

@@ -146,6 +146,8 @@ wanted_bytes(uint64_t *random, size_t most_bytes)
 static void
 put_records(struct sample *out, struct pen *pen, uint64_t *random, size_t most_bytes)
 {
+	if (pen->bytes >= most_bytes)
+		return;
 	size_t until = pen->bytes + wanted_bytes(random, most_bytes - pen->bytes);
 	unsigned type = random_below(random, 2) ? TYPE_PRIVATE : TYPE_TXT;
 	do {

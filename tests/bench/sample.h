@@ -32,7 +32,8 @@ void sample_ask(struct sample *out, uint32_t number, uint64_t seed);
 bool sample_number(const struct cache_entry *entry, uint32_t *number);
 unsigned sample_zone(uint32_t number);
 
-/* After sample_ask(): fills in answer and item. No message is above `most_bytes` (at least 512). */
+/* After sample_ask(): fills in answer and item. No record makes the message larger than
+ * `most_bytes`, but a negative answer's SOA, which is always there. */
 void sample_answer(struct sample *out, uint32_t number, uint32_t version, size_t most_bytes);
 
 /*

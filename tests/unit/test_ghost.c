@@ -25,6 +25,7 @@ lay_out(void **state)
 	(void)state;
 	ghosts.lines = calloc(LINES * LINE_WORDS, sizeof *ghosts.lines);
 	ghosts.count = LINES;
+	ghosts.marks = LAYOUT_GHOST_MARKS;
 	return ghosts.lines != NULL ? 0 : -1;
 }
 
@@ -76,6 +77,27 @@ the_oldest_go_first(void **state)
 		assert_int_equal(ghost_take(&ghosts, hash_of(0, mark)), mark > 5);
 }
 
+/* No more than were asked for, as many as there is room for, and never none. */
+static void
+as_many_as_they_are_limited_to(void **state)
+{
+	static const struct {
+		uint64_t marks;
+		unsigned each;
+	} rows[] = {{0, 1}, {1, 1}, {LINES * 5, 5}, {LINES * 5 + LINES - 1, 6},
+	        {LINES * LAYOUT_GHOST_MARKS, LAYOUT_GHOST_MARKS}, {UINT32_MAX, LAYOUT_GHOST_MARKS}};
+	(void)state;
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		unsigned found = 0;
+		ghost_limit(&ghosts, rows[i].marks);
+		for (unsigned mark = 1; mark <= 100; mark++)
+			ghost_add(&ghosts, hash_of(0, 1000 * (i + 1) + mark));
+		for (unsigned mark = 1; mark <= 100; mark++)
+			found += ghost_take(&ghosts, hash_of(0, 1000 * (i + 1) + mark));
+		assert_int_equal(found, rows[i].each);
+	}
+}
+
 static void
 lines_do_not_disturb_each_other(void **state)
 {
@@ -114,6 +136,22 @@ nothing_is_there_that_was_not_added(void **state)
 	assert_int_equal(seen, 0);
 }
 
+/* As many as were asked for over all lines, rounded, at least one in each and not more than there is room. */
+static void
+limited(void **state)
+{
+	(void)state;
+	ghost_limit(&ghosts, 10 * LINES);
+	for (unsigned mark = 1; mark <= 30; mark++)
+		ghost_add(&ghosts, hash_of(6, mark));
+	for (unsigned mark = 1; mark <= 30; mark++)
+		assert_int_equal(ghost_take(&ghosts, hash_of(6, mark)), mark > 20);
+	ghost_limit(&ghosts, 0);
+	assert_int_equal(ghosts.marks, 1);
+	ghost_limit(&ghosts, UINT64_MAX / 2);
+	assert_int_equal(ghosts.marks, LAYOUT_GHOST_MARKS);
+}
+
 int
 main(void)
 {
@@ -122,9 +160,11 @@ main(void)
 	        FRESH(seen_once),
 	        FRESH(a_mark_of_nought_is_a_mark),
 	        FRESH(the_oldest_go_first),
+	        FRESH(as_many_as_they_are_limited_to),
 	        FRESH(lines_do_not_disturb_each_other),
 	        FRESH(damaged_lines),
 	        FRESH(nothing_is_there_that_was_not_added),
+	        FRESH(limited),
 	};
 	return cmocka_run_group_tests_name("ghost", tests, NULL, NULL);
 }
