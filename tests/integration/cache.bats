@@ -294,6 +294,7 @@ kept_negative() {
 negative_expires() {
   local name=$1
   shift
+  CACHE='prefetch = false;'
   cached "$@"
   ask "$name"
   ask "$name"
@@ -314,7 +315,7 @@ negative_expires() {
 }
 
 @test "cache: negative_max_ttl_s bounds NXDOMAIN and NODATA, and nothing else" {
-  CACHE='negative_max_ttl_s = 2;'
+  CACHE='negative_max_ttl_s = 2; prefetch = false;'
   cached --soa-ttl 300 --soa-minimum 300
   ask nodata.test
   ask nxdomain.test

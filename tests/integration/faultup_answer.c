@@ -287,8 +287,10 @@ has_address(const struct asked *asked)
 static uint8_t *
 records_write(uint8_t *msg, uint8_t *at, const struct asked *asked)
 {
-	if (asked->mode == MODE_RCODE || asked->mode == MODE_TC || asked->mode == MODE_XRCODE)
+	if (asked->mode == MODE_RCODE || asked->mode == MODE_XRCODE)
 		return at;
+	if (asked->mode == MODE_TC && asked->number == 0)
+		return at; /* "tc-1": truncated behind its first record */
 	if (asked->mode == MODE_BIG && asked->type == ORACLE_TYPE_TXT)
 		return records_big(msg, at, asked);
 	if (asked->mode == MODE_NXDOMAIN || asked->mode == MODE_NODATA ||
