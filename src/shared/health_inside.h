@@ -1,5 +1,6 @@
 /*
- * What lies in shared memory for each upstream address. Only for health.c, health_table.c and health_view.c.
+ * What lies in shared memory for each upstream address. Only for health_learn.c, health_table.c and
+ * health_view.c.
  */
 #ifndef DOTWARD_SHARED_HEALTH_INSIDE_H
 #define DOTWARD_SHARED_HEALTH_INSIDE_H

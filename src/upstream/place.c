@@ -180,6 +180,8 @@ int
 place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 {
 	struct uconn *conn = pick(place);
+	/* With nobody well, a question is the trial; the others need not make it as well. */
+	health_claim_probe(place->health, now_ms, place->set.forward->attempt_timeout_ms);
 	/* All are suspect, and there may not be another: the oldest has had its chance. */
 	if (conn == NULL && place->conn_count >= place->set.upstream->max_connections) {
 		uconn_abandon(place->conns[0], "no answer, and others are waiting");
