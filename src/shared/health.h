@@ -131,6 +131,8 @@ bool health_is_refusing(const struct health *h);
 uint64_t health_backoff_until_ms(const struct health *h);
 /* Smoothed, of questions on open connections; 0: never measured. */
 uint32_t health_latency_us(const struct health *h);
+/* How long a handshake takes, from the first packet on, smoothed; 0: never measured. */
+uint32_t health_handshake_us(const struct health *h);
 /* What 95 of 100 recent answers stayed below; 0: never measured. */
 uint32_t health_slow_us(const struct health *h);
 /* How long to keep an idle connection: as the server told, else learned. */

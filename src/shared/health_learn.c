@@ -337,6 +337,12 @@ health_latency_us(const struct health *h)
 }
 
 uint32_t
+health_handshake_us(const struct health *h)
+{
+	return health_get32(&health_facts(h)->shaken_us);
+}
+
+uint32_t
 health_slow_us(const struct health *h)
 {
 	return health_get32(&health_facts(h)->slow_us);

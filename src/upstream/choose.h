@@ -20,7 +20,7 @@
 struct choose_place {
 	uint32_t key;      /* the same over restarts, reloads and in every worker */
 	unsigned upstream; /* its upstream's index, below 64 */
-	bool usable;       /* not backed off */
+	bool usable;       /* not backed off, and not found wanting just now */
 	uint64_t backoff_until_ms;
 	uint32_t latency_us; /* 0: never measured */
 	unsigned load;       /* questions outstanding there */

@@ -16,7 +16,10 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { PLACE_CONNECTIONS = 16 /* the most that max_connections allows */ };
+enum {
+	PLACE_CONNECTIONS = 16,     /* the most that max_connections allows */
+	PLACE_PATIENCE_US = 100000, /* with a connection that is being opened, at least */
+};
 
 struct place {
 	struct place_settings set;
@@ -387,6 +390,20 @@ bool
 place_usable(const struct place *place, uint64_t now_ms)
 {
 	return health_state(place->health, now_ms) == HEALTH_WELL;
+}
+
+bool
+place_stuck(const struct place *place, uint64_t now_us)
+{
+	uint64_t begun_us = now_us;
+	for (unsigned i = 0; i < place->conn_count; i++) {
+		if (uconn_is_open(place->conns[i]))
+			return false;
+		if (uconn_begun_us(place->conns[i]) < begun_us)
+			begun_us = uconn_begun_us(place->conns[i]);
+	}
+	uint64_t patience_us = 3 * (uint64_t)health_handshake_us(place->health);
+	return now_us - begun_us > (patience_us > PLACE_PATIENCE_US ? patience_us : PLACE_PATIENCE_US);
 }
 
 struct health *

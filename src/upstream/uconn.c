@@ -372,6 +372,12 @@ uconn_blame(const struct uconn *conn, enum uconn_end how)
 }
 
 uint64_t
+uconn_begun_us(const struct uconn *conn)
+{
+	return conn->begun_us;
+}
+
+uint64_t
 uconn_opened_us(const struct uconn *conn)
 {
 	return conn->opened_us;

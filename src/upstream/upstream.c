@@ -142,14 +142,14 @@ finish_empty(struct upstreams *u, struct upstream_ask *ask)
 static int
 choose_next(struct upstreams *u, const struct upstream_ask *ask, uint64_t full, bool other_only)
 {
-	uint64_t now_ms = clock_now_ms();
+	uint64_t now_us = clock_now_us(), now_ms = now_us / 1000;
 	struct choose_place places[UPSTREAM_PLACES];
 	for (unsigned i = 0; i < u->place_count; i++) {
 		const struct health *health = place_health(u->places[i]);
 		places[i] = (struct choose_place){
 		        .key = (uint32_t)place_identity(u->places[i]),
 		        .upstream = u->upstream_of[i],
-		        .usable = place_usable(u->places[i], now_ms),
+		        .usable = place_usable(u->places[i], now_ms) && !place_stuck(u->places[i], now_us),
 		        .backoff_until_ms = health_backoff_until_ms(health),
 		        .latency_us = health_latency_us(health),
 		        .load = place_load(u->places[i]),
