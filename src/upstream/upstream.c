@@ -326,7 +326,10 @@ on_lost(void *arg, struct place *place, enum place_loss loss, struct list *orpha
 			ask->tried &= ~bit;
 			ask->attempts--;
 		} else if (loss == PLACE_BROKEN) {
+			/* It was never asked, or never answered anybody: there may be enough of those to use
+			 * up all attempts. Each place can break once. */
 			ask->broken |= bit;
+			ask->attempts--;
 		}
 		advance(u, ask);
 	}

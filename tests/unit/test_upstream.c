@@ -258,6 +258,18 @@ losses_end_too(void **state)
 	assert_int_equal(counted(STATS_upstream_asked), 3);
 }
 
+/* Attempts are for those who may answer. */
+static void
+broken_ones_use_up_no_attempts(void **state)
+{
+	(void)state;
+	world.config.forward.attempts = 1;
+	dot_stop_listening(&world.servers[0].dot);
+	world.servers[1].manner = HANGS_UP;
+	ask_and_wait(0);
+	assert_string_equal(last.upstream, "u2");
+}
+
 static void
 answers_to_others_are_none(void **state)
 {
@@ -348,6 +360,7 @@ main(void)
 	        STARTED(one_that_is_down_costs_once),
 	        STARTED(lost_questions_are_asked_again),
 	        STARTED(losses_end_too),
+	        STARTED(broken_ones_use_up_no_attempts),
 	        STARTED(answers_to_others_are_none),
 	        STARTED(silence_asks_another_in_time),
 	        STARTED(last_attempt_takes_what_time_there_is),
