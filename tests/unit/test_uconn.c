@@ -379,6 +379,63 @@ administrator_knows_better_than_keepalive(void **state)
 	assert_int_equal(ended, 0);
 }
 
+static struct health_view
+known(void)
+{
+	struct health_view view;
+	health_read(health, &view, clock_now_ms());
+	return view;
+}
+
+/* What is seen on a connection its address is known for. */
+static void
+teaches_the_health(void **state)
+{
+	(void)state;
+	server->manner = HOLDS;
+	open_it();
+	ask(0);
+	ask(1);
+	LOOP_UNTIL(world.loop, server->held_count == 2);
+	assert_int_equal(known().handshakes_full, 1);
+	assert_true(known().handshake_us > 0);
+	assert_string_equal(known().tls_version, "TLS1.3");
+	assert_int_equal(known().features, 0);
+	server->keepalive = 200;
+	world_release(server, 1);
+	LOOP_UNTIL(world.loop, answered == 1);
+	assert_int_equal(known().features, HEALTH_OUT_OF_ORDER | HEALTH_KEEPALIVE);
+	assert_int_equal(known().keepalive_ms, 20000);
+	world_release(server, 0);
+	LOOP_UNTIL(world.loop, answered == 2);
+}
+
+/* The server closes first: next time we do. */
+static void
+learns_the_idle_time(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		open_it();
+		ask(i);
+		LOOP_UNTIL(world.loop, answered == i + 1);
+		uint64_t begun_ms = clock_now_ms();
+		LOOP_UNTIL(world.loop, clock_now_ms() - begun_ms > 400);
+		dot_close_all(&server->dot, DOT_BYE);
+		LOOP_UNTIL(world.loop, ended == i + 1);
+		assert_int_equal(how, UCONN_IDLE);
+	}
+	assert_in_range(health_idle_ms(health), 380, 800);
+	open_it();
+	ask(2);
+	LOOP_UNTIL(world.loop, answered == 3);
+	LOOP_UNTIL(world.loop, ended == 3);
+	assert_int_equal(how, UCONN_IDLE);
+	assert_int_equal(server->dot.accepted, 3);
+	/* It was not closed on this time, so it gets a little longer. */
+	assert_in_range(health_idle_ms(health), 400, 860);
+}
+
 #define STARTED(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int
@@ -398,6 +455,8 @@ main(void)
 	        STARTED(abandoned),
 	        STARTED(idle_one_closes_itself),
 	        STARTED(keepalive_of_zero),
+	        STARTED(teaches_the_health),
+	        STARTED(learns_the_idle_time),
 	        STARTED(administrator_knows_better_than_keepalive),
 	};
 	return cmocka_run_group_tests_name("uconn", tests, world_begin, world_finish);
