@@ -44,6 +44,9 @@ on_answered(void *arg, struct uconn *c, struct uconn_ask *ask, const struct wire
 	bad += answer == NULL;
 }
 
+static struct health *health;
+static enum health_cause blamed;
+
 static void
 on_ended(void *arg, struct uconn *c, enum uconn_end end, const char *words, struct list *orphans)
 {
@@ -52,6 +55,7 @@ on_ended(void *arg, struct uconn *c, enum uconn_end end, const char *words, stru
 	conn = NULL;
 	how = end;
 	ended++;
+	blamed = uconn_blame(c, end);
 	snprintf(why, sizeof why, "%s", words);
 	while (!list_empty(orphans)) {
 		struct uconn_ask *ask = list_first(orphans, struct uconn_ask, link);
@@ -62,7 +66,6 @@ on_ended(void *arg, struct uconn *c, enum uconn_end end, const char *words, stru
 	}
 }
 
-static struct health *health;
 static const struct uconn_events events = {on_opened, on_answered, on_ended};
 
 static int
@@ -277,6 +280,7 @@ nobody_there(void **state)
 	LOOP_UNTIL(world.loop, ended == 1);
 	assert_int_equal(how, UCONN_FAILED);
 	assert_string_equal(why, "Connection refused");
+	assert_int_equal(blamed, HEALTH_CONNECT);
 	assert_int_equal(orphaned, 1);
 }
 
@@ -306,6 +310,7 @@ handshake_that_does_not_end(void **state)
 	LOOP_UNTIL(world.loop, ended == 1);
 	assert_int_equal(how, UCONN_FAILED);
 	assert_string_equal(why, "no TLS handshake within 120 ms");
+	assert_int_equal(blamed, HEALTH_TIMEOUT);
 	assert_int_equal(orphaned, 1);
 }
 
@@ -321,6 +326,7 @@ abandoned(void **state)
 	assert_int_equal(ended, 1);
 	assert_int_equal(how, UCONN_SILENT);
 	assert_string_equal(why, "no answer for 7 ms");
+	assert_int_equal(blamed, HEALTH_SILENCE);
 	assert_int_equal(orphaned, 1);
 	open_it();
 	uconn_abandon(conn, "early");
