@@ -14,6 +14,7 @@
 #include "base/must.h"
 #include "dns/hash.h"
 #include "upstream/choose.h"
+#include "upstream/route.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,18 +23,25 @@
 
 enum { UPSTREAM_RESENDS = 20 /* over connections that had worked; after that each counts as an attempt */ };
 
+/* Who is asked for some names, and no other ones (route.h). */
+struct upstream_group {
+	uint64_t places; /* a bit each */
+	uint32_t turn;   /* for "round-robin" */
+};
+
 struct upstreams {
 	struct ev_loop *loop;
 	const struct config *config;
 	struct place *places[UPSTREAM_PLACES];
 	unsigned upstream_of[UPSTREAM_PLACES];
 	unsigned place_count;
-	struct list attempts; /* upstream_ask.timer */
+	struct route_table *routes;
+	struct upstream_group *groups; /* as many as the routes have */
+	struct list attempts;          /* upstream_ask.timer */
 	ev_timer timer;
 	struct stats_slab *stats;
 	upstream_done_fn *done;
 	void *arg;
-	uint32_t turn;
 	uint64_t random;
 };
 
@@ -135,6 +143,16 @@ finish_empty(struct upstreams *u, struct upstream_ask *ask)
 	u->done(u->arg, ask, &result);
 }
 
+/* The place of the group whose turn it is: counted in the group alone, so that each gets its share. */
+static uint32_t
+turn_of(const struct upstream_group *group)
+{
+	uint64_t places = group->places;
+	for (unsigned skip = group->turn % (unsigned)__builtin_popcountll(places); skip > 0; skip--)
+		places &= places - 1;
+	return (uint32_t)__builtin_ctzll(places);
+}
+
 /* The place to go next, or -1. */
 static int
 choose_next(struct upstreams *u, const struct upstream_ask *ask, bool other_only)
@@ -156,7 +174,7 @@ choose_next(struct upstreams *u, const struct upstream_ask *ask, bool other_only
 	        .broken = ask->broken,
 	        .refused = ask->refused,
 	        .name_hash = ask->name_hash,
-	        .turn = u->turn,
+	        .turn = turn_of(&u->groups[ask->group]),
 	        .random = next_random(u),
 	};
 	return choose(u->config->forward.policy, places, u->place_count, &question, other_only);
@@ -308,6 +326,27 @@ places_make(struct upstreams *u, struct stream_room *room, const struct tls_stor
 	}
 }
 
+static void
+groups_make(struct upstreams *u)
+{
+	u->routes = route_new(u->config);
+	u->groups = must_alloc(route_group_count(u->routes), sizeof *u->groups);
+	for (unsigned g = 0; g < route_group_count(u->routes); g++) {
+		uint64_t upstreams = route_upstreams(u->routes, g);
+		u->groups[g].turn = next_random(u);
+		for (unsigned i = 0; i < u->place_count; i++)
+			if (upstreams & (1ull << u->upstream_of[i]))
+				u->groups[g].places |= 1ull << i;
+		must(u->groups[g].places != 0);
+	}
+}
+
+static unsigned
+group_of(const struct upstreams *u, const struct wire_query *query)
+{
+	return route_find(u->routes, query->question.name, query->question.name_bytes);
+}
+
 struct upstreams *
 upstreams_new(struct ev_loop *loop, struct stream_room *room, const struct config *config,
         const struct tls_store *tls, struct stats_slab *stats, upstream_done_fn *done, void *arg)
@@ -323,8 +362,8 @@ upstreams_new(struct ev_loop *loop, struct stream_room *room, const struct confi
 	u->timer.data = u;
 	if (getrandom(&u->random, sizeof u->random, 0) < 0 || u->random == 0)
 		u->random = clock_now_ms() | 1;
-	u->turn = (uint32_t)u->random;
 	places_make(u, room, tls);
+	groups_make(u);
 	return u;
 }
 
@@ -337,15 +376,17 @@ upstreams_free(struct upstreams *u)
 	ev_timer_stop(u->loop, &u->timer);
 	for (unsigned i = 0; i < u->place_count; i++)
 		place_free(u->places[i]);
+	route_free(u->routes);
+	free(u->groups);
 	free(u);
 }
 
 bool
-upstreams_down(const struct upstreams *u)
+upstreams_down(const struct upstreams *u, const struct wire_query *query)
 {
-	uint64_t now_ms = clock_now_ms();
+	uint64_t now_ms = clock_now_ms(), places = u->groups[group_of(u, query)].places;
 	for (unsigned i = 0; i < u->place_count; i++)
-		if (place_usable(u->places[i], now_ms))
+		if (places & (1ull << i) && place_usable(u->places[i], now_ms))
 			return false;
 	return true;
 }
@@ -362,7 +403,10 @@ upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_qu
 	list_init(&ask->timer);
 	list_init(&ask->place.link);
 	list_init(&ask->place.on.link);
-	ask->tried = ask->broken = ask->refused = 0;
+	ask->group = group_of(u, query);
+	ask->tried = ask->refused = 0;
+	/* Whatever happens, nobody outside of the group hears of this name. */
+	ask->broken = ~u->groups[ask->group].places;
 	ask->attempts = ask->resends = 0;
 	ask->last = -1;
 	ask->refusal.held = false;
@@ -372,7 +416,7 @@ upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_qu
 	if (u->config->forward.policy == CONFIG_HASHED)
 		ask->name_hash =
 		        (uint32_t)hash_name(query->question.name, query->question.name_bytes, 0, 0, 0);
-	u->turn++;
+	u->groups[ask->group].turn++;
 	advance(u, ask);
 }
 
