@@ -46,6 +46,7 @@ static struct keeper_setup setup;
 static struct keeper *k;
 static struct generation *g, *next;
 static char file[128];
+static const char *routes; /* of who is born next */
 
 static void
 leave_master(void *arg)
@@ -61,8 +62,10 @@ born(const char *cache)
 	struct cache *given;
 	snprintf(text, sizeof text,
 	        "listen = ( { address = \"%s\"; } );\nuser = \"\";\nworkers = 1;\n"
-	        "upstreams = ( { addresses = [ \"127.0.0.1@1\" ]; } );\ncache: { %s };",
-	        addr_text(&address, listen), cache);
+	        "upstreams = ( { addresses = [ \"127.0.0.1@1\" ]; },"
+	        " { name = \"corp\"; addresses = [ \"127.0.0.1@2\" ]; } );\n"
+	        "cache: { %s };\nroutes = ( %s );",
+	        addr_text(&address, listen), cache, routes);
 	struct config *config = loading_good(text);
 	if (keeper_provide(k, config, &given, reason) < 0)
 		fail_msg("%s", reason);
@@ -83,6 +86,7 @@ start(void **state)
 	        .quarantine = &quarantine, .seed = ANSWERS_SEED, .leave_master = leave_master};
 	setup = (struct keeper_setup){.seed = ANSWERS_SEED, .inherited = -1, .leave_master = leave_master};
 	snprintf(file, sizeof file, "%s/cache", loading_folder);
+	routes = "";
 	living = 0;
 	the_parent = 1;
 	g = next = NULL;
@@ -327,6 +331,125 @@ what_is_inherited_and_not_like_ours_is_left_alone(void **state)
 	shm_free(strange);
 }
 
+/* --- routes --- */
+
+#define ROUTE(domains) "{ domains = [ " domains " ]; upstreams = [ \"corp\" ]; }"
+
+static bool
+has(const struct generation *of, unsigned n)
+{
+	struct cache_entry entry;
+	return answers_has(generation_cache(of), n, &entry);
+}
+
+/* Into the cache of other routes goes what neither they nor those before have. */
+static void
+other_routes_get_another_cache(void **state)
+{
+	(void)state;
+	routes = ROUTE("\"4.example\", \"5.EXAMPLE\"");
+	g = born("size = \"1M\";");
+	keeper_serve(k, g);
+	fill(20);
+	routes = ROUTE("\"5.example\", \"6.example\"");
+	next = born("size = \"1M\";");
+	assert_ptr_not_equal(generation_cache(next), generation_cache(g));
+	keeper_carry(k, next);
+	finish_errand();
+	for (unsigned n = 0; n < 20; n++)
+		assert_int_equal(has(next, n), n < 4 || n > 6);
+	keeper_serve(k, next);
+	generation_free(g);
+	g = NULL;
+	tend(1);
+	assert_int_equal(k->count, 1);
+	/* and when they are given up */
+	routes = "";
+	g = born("size = \"1M\";");
+	answers_add(generation_cache(next), 5, 300, 0);
+	keeper_carry(k, g);
+	finish_errand();
+	assert_false(has(g, 5));
+	assert_true(has(g, 7));
+}
+
+static void
+the_same_routes_have_the_same_cache(void **state)
+{
+	(void)state;
+	routes = ROUTE("\"4.example\", \"5.example\"");
+	g = born("size = \"1M\";");
+	keeper_serve(k, g);
+	fill(20);
+	routes = ROUTE("\"5.example\", \"4.example\"");
+	next = born("size = \"1M\"; stale_s = 1;");
+	assert_ptr_equal(generation_cache(next), generation_cache(g));
+	generation_free(next);
+	next = born("size = \"2M\";");
+	keeper_carry(k, next);
+	finish_errand();
+	for (unsigned n = 0; n < 20; n++)
+		assert_true(has(next, n));
+}
+
+/* Whose it was took its routes along. */
+static void
+what_is_inherited_is_for_the_same_routes(void **state)
+{
+	(void)state;
+	routes = ROUTE("\"4.example\"");
+	g = born("size = \"1M\";");
+	fill(20);
+	begin_anew(dup(cache_descriptor(generation_cache(g))));
+	g = born("size = \"1M\";");
+	assert_int_equal(answers_count(generation_cache(g)), 20);
+	begin_anew(dup(cache_descriptor(generation_cache(g))));
+	routes = ROUTE("\"5.example\"");
+	g = born("size = \"1M\";");
+	keeper_load(k, g);
+	keeper_carry(k, g);
+	assert_false(keeper_is_busy(k));
+	assert_int_equal(answers_count(generation_cache(g)), 0);
+}
+
+static void
+what_is_inherited_without_routes_is_carried_over(void **state)
+{
+	(void)state;
+	g = born("size = \"1M\";");
+	fill(20);
+	begin_anew(dup(cache_descriptor(generation_cache(g))));
+	routes = ROUTE("\"5.example\"");
+	g = born("size = \"1M\";");
+	assert_int_equal(answers_count(generation_cache(g)), 0);
+	keeper_carry(k, g);
+	finish_errand();
+	assert_int_equal(answers_count(generation_cache(g)), 19);
+	assert_false(has(g, 5));
+}
+
+/* Neither what was routed when it was written, nor what is when it is read. */
+static void
+nothing_routed_is_in_a_file(void **state)
+{
+	char more[200];
+	(void)state;
+	snprintf(more, sizeof more, "size = \"1M\"; file = \"%s\";", file);
+	routes = ROUTE("\"4.example\"");
+	g = born(more);
+	keeper_serve(k, g);
+	fill(20);
+	keeper_save(k);
+	finish_errand();
+	begin_anew(-1);
+	routes = ROUTE("\"5.example\"");
+	g = born(more);
+	keeper_load(k, g);
+	finish_errand();
+	for (unsigned n = 0; n < 20; n++)
+		assert_int_equal(has(g, n), n != 4 && n != 5);
+}
+
 /* --- members --- */
 
 static bool
@@ -456,6 +579,11 @@ main(void)
 	        HOUSED(what_is_inherited_is_used),
 	        HOUSED(what_is_inherited_in_another_size_is_carried_over),
 	        HOUSED(what_is_inherited_and_not_like_ours_is_left_alone),
+	        HOUSED(other_routes_get_another_cache),
+	        HOUSED(the_same_routes_have_the_same_cache),
+	        HOUSED(what_is_inherited_is_for_the_same_routes),
+	        HOUSED(what_is_inherited_without_routes_is_carried_over),
+	        HOUSED(nothing_routed_is_in_a_file),
 	        HOUSED(what_the_dead_held_is_given_back),
 	        HOUSED(nothing_is_given_back_while_a_successor_is_there),
 	        HOUSED(nothing_is_given_back_while_a_predecessor_is_there),
