@@ -147,6 +147,16 @@ mark_of(const struct config *config)
 	return mark;
 }
 
+/* Who changes routes does not expect to hear of memory. */
+static void
+explain_second(char why[KEEPER_WHY_BYTES])
+{
+	char reason[200];
+	snprintf(reason, sizeof reason, "%.199s", why);
+	snprintf(why, KEEPER_WHY_BYTES,
+	        "other routes take a second cache while the old one is in use, or a restart: %s", reason);
+}
+
 int
 keeper_provide(struct keeper *k, const struct config *config, struct cache **out, char why[KEEPER_WHY_BYTES])
 {
@@ -159,9 +169,14 @@ keeper_provide(struct keeper *k, const struct config *config, struct cache **out
 		*out = k->kept;
 		return 0;
 	}
+	bool routes_changed = k->kept != NULL && cache_bytes(k->kept) == bytes;
 	*out = make(k, bytes, why);
-	if (*out == NULL)
-		return -errno;
+	if (*out == NULL) {
+		int error = errno;
+		if (routes_changed)
+			explain_second(why);
+		return -error;
+	}
 	cache_set_mark(enlist(k, *out), mark);
 	return 0;
 }

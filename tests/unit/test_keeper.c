@@ -35,7 +35,16 @@ said_to_be_parent(void)
 	return the_parent;
 }
 
+static uint64_t to_spare = UINT64_MAX; /* memory */
+
+static uint64_t
+said_to_be_spare(void)
+{
+	return to_spare;
+}
+
 #define generation_has_member said_to_live
+#define memory_spare          said_to_be_spare
 #define getppid               said_to_be_parent
 #include "process/keeper.c"
 #undef getppid
@@ -237,7 +246,9 @@ what_does_not_fit_into_the_machine_is_refused(void **state)
 	struct cache *given;
 	(void)state;
 	struct config *config = loading_good(UPSTREAM "cache: { size = \"256G\"; };");
+	to_spare = 1 << 30;
 	assert_int_equal(keeper_provide(k, config, &given, why), -ENOMEM);
+	to_spare = UINT64_MAX;
 	assert_null(given);
 	assert_memory_equal(why, "cache.size: 262144M is more than the ", 37);
 	config_free(config);
@@ -390,6 +401,32 @@ the_same_routes_have_the_same_cache(void **state)
 	finish_errand();
 	for (unsigned n = 0; n < 20; n++)
 		assert_true(has(next, n));
+}
+
+/* The one that serves is left as it is. */
+static void
+there_must_be_room_for_a_second_one(void **state)
+{
+	char why[KEEPER_WHY_BYTES];
+	struct cache *given;
+	(void)state;
+	g = born("size = \"1M\";");
+	keeper_serve(k, g);
+	struct config *config = loading_good(
+	        "upstreams = ( { addresses = [ \"127.0.0.1\" ]; },"
+	        " { name = \"corp\"; addresses = [ \"127.0.0.2\" ]; } ); cache: { size = \"1M\"; };"
+	        "routes = ( { domains = [ \"x\" ]; upstreams = [ \"corp\" ]; } );");
+	to_spare = (1 << 20) - 1;
+	assert_int_equal(keeper_provide(k, config, &given, why), -ENOMEM);
+	to_spare = UINT64_MAX;
+	assert_memory_equal(why,
+	        "other routes take a second cache while the old one is in use, or a restart: "
+	        "cache.size: 1M is more than the 0M of memory",
+	        118);
+	assert_null(given);
+	config_free(config);
+	tend(1);
+	assert_int_equal(k->count, 1);
 }
 
 /* Whose it was took its routes along. */
@@ -581,6 +618,7 @@ main(void)
 	        HOUSED(what_is_inherited_and_not_like_ours_is_left_alone),
 	        HOUSED(other_routes_get_another_cache),
 	        HOUSED(the_same_routes_have_the_same_cache),
+	        HOUSED(there_must_be_room_for_a_second_one),
 	        HOUSED(what_is_inherited_is_for_the_same_routes),
 	        HOUSED(what_is_inherited_without_routes_is_carried_over),
 	        HOUSED(nothing_routed_is_in_a_file),
