@@ -145,20 +145,29 @@ reload() {
   assert_equal "$(faultup_stat corp queries)" 1 "questions at corp"
 }
 
-# An expired answer waits for a fresh one only while there is hope for one in its own group.
+# An expired answer waits for a fresh one only while there is hope for one in its own group. A worker that hopes would wait for
+# the handshake.
 @test "routes: an expired answer comes at once when its own upstreams are down" {
+  local begun
+  WORKERS=1
+  FORWARD="policy = \"sequential\"; attempts = 1; handshake_timeout_ms = $((1500 * PATIENCE));"
   faultup_start rest
   faultup_start corp --ttl 1
-  MORE="cache: { stale_wait_ms = $((1900 * PATIENCE)); failure_ttl_s = 0; };"
+  MORE="cache: { stale_wait_ms = $((4000 * PATIENCE)); failure_ttl_s = 0; };"
   serve "$(route corp corp.test)"
   assert_resolves www.corp.test
-  end "$corp_pid" || true
+  assert_resolves here.test
+  sleep 1.2
+  faultup_say corp close >/dev/null
+  kill -STOP "$corp_pid"
   wait_for 10 is_down other.corp.test
-  sleep 1
+  begun=$(now_ms)
   run -0 q www.corp.test A
+  (($(now_ms) - begun < 900 * PATIENCE)) || fail "it took $(($(now_ms) - begun)) ms"
+  kill -CONT "$corp_pid"
   assert_has "$output" 'status: NOERROR'
   assert_has "$output" 'EDE: 3 '
-  assert_equal "$(faultup_stat rest queries)" 0 "questions at rest"
+  assert_equal "$(faultup_stat rest queries)" 1 "questions at rest"
 }
 
 is_down() {
