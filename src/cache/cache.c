@@ -110,6 +110,18 @@ cache_bytes(const struct cache *cache)
 	return cache->layout.bytes;
 }
 
+void
+cache_set_mark(struct cache *cache, uint64_t mark)
+{
+	atomic_store(&cache->header->mark, mark);
+}
+
+uint64_t
+cache_mark(const struct cache *cache)
+{
+	return atomic_load(&cache->header->mark);
+}
+
 /* --- members --- */
 
 uint32_t

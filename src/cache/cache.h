@@ -77,6 +77,13 @@ int cache_descriptor(const struct cache *cache);
 uint64_t cache_bytes(const struct cache *cache);
 
 /*
+ * A number that says what the answers are good for, to be told from those that are good for something else.
+ * It stays with the memory, for whoever adopts it; 0 at first.
+ */
+void cache_set_mark(struct cache *cache, uint64_t mark);
+uint64_t cache_mark(const struct cache *cache);
+
+/*
  * Before it puts anything in, a process says who it is: a number that no other living process of this cache
  * uses, never 0. Counters of what is put in and thrown out go to `stats` (NULL: nowhere).
  */

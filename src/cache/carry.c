@@ -14,6 +14,7 @@ struct carrier {
 	struct cache *to;
 	uint64_t seed;
 	uint64_t carried;
+	const struct carry_filter *filter;
 };
 
 bool
@@ -35,6 +36,14 @@ carry_question(
 	edns_clear(&out->edns);
 	out->edns.present = out->edns.dnssec_ok = dnssec_ok;
 	return true;
+}
+
+bool
+carry_wants(const struct carry_filter *filter, const uint8_t *msg, size_t bytes)
+{
+	struct wire_query query;
+	return filter->wanted == NULL || !carry_question(msg, bytes, false, false, &query) ||
+	       filter->wanted(filter->arg, &query.question);
 }
 
 bool
@@ -64,16 +73,17 @@ carry_one(void *arg, const struct cache_entry *entry)
 	        .stored_ms = entry->stored_ms,
 	        .life_s = entry->life_s,
 	};
-	if (carry_question(entry->answer.msg, entry->answer.bytes, entry->dnssec_ok, entry->checking_disabled,
-	            &query))
+	if (carry_wants(c->filter, entry->answer.msg, entry->answer.bytes) &&
+	        carry_question(entry->answer.msg, entry->answer.bytes, entry->dnssec_ok,
+	                entry->checking_disabled, &query))
 		c->carried += carry_put(c->to, c->seed, &query, &item);
 	return true;
 }
 
 uint64_t
-carry_all(struct cache *from, struct cache *to, uint64_t seed)
+carry_all(struct cache *from, struct cache *to, uint64_t seed, const struct carry_filter *filter)
 {
-	struct carrier c = {.to = to, .seed = seed};
+	struct carrier c = {.to = to, .seed = seed, .filter = filter};
 	cache_walk(from, carry_one, &c);
 	return c.carried;
 }

@@ -6,6 +6,15 @@
 
 #include "cache/cache.h"
 
+/* Which answers go along. Zeroed: all. */
+struct carry_filter {
+	bool (*wanted)(const void *arg, const struct wire_question *question);
+	const void *arg;
+};
+
+/* Whether the filter wants this message; true when it has no question that could be read. */
+bool carry_wants(const struct carry_filter *filter, const uint8_t *msg, size_t bytes);
+
 /*
  * The question that a message of a cached answer repeats, with the rest of the key. Reads only the question,
  * and trusts no byte of it. False when there is none, or another number than one.
@@ -20,7 +29,7 @@ bool carry_question(const uint8_t *msg, size_t bytes, bool dnssec_ok, bool check
 bool carry_put(struct cache *to, uint64_t seed, const struct wire_query *query, const struct cache_item *item)
         __attribute__((warn_unused_result));
 
-/* All answers of one cache into another, with their age. Returns how many are in it now. */
-uint64_t carry_all(struct cache *from, struct cache *to, uint64_t seed);
+/* All wanted answers of one cache into another, with their age. Returns how many are in it now. */
+uint64_t carry_all(struct cache *from, struct cache *to, uint64_t seed, const struct carry_filter *filter);
 
 #endif

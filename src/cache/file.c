@@ -200,6 +200,10 @@ writer_visit(void *arg, const struct cache_entry *entry)
 		w->count->old++;
 		return true;
 	}
+	if (!carry_wants(&w->terms->filter, answer->msg, answer->bytes)) {
+		w->count->unwanted++;
+		return true;
+	}
 	must(answer->bytes <= WIRE_MESSAGE_BYTES && head.ede_bytes <= EDNS_EDE_BYTES);
 	if (sizeof w->buffer - w->held < FILE_ENTRY_MOST_BYTES)
 		writer_flush(w);
@@ -448,7 +452,9 @@ load_entry(struct file_loader *l, struct file_reader *r)
 		return true;
 	}
 	memcpy(l->msg, at, head.msg_bytes);
-	if (head_is_sound(&head) && put_entry(l, &head, at + head.msg_bytes, age_ms))
+	if (!carry_wants(&l->terms->filter, l->msg, head.msg_bytes))
+		l->count->unwanted++;
+	else if (head_is_sound(&head) && put_entry(l, &head, at + head.msg_bytes, age_ms))
 		l->count->entries++;
 	else
 		l->count->unfit++;

@@ -14,6 +14,7 @@
 #define DOTWARD_CACHE_FILE_H
 
 #include "cache/cache.h"
+#include "cache/carry.h"
 
 enum { FILE_WHY_BYTES = 200, FILE_PATH_BYTES = 1024 + 8 };
 
@@ -23,13 +24,15 @@ struct file_terms {
 	uint64_t boot_ms; /* clock_boot_ms() */
 	uint64_t wall_ms; /* since 1970 */
 	uint32_t stale_s; /* how long an answer is of use after it has expired */
+	struct carry_filter filter;
 };
 
 struct file_count {
-	uint64_t entries; /* written, or put in */
-	uint64_t old;     /* of no use any more */
-	uint64_t unfit;   /* not sound, or not taken by the cache */
-	bool clock_back;  /* the file is from the future */
+	uint64_t entries;  /* written, or put in */
+	uint64_t old;      /* of no use any more */
+	uint64_t unfit;    /* not sound, or not taken by the cache */
+	uint64_t unwanted; /* by the filter */
+	bool clock_back;   /* the file is from the future */
 };
 
 /*

@@ -36,6 +36,7 @@ struct layout_header {
 	struct layout layout;
 	_Atomic uint64_t next_sequence; /* of segments */
 	_Atomic uint32_t next_member;
+	_Atomic uint64_t mark; /* cache_mark() */
 };
 
 /* False when that is too little for a cache, or more than 256 GiB. */

@@ -4,6 +4,7 @@
  */
 #include "config/check.h"
 
+#include "config/check_routes.h"
 #include "config/keys.h"
 
 #include <stdio.h>
@@ -141,4 +142,5 @@ check_draft(struct draft *draft)
 	check_upstreams(draft);
 	check_timeouts(draft);
 	check_ttls(draft);
+	check_routes(draft);
 }

@@ -38,6 +38,7 @@ draft_abandon(struct draft *draft)
 	free(draft->places);
 	free(draft->listen_places);
 	free(draft->upstream_places);
+	free(draft->route_places);
 	free(draft->ca_file);
 }
 

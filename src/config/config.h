@@ -11,6 +11,7 @@
 
 #include "base/addr.h"
 #include "base/log.h"
+#include "dns/name.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -35,6 +36,25 @@ struct config_upstream {
 	unsigned max_outstanding; /* per connection */
 	unsigned idle_timeout_ms; /* 0: as the upstream says, else 9500 */
 	uint16_t port;
+};
+
+struct config_domain {
+	uint8_t bytes;            /* of the name, with the root label; the root alone: 1 */
+	uint8_t name[NAME_BYTES]; /* wire form, uncompressed, in the user's spelling */
+};
+
+enum { CONFIG_NAME_BYTES = ADDR_TEXT_BYTES }; /* an upstream may be called by its first address */
+
+struct config_member {
+	char name[CONFIG_NAME_BYTES];
+};
+
+/* Names at and below these domains are asked at these upstreams only. */
+struct config_route {
+	struct config_domain *domains; /* no domain is in any route twice */
+	size_t domain_count;
+	struct config_member *upstreams; /* each the name of one there is */
+	size_t upstream_count;
 };
 
 enum config_policy { CONFIG_SEQUENTIAL, CONFIG_ROUND_ROBIN, CONFIG_FASTEST, CONFIG_HASHED };
@@ -89,6 +109,8 @@ struct config {
 	size_t listen_count;
 	struct config_upstream *upstreams;
 	size_t upstream_count;
+	struct config_route *routes; /* there is an upstream for what they do not name */
+	size_t route_count;
 	struct config_access access;
 	struct config_forward forward;
 	struct config_cache cache;

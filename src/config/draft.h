@@ -15,6 +15,7 @@ struct draft {
 	struct place *places;          /* one for each row of the table of keys, the last that set it */
 	struct place *listen_places;   /* one for each listen */
 	struct place *upstream_places; /* one for each upstream */
+	struct place *route_places;    /* one for each route */
 	char *ca_file;                 /* for upstreams that have none of their own; NULL: none */
 };
 

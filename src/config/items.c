@@ -5,7 +5,9 @@
 
 #include "base/addr.h"
 #include "config/config.h"
+#include "dns/name.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -24,6 +26,8 @@ enum {
 	SIZE_MAX_DIGITS = 9,
 	PATH_MOST_BYTES = 1023,
 };
+
+static_assert((int)ITEM_TEXT_BYTES > (int)NAME_TEXT_BYTES, "any domain can be shown");
 
 static const char pin_prefix[] = "sha256//";
 static const char base64_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -248,6 +252,58 @@ memory_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
 }
 
 static bool
+domain_take(void *value, const void *object, const char *text, struct why *why)
+{
+	struct config_domain *domain = value;
+	struct addr_net net;
+	(void)object;
+	if (strncmp(text, "*.", 2) == 0)
+		return why_not(why, "leave out the \"*.\": a domain stands for all names below it");
+	if (text[0] == '.' && text[1] != '\0')
+		return why_not(why, "leave out the dot in front: a domain stands for all names below it");
+	if (addr_net_parse(&net, text) != -EINVAL)
+		return why_not(why, "addresses are routed by the names of their reverse zones, like "
+		                    "\"10.in-addr.arpa\" or \"d.f.ip6.arpa\"");
+	for (const char *at = text; *at != '\0'; at++)
+		if ((unsigned char)*at >= 0x80)
+			return why_not(why, "write this name in its ASCII form (xn--...)");
+	domain->bytes = (uint8_t)name_from_text(text, domain->name);
+	return domain->bytes > 0 ||
+	       why_not(why, "no domain name; write \"corp.example\", or \".\" for all names");
+}
+
+static void
+domain_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
+{
+	const struct config_domain *domain = value;
+	char text[NAME_TEXT_BYTES];
+	(void)object;
+	size_t length = strlen(name_text(domain->name, domain->bytes, text));
+	/* without the last dot, as most people write it */
+	snprintf(out, ITEM_TEXT_BYTES, "%.*s", (int)(length > 1 ? length - 1 : length), text);
+}
+
+static bool
+member_take(void *value, const void *object, const char *text, struct why *why)
+{
+	struct config_member *member = value;
+	(void)object;
+	if (*text == '\0')
+		return why_not(why, "empty; name an upstream");
+	if (strlen(text) >= sizeof member->name)
+		return why_not(why, "at most %d characters", CONFIG_NAME_BYTES - 1);
+	snprintf(member->name, sizeof member->name, "%s", text);
+	return true;
+}
+
+static void
+member_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
+{
+	(void)object;
+	snprintf(out, ITEM_TEXT_BYTES, "%s", ((const struct config_member *)value)->name);
+}
+
+static bool
 any_take(void *value, const void *object, const char *text, struct why *why)
 {
 	(void)value, (void)object, (void)text, (void)why;
@@ -260,6 +316,9 @@ const struct item item_net = {sizeof(struct addr_net), "a network", net_take, ne
 const struct item item_pin = {CONFIG_PIN_BYTES, "a pin", pin_take, pin_show};
 const struct item item_memory = {sizeof(uint64_t), "a size", memory_take, memory_show};
 const struct item item_cache = {sizeof(uint64_t), "a size", cache_take, memory_show};
+const struct item item_domain = {sizeof(struct config_domain), "a domain name", domain_take, domain_show};
+const struct item item_member = {
+        sizeof(struct config_member), "the name of an upstream", member_take, member_show};
 const struct item item_any = {1, "a text", any_take, NULL};
 
 bool

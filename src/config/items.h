@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 enum {
-	ITEM_TEXT_BYTES = 160,
+	ITEM_TEXT_BYTES = 1040, /* a domain name with every byte escaped */
 	ITEM_LISTEN_PORT = 53,
 	ITEM_LEAST_MEMORY = 64 << 20,
 	ITEM_LEAST_CACHE = 1 << 20
@@ -37,6 +37,8 @@ extern const struct item item_net;              /* struct addr_net */
 extern const struct item item_pin;              /* uint8_t[CONFIG_PIN_BYTES] */
 extern const struct item item_memory;           /* uint64_t of bytes: 0, or what a worker can live with */
 extern const struct item item_cache;            /* uint64_t of bytes: 0, or what a cache can do with */
+extern const struct item item_domain;           /* struct config_domain */
+extern const struct item item_member;           /* struct config_member: the name of an upstream */
 extern const struct item item_any;              /* text of keys that are checked and not kept */
 
 bool item_check_name(const char *text, struct why *why);

@@ -56,6 +56,7 @@ const struct key keys[] = {
 		.count_offset = offsetof(struct config, listen_count), .bytes = sizeof(struct config_listen),
 		.help = "Where clients ask. Without this list: 127.0.0.1 and ::1, port 53." },
 	{ "listen[].address", KEY_ITEM, KEY_NOW, LISTEN(address), .item = &item_listen_address, .needed = true,
+		.example = "\"192.0.2.1\"",
 		.help = "IPv4 or IPv6 address; \"0.0.0.0\" and \"::\" are all of the machine's.\n"
 			"\"ADDRESS@PORT\" is understood, too." },
 	{ "listen[].port", KEY_PORT, KEY_NOW, LISTEN(address), RANGE(1, 65535), .fallback = "53",
@@ -74,7 +75,7 @@ const struct key keys[] = {
 	{ "upstreams[].name", KEY_TEXT, KEY_NOW, UPSTREAM(name), .fallback = "", .check = item_check_name,
 		.help = "What the log calls it; unique. \"\": its first address." },
 	{ "upstreams[].addresses", KEY_ITEMS, KEY_NOW, ITEMS(struct config_upstream, addresses, address_count),
-		.item = &item_upstream_address, .needed = true,
+		.item = &item_upstream_address, .needed = true, .example = "[ \"192.0.2.1\" ]",
 		.help = "All addresses of this resolver; \"ADDRESS@PORT\" for another port than the rest." },
 	{ "upstreams[].host", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "",
 		.help = "Host name whose addresses are looked up, instead of addresses." },
@@ -152,7 +153,16 @@ const struct key keys[] = {
 		.unit = "octets", .help = "Questions are padded to a multiple of this (RFC 8467). 0: off." },
 	{ "forward.client_subnet", KEY_WORD, KEY_NOW, CONFIG(forward.client_subnet_forward), WORDS("strip", "forward"),
 		.fallback = "strip", .help = "What happens to a client subnet option (RFC 7871) in a question." },
-	{ "routes", KEY_LIST, KEY_ABSENT, NO_FIELD, .help = "Names that are asked elsewhere." },
+	{ "routes", KEY_LIST, KEY_NOW, .offset = offsetof(struct config, routes),
+		.count_offset = offsetof(struct config, route_count), .bytes = sizeof(struct config_route),
+		.help = "Names that are asked elsewhere. An upstream that a route names is asked for its domains only." },
+	{ "routes[].domains", KEY_ITEMS, KEY_NOW, ITEMS(struct config_route, domains, domain_count), .item = &item_domain,
+		.needed = true, .example = "[ \"corp.example\", \"10.in-addr.arpa\" ]",
+		.help = "Each stands for itself and all names below it; the longest one that fits a name wins.\n"
+			"\".\": all that no other route has." },
+	{ "routes[].upstreams", KEY_ITEMS, KEY_NOW, ITEMS(struct config_route, upstreams, upstream_count), .item = &item_member,
+		.needed = true, .example = "[ \"corp\" ]",
+		.help = "By name. What they cannot answer is asked nowhere else." },
 
 	/* --- cache */
 	{ "cache", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "Answers that are remembered." },

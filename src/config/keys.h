@@ -40,6 +40,7 @@ struct key {
 	long min, max;
 	bool or_zero; /* 0 is fine below min, too */
 	bool needed;
+	const char *example;  /* of a needed key, as it is written in a file */
 	const char *fallback; /* the default as bare text, elements separated by spaces; NULL: none */
 	const char *unit;
 	const char *const *words;       /* ends with NULL */

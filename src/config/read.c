@@ -214,9 +214,8 @@ read_list_element(struct reader *r, const char *parent, const config_setting_t *
 			continue;
 		if (config_setting_get_member(group, keys_name(&keys[i])) != NULL)
 			continue;
-		bool many = keys[i].type == KEY_ITEMS;
 		why_not(&why, "no %s; add %s = %s;", keys_name(&keys[i]), keys_name(&keys[i]),
-		        many ? "[ \"192.0.2.1\" ]" : "\"192.0.2.1\"");
+		        keys[i].example);
 		refuse(r, group, why.text);
 	}
 	read_group(r, parent, group, object);
@@ -225,8 +224,12 @@ read_list_element(struct reader *r, const char *parent, const config_setting_t *
 static struct place **
 element_places(struct reader *r, const struct key *key)
 {
-	bool listens = key->offset == offsetof(struct config, listens);
-	return listens ? &r->draft->listen_places : &r->draft->upstream_places;
+	if (key->offset == offsetof(struct config, listens))
+		return &r->draft->listen_places;
+	if (key->offset == offsetof(struct config, upstreams))
+		return &r->draft->upstream_places;
+	must(key->offset == offsetof(struct config, routes));
+	return &r->draft->route_places;
 }
 
 /* Makes room for the elements of a list that replaces an earlier one. */

@@ -315,7 +315,8 @@ write_items(const struct key *key, const void *object, FILE *out)
 	fputs("[", out);
 	for (size_t i = 0; i < count; i++) {
 		key->item->show(items + i * key->item->bytes, object, text);
-		fprintf(out, "%s\"%s\"", i ? ", " : " ", text);
+		fputs(i ? ", " : " ", out);
+		value_quote(text, out);
 	}
 	fputs(" ]", out);
 }

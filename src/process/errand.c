@@ -20,13 +20,31 @@
 
 typedef int errand_fn(const struct errand *errand, pid_t master);
 
+static bool
+is_of_the_rest(const void *arg, const struct wire_question *question)
+{
+	const struct errand *e = arg;
+	for (unsigned i = 0; i < ERRAND_ROUTES; i++)
+		if (e->routes[i] != NULL &&
+		        route_find(e->routes[i], question->name, question->name_bytes) != ROUTE_REST)
+			return false;
+	return true;
+}
+
+static struct carry_filter
+filter_of(const struct errand *e)
+{
+	return (struct carry_filter){.wanted = is_of_the_rest, .arg = e};
+}
+
 static struct file_terms
 terms_of(const struct errand *e)
 {
 	return (struct file_terms){.seed = e->seed,
 	        .boot_ms = clock_boot_ms(),
 	        .wall_ms = clock_wall_ms(),
-	        .stale_s = e->stale_s};
+	        .stale_s = e->stale_s,
+	        .filter = filter_of(e)};
 }
 
 /* Everything is open that is needed, in these two descriptors at most. */
@@ -115,7 +133,8 @@ carry(const struct errand *e, pid_t master)
 	if (!give_up_rights(e, &e->user, master, -1, -1))
 		return EXIT_FAILURE;
 	cache_join(e->cache, e->member, NULL);
-	uint64_t entries = carry_all(e->from, e->cache, e->seed);
+	struct carry_filter filter = filter_of(e);
+	uint64_t entries = carry_all(e->from, e->cache, e->seed, &filter);
 	log_notice("cache carried over entries=%llu bytes=%llu was=%llu ms=%llu", (unsigned long long)entries,
 	        (unsigned long long)cache_bytes(e->cache), (unsigned long long)cache_bytes(e->from),
 	        (unsigned long long)(clock_now_ms() - start_ms));

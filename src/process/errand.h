@@ -9,6 +9,7 @@
 #include "cache/cache.h"
 #include "config/config.h"
 #include "process/sandbox.h"
+#include "upstream/route.h"
 
 #include <sys/types.h>
 
@@ -18,6 +19,8 @@ enum errand_kind {
 	ERRAND_CARRY, /* from a cache into another */
 };
 
+enum { ERRAND_ROUTES = 2 /* those before and those after */ };
+
 struct errand {
 	enum errand_kind kind;
 	struct cache *cache; /* the one that is filled, or saved */
@@ -26,6 +29,9 @@ struct errand {
 	uint64_t seed;
 	const char *path; /* LOAD, SAVE */
 	uint32_t stale_s;
+	/* What one of them sends elsewhere than to the rest is left out: answers to it are only good for who
+	 * has the same routes. NULL: there are none. Needed for errand_run() alone. */
+	const struct route_table *routes[ERRAND_ROUTES];
 	bool sandbox;
 	struct sandbox_user user; /* who the workers are */
 	/* In the new process: closes what belongs to the master alone. */

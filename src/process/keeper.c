@@ -1,6 +1,10 @@
 /*
  * A cache is in use as long as a generation, an errand, or the keeper itself says so; all others are freed in
- * keeper_tend(). There are more than one only around a reload that changes the size.
+ * keeper_tend(). There are more than one only around a reload that changes the size or the routes.
+ *
+ * Answers are good for the routes that they came by. A cache is marked with those, and other routes get
+ * another cache, so that workers of both may go on side by side; into it goes what neither of them routes.
+ * Nothing that is routed goes into a file, or comes out of one.
  *
  * Sweeping is for a master that is alone: only it knows all members that live. While another master is there
  * too (an upgrade), nothing is swept, and a dead member's segments wait. When that is over, everything held
@@ -48,6 +52,7 @@ struct keeper {
 	uint32_t stale_s;
 	bool sandbox;
 	struct sandbox_user user;
+	struct route_table *routes;
 
 	struct errand errand;
 	pid_t pid; /* of the errand; 0: none */
@@ -78,6 +83,7 @@ keeper_free(struct keeper *k)
 	for (unsigned i = 0; i < k->count; i++)
 		cache_free(k->caches[i]);
 	free(k->path);
+	route_free(k->routes);
 	free(k);
 }
 
@@ -132,20 +138,47 @@ inherit(struct keeper *k)
 		log_notice("cache of the old binary is not like ours: starting with an empty one");
 }
 
+static uint64_t
+mark_of(const struct config *config)
+{
+	struct route_table *routes = route_new(config);
+	uint64_t mark = route_mark(routes);
+	route_free(routes);
+	return mark;
+}
+
+/* Who changes routes does not expect to hear of memory. */
+static void
+explain_second(char why[KEEPER_WHY_BYTES])
+{
+	char reason[200];
+	snprintf(reason, sizeof reason, "%.199s", why);
+	snprintf(why, KEEPER_WHY_BYTES,
+	        "other routes take a second cache while the old one is in use, or a restart: %s", reason);
+}
+
 int
 keeper_provide(struct keeper *k, const struct config *config, struct cache **out, char why[KEEPER_WHY_BYTES])
 {
-	uint64_t bytes = config->cache.size;
+	uint64_t bytes = config->cache.size, mark = mark_of(config);
 	inherit(k);
 	*out = NULL;
 	if (bytes == 0)
 		return 0;
-	if (k->kept != NULL && cache_bytes(k->kept) == bytes) {
+	if (k->kept != NULL && cache_bytes(k->kept) == bytes && cache_mark(k->kept) == mark) {
 		*out = k->kept;
 		return 0;
 	}
-	*out = enlist(k, make(k, bytes, why));
-	return *out != NULL ? 0 : -errno;
+	bool routes_changed = k->kept != NULL && cache_bytes(k->kept) == bytes;
+	*out = make(k, bytes, why);
+	if (*out == NULL) {
+		int error = errno;
+		if (routes_changed)
+			explain_second(why);
+		return -error;
+	}
+	cache_set_mark(enlist(k, *out), mark);
+	return 0;
 }
 
 /* --- errands --- */
@@ -187,7 +220,10 @@ keeper_load(struct keeper *k, const struct generation *first)
 	if (errand.cache == NULL || errand.path[0] == '\0' || k->kept != NULL)
 		return;
 	k->kept = errand.cache;
+	struct route_table *routes = route_new(generation_config(first));
+	errand.routes[0] = routes;
 	begin(k, &errand, KEEPER_LOAD_MS);
+	route_free(routes);
 }
 
 void
@@ -197,7 +233,20 @@ keeper_carry(struct keeper *k, const struct generation *g)
 	errand.from = k->kept;
 	if (errand.cache == NULL || errand.from == NULL || errand.cache == errand.from || k->pid != 0)
 		return;
+	if (cache_mark(errand.from) == cache_mark(errand.cache)) {
+		begin(k, &errand, KEEPER_CARRY_MS);
+		return;
+	}
+	/* The routes of a master before us are not known; that it had none is. */
+	if (k->routes == NULL && cache_mark(errand.from) != 0) {
+		log_notice("cache of the old binary is for other routes: starting with an empty one");
+		return;
+	}
+	struct route_table *routes = route_new(generation_config(g));
+	errand.routes[0] = k->routes;
+	errand.routes[1] = routes;
 	begin(k, &errand, KEEPER_CARRY_MS);
+	route_free(routes);
 }
 
 void
@@ -210,6 +259,8 @@ keeper_serve(struct keeper *k, const struct generation *g)
 	k->stale_s = config->cache.stale_s;
 	k->sandbox = config->sandbox;
 	k->user = *generation_user(g);
+	route_free(k->routes);
+	k->routes = route_new(config);
 }
 
 void
@@ -222,7 +273,8 @@ keeper_save(struct keeper *k)
 	        .path = k->path,
 	        .stale_s = k->stale_s,
 	        .sandbox = k->sandbox,
-	        .user = k->user};
+	        .user = k->user,
+	        .routes = {k->routes}};
 	begin(k, &errand, KEEPER_SAVE_MS);
 }
 

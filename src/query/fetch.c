@@ -339,9 +339,9 @@ fetch_leave(struct fetches *fs, struct fetch_wait *wait, struct upstream_result 
 }
 
 bool
-fetches_hopeless(const struct fetches *fs)
+fetches_hopeless(const struct fetches *fs, const struct wire_query *query)
 {
-	return upstreams_down(fs->upstreams);
+	return upstreams_down(fs->upstreams, query);
 }
 
 unsigned

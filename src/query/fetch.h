@@ -58,8 +58,8 @@ void fetch_leave(struct fetches *fetches, struct fetch_wait *wait, struct upstre
 
 /* May the answer to this question be given to others? */
 bool fetch_is_shareable(const struct config *config, const struct wire_query *query);
-/* Every upstream is known not to work. */
-bool fetches_hopeless(const struct fetches *fetches);
+/* Every upstream that may be asked this is known not to work. */
+bool fetches_hopeless(const struct fetches *fetches, const struct wire_query *query);
 /* Questions under way. */
 unsigned fetches_in_flight(const struct fetches *fetches);
 

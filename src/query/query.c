@@ -340,7 +340,7 @@ recall(struct queries *qs, const struct query *q, bool *can_fall_back)
 		return false;
 	if (verdict == RECALL_FALLBACK && q != qs->spare) {
 		/* Nothing better can be hoped for in time, but upstream is asked all the same. */
-		if (qs->config->cache.stale_wait_ms > 0 && !fetches_hopeless(qs->fetches))
+		if (qs->config->cache.stale_wait_ms > 0 && !fetches_hopeless(qs->fetches, &q->wire))
 			return false;
 		recall_rest(qs->recall, &q->wire, q->hash, clock_boot_ms(), &recalled);
 		recalled.renew = true;

@@ -15,6 +15,7 @@
 #include "dns/hash.h"
 #include "upstream/choose.h"
 #include "upstream/probe.h"
+#include "upstream/route.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +25,12 @@
 
 enum { UPSTREAM_RESENDS = 20 /* over connections that had worked; after that each counts as an attempt */ };
 
+/* Who is asked for some names, and no other ones (route.h). */
+struct upstream_group {
+	uint64_t places; /* a bit each */
+	uint32_t turn;   /* for "round-robin" */
+};
+
 struct upstreams {
 	struct ev_loop *loop;
 	const struct config *config;
@@ -31,12 +38,13 @@ struct upstreams {
 	unsigned upstream_of[UPSTREAM_PLACES];
 	unsigned place_count;
 	struct probes *probes;
-	struct list attempts; /* upstream_ask.timer */
+	struct route_table *routes;
+	struct upstream_group *groups; /* as many as the routes have */
+	struct list attempts;          /* upstream_ask.timer */
 	ev_timer timer;
 	struct stats_slab *stats;
 	upstream_done_fn *done;
 	void *arg;
-	uint32_t turn;
 	uint64_t random;
 };
 
@@ -138,6 +146,16 @@ finish_empty(struct upstreams *u, struct upstream_ask *ask)
 	u->done(u->arg, ask, &result);
 }
 
+/* The place of the group whose turn it is: counted in the group alone, so that each gets its share. */
+static uint32_t
+turn_of(const struct upstream_group *group)
+{
+	uint64_t places = group->places;
+	for (unsigned skip = group->turn % (unsigned)__builtin_popcountll(places); skip > 0; skip--)
+		places &= places - 1;
+	return (uint32_t)__builtin_ctzll(places);
+}
+
 /* The place to go next, or -1. Those in `full` do not count. */
 static int
 choose_next(struct upstreams *u, const struct upstream_ask *ask, uint64_t full, bool other_only)
@@ -160,7 +178,7 @@ choose_next(struct upstreams *u, const struct upstream_ask *ask, uint64_t full, 
 	        .broken = ask->broken | full,
 	        .refused = ask->refused,
 	        .name_hash = ask->name_hash,
-	        .turn = u->turn,
+	        .turn = turn_of(&u->groups[ask->group]),
 	        .random = next_random(u),
 	};
 	return choose(u->config->forward.policy, places, u->place_count, &question, other_only);
@@ -362,6 +380,27 @@ places_make(struct upstreams *u, struct stream_room *room, const struct tls_stor
 	}
 }
 
+static void
+groups_make(struct upstreams *u)
+{
+	u->routes = route_new(u->config);
+	u->groups = must_alloc(route_group_count(u->routes), sizeof *u->groups);
+	for (unsigned g = 0; g < route_group_count(u->routes); g++) {
+		uint64_t upstreams = route_upstreams(u->routes, g);
+		u->groups[g].turn = next_random(u);
+		for (unsigned i = 0; i < u->place_count; i++)
+			if (upstreams & (1ull << u->upstream_of[i]))
+				u->groups[g].places |= 1ull << i;
+		must(u->groups[g].places != 0);
+	}
+}
+
+static unsigned
+group_of(const struct upstreams *u, const struct wire_query *query)
+{
+	return route_find(u->routes, query->question.name, query->question.name_bytes);
+}
+
 struct upstreams *
 upstreams_new(struct ev_loop *loop, struct stream_room *room, const struct config *config,
         const struct tls_store *tls, struct health_table *health, struct stats_slab *stats,
@@ -378,8 +417,8 @@ upstreams_new(struct ev_loop *loop, struct stream_room *room, const struct confi
 	u->timer.data = u;
 	if (getrandom(&u->random, sizeof u->random, 0) < 0 || u->random == 0)
 		u->random = clock_now_ms() | 1;
-	u->turn = (uint32_t)u->random;
 	places_make(u, room, tls, health);
+	groups_make(u);
 	u->probes = probes_new(loop, u->places, u->place_count, &config->forward);
 	return u;
 }
@@ -394,21 +433,20 @@ upstreams_free(struct upstreams *u)
 	probes_free(u->probes);
 	for (unsigned i = 0; i < u->place_count; i++)
 		place_free(u->places[i]);
+	route_free(u->routes);
+	free(u->groups);
 	free(u);
 }
 
 bool
-upstreams_down(const struct upstreams *u)
+upstreams_down(const struct upstreams *u, const struct wire_query *query)
 {
-	uint64_t now_ms = clock_now_ms();
-	for (unsigned i = 0; i < u->place_count; i++)
-		switch (health_state(place_health(u->places[i]), now_ms)) {
-		case HEALTH_WELL:
-		case HEALTH_DUE:
+	uint64_t now_ms = clock_now_ms(), places = u->groups[group_of(u, query)].places;
+	for (unsigned i = 0; i < u->place_count; i++) {
+		enum health_state state = health_state(place_health(u->places[i]), now_ms);
+		if (places & (1ull << i) && (state == HEALTH_WELL || state == HEALTH_DUE))
 			return false;
-		default:
-			break;
-		}
+	}
 	return true;
 }
 
@@ -424,7 +462,10 @@ upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_qu
 	list_init(&ask->timer);
 	list_init(&ask->place.link);
 	list_init(&ask->place.on.link);
-	ask->tried = ask->broken = ask->refused = ask->refusing = 0;
+	ask->group = group_of(u, query);
+	ask->tried = ask->refused = ask->refusing = 0;
+	/* Whatever happens, nobody outside of the group hears of this name. */
+	ask->broken = ~u->groups[ask->group].places;
 	ask->attempts = ask->resends = 0;
 	ask->last = -1;
 	ask->refusal.held = false;
@@ -434,7 +475,7 @@ upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_qu
 	if (u->config->forward.policy == CONFIG_HASHED)
 		ask->name_hash =
 		        (uint32_t)hash_name(query->question.name, query->question.name_bytes, 0, 0, 0);
-	u->turn++;
+	u->groups[ask->group].turn++;
 	probe_due(u, clock_now_ms());
 	advance(u, ask);
 }

@@ -1,7 +1,8 @@
 /*
  * Whom to ask, and whom next: all upstreams of this worker.
  *
- * A question is asked at one place after another until an answer comes, within a number of attempts and the
+ * Which upstreams a name may be asked at, the routes say. Among them
+ * a question is asked at one place after another until an answer comes, within a number of attempts and the
  * time the asker gives. What comes back is an answer to that question or a reason; SERVFAIL and REFUSED from
  * one upstream make it ask another.
  */
@@ -30,10 +31,11 @@ struct upstream_ask {
 	struct list timer;      /* among those whose attempt has a time limit, oldest first */
 	uint64_t attempt_ms;    /* when this attempt began */
 	uint64_t tried;         /* places, a bit each */
-	uint64_t broken;        /* places that are of no use to this question */
+	uint64_t broken;        /* places that are of no use to this question, or not in its group */
 	uint64_t refused;       /* upstreams that answered SERVFAIL or REFUSED, a bit each */
 	uint64_t refusing;      /* and at which of their places */
 	uint32_t name_hash;     /* for the policy "hashed" */
+	unsigned group;         /* of upstreams that may be asked */
 	unsigned attempts, resends;
 	int last; /* the last place, or -1 */
 	struct upstream_refusal refusal;
@@ -55,8 +57,9 @@ struct upstreams *upstreams_new(struct ev_loop *loop, struct stream_room *room, 
 /* No question may be under way. Closes all connections in order. */
 void upstreams_free(struct upstreams *upstreams);
 
-/* No place can be expected to answer: all are backed off, or somebody is finding out already. */
-bool upstreams_down(const struct upstreams *upstreams);
+/* No place that may be asked this can be expected to answer: all are backed off, or somebody is finding out
+ * already. */
+bool upstreams_down(const struct upstreams *upstreams, const struct wire_query *query);
 
 /* The query must stay until done() or upstream_withdraw(). `hash` is that of its question; `number` is for
  * the log. */

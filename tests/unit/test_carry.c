@@ -39,7 +39,7 @@ all_go_over_with_their_age(void **state)
 	(void)state;
 	for (unsigned n = 0; n < MANY; n++)
 		answers_add(from, n, 100 + n, 1000ull * n);
-	assert_int_equal(carry_all(from, to, ANSWERS_SEED), MANY);
+	assert_int_equal(carry_all(from, to, ANSWERS_SEED, &(struct carry_filter){0}), MANY);
 	assert_int_equal(answers_count(to), MANY);
 	for (unsigned n = 0; n < MANY; n++) {
 		assert_true(answers_has(from, n, &before));
@@ -70,7 +70,7 @@ every_part_of_the_key_goes_over(void **state)
 		one.answer.edns.ede[1] = (uint8_t)bits;
 		answers_put(from, &one);
 	}
-	assert_int_equal(carry_all(from, to, ANSWERS_SEED), 4);
+	assert_int_equal(carry_all(from, to, ANSWERS_SEED, &(struct carry_filter){0}), 4);
 	for (unsigned bits = 0; bits < 4; bits++) {
 		answers_query(&one.query, 1, bits & 1, bits & 2);
 		assert_true(answers_find(to, &one.query, &got));
@@ -92,7 +92,7 @@ the_younger_one_stays(void **state)
 	answers_add(to, 1, 200, 1000);
 	answers_add(from, 2, 100, 1000);
 	answers_add(to, 2, 200, 5000);
-	assert_int_equal(carry_all(from, to, ANSWERS_SEED), 2);
+	assert_int_equal(carry_all(from, to, ANSWERS_SEED, &(struct carry_filter){0}), 2);
 	assert_true(answers_has(to, 1, &got));
 	assert_int_equal(got.life_s, 200);
 	assert_true(answers_has(to, 2, &got));
@@ -107,7 +107,7 @@ a_smaller_cache_takes_what_it_can(void **state)
 	for (unsigned n = 0; n < MANY; n++)
 		answers_add(to, n, 100, 0);
 	assert_true(answers_count(to) == MANY);
-	assert_true(carry_all(to, from, ANSWERS_SEED) >= answers_count(from));
+	assert_true(carry_all(to, from, ANSWERS_SEED, &(struct carry_filter){0}) >= answers_count(from));
 	assert_true(answers_count(from) > 1000 && answers_count(from) < MANY);
 }
 

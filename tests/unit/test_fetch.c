@@ -492,18 +492,18 @@ hopeless(void **state)
 	(void)state;
 	dot_end(&world.servers[0].dot);
 	ask(0);
-	assert_false(fetches_hopeless(fetches));
+	assert_false(fetches_hopeless(fetches, &queries[0]));
 	LOOP_UNTIL(world.loop, done == 1);
 	assert_true(answered[0]);
-	assert_false(fetches_hopeless(fetches)); /* the other one works */
+	assert_false(fetches_hopeless(fetches, &queries[0])); /* the other one works */
 	dot_end(&world.servers[1].dot);
 	world.count = 0;
-	for (unsigned i = 1; i < 20 && !fetches_hopeless(fetches); i++) {
+	for (unsigned i = 1; i < 20 && !fetches_hopeless(fetches, &queries[0]); i++) {
 		ask(i);
 		LOOP_UNTIL(world.loop, done == i + 1);
 		assert_false(answered[i]);
 	}
-	assert_true(fetches_hopeless(fetches));
+	assert_true(fetches_hopeless(fetches, &queries[0]));
 }
 
 /* Random comings and goings: each waiter is told once or leaves, and the books are right at the end. */

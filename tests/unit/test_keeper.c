@@ -35,7 +35,16 @@ said_to_be_parent(void)
 	return the_parent;
 }
 
+static uint64_t to_spare = UINT64_MAX; /* memory */
+
+static uint64_t
+said_to_be_spare(void)
+{
+	return to_spare;
+}
+
 #define generation_has_member said_to_live
+#define memory_spare          said_to_be_spare
 #define getppid               said_to_be_parent
 #include "process/keeper.c"
 #undef getppid
@@ -46,6 +55,7 @@ static struct keeper_setup setup;
 static struct keeper *k;
 static struct generation *g, *next;
 static char file[128];
+static const char *routes; /* of who is born next */
 
 static void
 leave_master(void *arg)
@@ -61,8 +71,10 @@ born(const char *cache)
 	struct cache *given;
 	snprintf(text, sizeof text,
 	        "listen = ( { address = \"%s\"; } );\nuser = \"\";\nworkers = 1;\n"
-	        "upstreams = ( { addresses = [ \"127.0.0.1@1\" ]; } );\ncache: { %s };",
-	        addr_text(&address, listen), cache);
+	        "upstreams = ( { addresses = [ \"127.0.0.1@1\" ]; },"
+	        " { name = \"corp\"; addresses = [ \"127.0.0.1@2\" ]; } );\n"
+	        "cache: { %s };\nroutes = ( %s );",
+	        addr_text(&address, listen), cache, routes);
 	struct config *config = loading_good(text);
 	if (keeper_provide(k, config, &given, reason) < 0)
 		fail_msg("%s", reason);
@@ -83,6 +95,7 @@ start(void **state)
 	        .quarantine = &quarantine, .seed = ANSWERS_SEED, .leave_master = leave_master};
 	setup = (struct keeper_setup){.seed = ANSWERS_SEED, .inherited = -1, .leave_master = leave_master};
 	snprintf(file, sizeof file, "%s/cache", loading_folder);
+	routes = "";
 	living = 0;
 	the_parent = 1;
 	g = next = NULL;
@@ -233,7 +246,9 @@ what_does_not_fit_into_the_machine_is_refused(void **state)
 	struct cache *given;
 	(void)state;
 	struct config *config = loading_good(UPSTREAM "cache: { size = \"256G\"; };");
+	to_spare = 1 << 30;
 	assert_int_equal(keeper_provide(k, config, &given, why), -ENOMEM);
+	to_spare = UINT64_MAX;
 	assert_null(given);
 	assert_memory_equal(why, "cache.size: 262144M is more than the ", 37);
 	config_free(config);
@@ -325,6 +340,151 @@ what_is_inherited_and_not_like_ours_is_left_alone(void **state)
 	assert_int_equal(answers_count(generation_cache(g)), 0);
 	assert_int_equal(k->count, 1);
 	shm_free(strange);
+}
+
+/* --- routes --- */
+
+#define ROUTE(domains) "{ domains = [ " domains " ]; upstreams = [ \"corp\" ]; }"
+
+static bool
+has(const struct generation *of, unsigned n)
+{
+	struct cache_entry entry;
+	return answers_has(generation_cache(of), n, &entry);
+}
+
+/* Into the cache of other routes goes what neither they nor those before have. */
+static void
+other_routes_get_another_cache(void **state)
+{
+	(void)state;
+	routes = ROUTE("\"4.example\", \"5.EXAMPLE\"");
+	g = born("size = \"1M\";");
+	keeper_serve(k, g);
+	fill(20);
+	routes = ROUTE("\"5.example\", \"6.example\"");
+	next = born("size = \"1M\";");
+	assert_ptr_not_equal(generation_cache(next), generation_cache(g));
+	keeper_carry(k, next);
+	finish_errand();
+	for (unsigned n = 0; n < 20; n++)
+		assert_int_equal(has(next, n), n < 4 || n > 6);
+	keeper_serve(k, next);
+	generation_free(g);
+	g = NULL;
+	tend(1);
+	assert_int_equal(k->count, 1);
+	/* and when they are given up */
+	routes = "";
+	g = born("size = \"1M\";");
+	answers_add(generation_cache(next), 5, 300, 0);
+	keeper_carry(k, g);
+	finish_errand();
+	assert_false(has(g, 5));
+	assert_true(has(g, 7));
+}
+
+static void
+the_same_routes_have_the_same_cache(void **state)
+{
+	(void)state;
+	routes = ROUTE("\"4.example\", \"5.example\"");
+	g = born("size = \"1M\";");
+	keeper_serve(k, g);
+	fill(20);
+	routes = ROUTE("\"5.example\", \"4.example\"");
+	next = born("size = \"1M\"; stale_s = 1;");
+	assert_ptr_equal(generation_cache(next), generation_cache(g));
+	generation_free(next);
+	next = born("size = \"2M\";");
+	keeper_carry(k, next);
+	finish_errand();
+	for (unsigned n = 0; n < 20; n++)
+		assert_true(has(next, n));
+}
+
+/* The one that serves is left as it is. */
+static void
+there_must_be_room_for_a_second_one(void **state)
+{
+	char why[KEEPER_WHY_BYTES];
+	struct cache *given;
+	(void)state;
+	g = born("size = \"1M\";");
+	keeper_serve(k, g);
+	struct config *config = loading_good(
+	        "upstreams = ( { addresses = [ \"127.0.0.1\" ]; },"
+	        " { name = \"corp\"; addresses = [ \"127.0.0.2\" ]; } ); cache: { size = \"1M\"; };"
+	        "routes = ( { domains = [ \"x\" ]; upstreams = [ \"corp\" ]; } );");
+	to_spare = (1 << 20) - 1;
+	assert_int_equal(keeper_provide(k, config, &given, why), -ENOMEM);
+	to_spare = UINT64_MAX;
+	assert_memory_equal(why,
+	        "other routes take a second cache while the old one is in use, or a restart: "
+	        "cache.size: 1M is more than the 0M of memory",
+	        118);
+	assert_null(given);
+	config_free(config);
+	tend(1);
+	assert_int_equal(k->count, 1);
+}
+
+/* Whose it was took its routes along. */
+static void
+what_is_inherited_is_for_the_same_routes(void **state)
+{
+	(void)state;
+	routes = ROUTE("\"4.example\"");
+	g = born("size = \"1M\";");
+	fill(20);
+	begin_anew(dup(cache_descriptor(generation_cache(g))));
+	g = born("size = \"1M\";");
+	assert_int_equal(answers_count(generation_cache(g)), 20);
+	begin_anew(dup(cache_descriptor(generation_cache(g))));
+	routes = ROUTE("\"5.example\"");
+	g = born("size = \"1M\";");
+	keeper_load(k, g);
+	keeper_carry(k, g);
+	assert_false(keeper_is_busy(k));
+	assert_int_equal(answers_count(generation_cache(g)), 0);
+}
+
+static void
+what_is_inherited_without_routes_is_carried_over(void **state)
+{
+	(void)state;
+	g = born("size = \"1M\";");
+	fill(20);
+	begin_anew(dup(cache_descriptor(generation_cache(g))));
+	routes = ROUTE("\"5.example\"");
+	g = born("size = \"1M\";");
+	assert_int_equal(answers_count(generation_cache(g)), 0);
+	keeper_carry(k, g);
+	finish_errand();
+	assert_int_equal(answers_count(generation_cache(g)), 19);
+	assert_false(has(g, 5));
+}
+
+/* Neither what was routed when it was written, nor what is when it is read. */
+static void
+nothing_routed_is_in_a_file(void **state)
+{
+	char more[200];
+	(void)state;
+	snprintf(more, sizeof more, "size = \"1M\"; file = \"%s\";", file);
+	routes = ROUTE("\"4.example\"");
+	g = born(more);
+	keeper_serve(k, g);
+	fill(20);
+	keeper_save(k);
+	finish_errand();
+	begin_anew(-1);
+	routes = ROUTE("\"5.example\"");
+	g = born(more);
+	keeper_load(k, g);
+	finish_errand();
+	for (unsigned n = 0; n < 20; n++)
+		assert_int_equal(has(g, n), n != 4 && n != 5);
 }
 
 /* --- members --- */
@@ -456,6 +616,12 @@ main(void)
 	        HOUSED(what_is_inherited_is_used),
 	        HOUSED(what_is_inherited_in_another_size_is_carried_over),
 	        HOUSED(what_is_inherited_and_not_like_ours_is_left_alone),
+	        HOUSED(other_routes_get_another_cache),
+	        HOUSED(the_same_routes_have_the_same_cache),
+	        HOUSED(there_must_be_room_for_a_second_one),
+	        HOUSED(what_is_inherited_is_for_the_same_routes),
+	        HOUSED(what_is_inherited_without_routes_is_carried_over),
+	        HOUSED(nothing_routed_is_in_a_file),
 	        HOUSED(what_the_dead_held_is_given_back),
 	        HOUSED(nothing_is_given_back_while_a_successor_is_there),
 	        HOUSED(nothing_is_given_back_while_a_predecessor_is_there),

@@ -156,7 +156,7 @@ static const struct loading_row values[] = {
                 "dotward.conf:2: listen.[0]: no address; add address = \"192.0.2.1\";\n"
                 "dotward.conf:2: listen.[0].adress: no such key; did you mean \"address\"?\n"},
         {"routes = ( { domains = [ \"corp.example\" ]; } );",
-                "dotward.conf:2: routes: not in this version; leave it out\n"},
+                "dotward.conf:2: routes.[0]: no upstreams; add upstreams = [ \"corp\" ];\n"},
         {"routes = true;",
                 "dotward.conf:2: routes = true: write a list of groups, routes = ( { ... }, { ... } );\n"},
         {"policy: { hosts_file = \"/etc/hosts\"; };",

@@ -1,0 +1,263 @@
+/*
+ * A hash table of domains. The hash of a name is made from the root outwards, label by label, so one pass
+ * over a name gives the hashes of all its suffixes; the last one that is found is the longest. Labels
+ * beyond those of the longest domain are not looked at.
+ *
+ * The domains are the administrator's: whoever asks cannot make them collide, and the table is at most half
+ * full, so no secret is needed.
+ */
+#include "upstream/route.h"
+
+#include "base/must.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum {
+	ROUTE_MOST_LABELS = NAME_BYTES / 2,
+	ROUTE_LEAST_SLOTS = 8,
+	ROUTE_MOST_UPSTREAMS = 64,
+};
+
+static const uint32_t hash_start = 2166136261u, hash_step = 16777619u; /* FNV-1a */
+
+struct route_slot {
+	uint32_t hash;
+	uint32_t at;    /* in the names */
+	uint16_t bytes; /* 0: empty */
+	uint32_t group;
+};
+
+struct route_table {
+	struct route_slot *slots;
+	uint8_t *names; /* in lower case, one after the other */
+	uint64_t *groups;
+	size_t mask; /* of the slots */
+	size_t name_bytes;
+	unsigned group_count;
+	unsigned most_labels; /* of any domain */
+	uint64_t mark;
+};
+
+/* --- finding --- */
+
+/* Length octets pass unchanged: at most 63, they are below 'A'. */
+static void
+fold(const uint8_t *name, size_t bytes, uint8_t out[NAME_BYTES])
+{
+	for (size_t i = 0; i < bytes; i++)
+		out[i] = name[i] >= 'A' && name[i] <= 'Z' ? name[i] | 0x20 : name[i];
+}
+
+/* Where each label begins. Returns how many there are, without the root. */
+static unsigned
+label_starts(const uint8_t *name, uint8_t starts[ROUTE_MOST_LABELS])
+{
+	unsigned count = 0;
+	for (size_t at = 0; name[at] != 0; at += 1u + name[at]) {
+		must(count < ROUTE_MOST_LABELS);
+		starts[count++] = (uint8_t)at;
+	}
+	return count;
+}
+
+static uint32_t
+hash_label(uint32_t hash, const uint8_t *label)
+{
+	for (size_t i = 0; i <= label[0]; i++)
+		hash = (hash ^ label[i]) * hash_step;
+	return hash;
+}
+
+/* The slot of this domain, or the empty one where it would be. */
+static struct route_slot *
+slot_of(const struct route_table *t, uint32_t hash, const uint8_t *domain, size_t bytes)
+{
+	size_t at = (hash ^ hash >> 16) & t->mask;
+	for (;; at = (at + 1) & t->mask) {
+		struct route_slot *slot = &t->slots[at];
+		if (slot->bytes == 0)
+			return slot;
+		if (slot->hash == hash && slot->bytes == bytes &&
+		        memcmp(t->names + slot->at, domain, bytes) == 0)
+			return slot;
+	}
+}
+
+unsigned
+route_find(const struct route_table *t, const uint8_t *name, size_t bytes)
+{
+	uint8_t folded[NAME_BYTES], starts[ROUTE_MOST_LABELS];
+	unsigned group = ROUTE_REST;
+	if (t->most_labels == 0)
+		return group;
+	must(bytes > 0 && bytes <= NAME_BYTES);
+	fold(name, bytes, folded);
+	unsigned count = label_starts(folded, starts);
+	unsigned least = count > t->most_labels ? count - t->most_labels : 0;
+	uint32_t hash = hash_start;
+	for (unsigned i = count; i > least; i--) {
+		const uint8_t *suffix = folded + starts[i - 1];
+		hash = hash_label(hash, suffix);
+		const struct route_slot *slot = slot_of(t, hash, suffix, bytes - starts[i - 1]);
+		if (slot->bytes > 0)
+			group = slot->group;
+	}
+	return group;
+}
+
+unsigned
+route_group_count(const struct route_table *t)
+{
+	return t->group_count;
+}
+
+uint64_t
+route_upstreams(const struct route_table *t, unsigned group)
+{
+	must(group < t->group_count);
+	return t->groups[group];
+}
+
+uint64_t
+route_mark(const struct route_table *t)
+{
+	return t->mark;
+}
+
+/* --- making --- */
+
+static size_t
+upstream_index(const struct config *config, const char *name)
+{
+	size_t i = 0;
+	while (i < config->upstream_count && strcmp(config->upstreams[i].name, name) != 0)
+		i++;
+	must(i < config->upstream_count); /* routes were checked */
+	return i;
+}
+
+static uint64_t
+members_of(const struct config *config, const struct config_route *route)
+{
+	uint64_t members = 0;
+	for (size_t i = 0; i < route->upstream_count; i++)
+		members |= 1ull << upstream_index(config, route->upstreams[i].name);
+	return members;
+}
+
+/* What tells this upstream from another one, whatever it is called. */
+static uint64_t
+upstream_mark(const struct config_upstream *upstream)
+{
+	char text[ADDR_TEXT_BYTES];
+	uint64_t mark = XXH3_64bits(upstream->auth_name, strlen(upstream->auth_name));
+	for (size_t i = 0; i < upstream->address_count; i++) {
+		addr_text(&upstream->addresses[i], text);
+		mark += XXH3_64bits_withSeed(text, strlen(text), 1);
+	}
+	for (size_t i = 0; i < upstream->pin_count; i++)
+		mark += XXH3_64bits_withSeed(upstream->pins[i], sizeof upstream->pins[i], 2);
+	return XXH3_64bits(&mark, sizeof mark);
+}
+
+static uint64_t
+members_mark(const struct config *config, uint64_t members)
+{
+	uint64_t mark = 0;
+	for (size_t i = 0; i < config->upstream_count; i++)
+		if (members & (1ull << i))
+			mark += upstream_mark(&config->upstreams[i]);
+	return mark;
+}
+
+static void
+add_domain(struct route_table *t, const struct config_domain *domain, unsigned group, uint64_t group_mark)
+{
+	uint8_t folded[NAME_BYTES], starts[ROUTE_MOST_LABELS];
+	fold(domain->name, domain->bytes, folded);
+	unsigned count = label_starts(folded, starts);
+	uint32_t hash = hash_start;
+	for (unsigned i = count; i > 0; i--)
+		hash = hash_label(hash, folded + starts[i - 1]);
+	struct route_slot *slot = slot_of(t, hash, folded, domain->bytes);
+	must(slot->bytes == 0);
+	memcpy(t->names + t->name_bytes, folded, domain->bytes);
+	*slot = (struct route_slot){
+	        .hash = hash, .at = (uint32_t)t->name_bytes, .bytes = domain->bytes, .group = group};
+	t->name_bytes += domain->bytes;
+	if (count > t->most_labels)
+		t->most_labels = count;
+	/* a sum, for their order means nothing */
+	t->mark += XXH3_64bits_withSeed(folded, domain->bytes, group_mark);
+}
+
+static bool
+is_root(const struct config_domain *domain)
+{
+	return domain->bytes == 1;
+}
+
+static void
+make_room(struct route_table *t, const struct config *config)
+{
+	size_t domains = 0, bytes = 0, slots = ROUTE_LEAST_SLOTS;
+	for (size_t i = 0; i < config->route_count; i++) {
+		const struct config_route *route = &config->routes[i];
+		domains += route->domain_count;
+		for (size_t j = 0; j < route->domain_count; j++)
+			bytes += route->domains[j].bytes;
+	}
+	while (slots < 2 * domains)
+		slots *= 2;
+	t->mask = slots - 1;
+	t->slots = must_alloc(slots, sizeof *t->slots);
+	t->names = must_alloc(bytes + 1, 1);
+}
+
+/* The route for "." is group 0; without one, all upstreams are that no route names. */
+static void
+add_route(
+        struct route_table *t, const struct config *config, const struct config_route *route, uint64_t *rest)
+{
+	unsigned group = t->group_count++;
+	uint64_t mark = members_mark(config, t->groups[group] = members_of(config, route));
+	t->groups[ROUTE_REST] &= ~t->groups[group];
+	for (size_t i = 0; i < route->domain_count; i++)
+		if (is_root(&route->domains[i]))
+			*rest = t->groups[group];
+		else
+			add_domain(t, &route->domains[i], group, mark);
+}
+
+struct route_table *
+route_new(const struct config *config)
+{
+	struct route_table *t = must_alloc(1, sizeof *t);
+	uint64_t rest = 0;
+	must(config->upstream_count <= ROUTE_MOST_UPSTREAMS);
+	t->groups = must_alloc(config->route_count + 1, sizeof *t->groups);
+	t->group_count = 1;
+	for (size_t i = 0; i < config->upstream_count; i++)
+		t->groups[ROUTE_REST] |= 1ull << i;
+	make_room(t, config);
+	for (size_t i = 0; i < config->route_count; i++)
+		add_route(t, config, &config->routes[i], &rest);
+	if (rest != 0)
+		t->groups[ROUTE_REST] = rest;
+	if (t->most_labels > 0 && t->mark == 0)
+		t->mark = 1;
+	return t;
+}
+
+void
+route_free(struct route_table *t)
+{
+	if (t == NULL)
+		return;
+	free(t->slots);
+	free(t->names);
+	free(t->groups);
+	free(t);
+}
