@@ -444,13 +444,13 @@ add_probe(struct live *live, const struct tls_store *store, size_t upstream, siz
 }
 
 struct live *
-live_new(const struct config *config, const struct tls_store *store, const struct live_question *question)
+live_new(struct ev_loop *loop, const struct config *config, const struct tls_store *store,
+        const struct live_question *question)
 {
 	struct live *live = must_alloc(1, sizeof *live);
 	size_t count = 0;
 	live->config = config;
-	live->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
-	must(live->loop != NULL);
+	live->loop = loop;
 	live->room = stream_room_new(live->loop);
 	must(read_question(question, &live->query));
 	make_slow(live);
@@ -473,6 +473,7 @@ live_run(struct live *live)
 		begin_round(&live->probes[i]);
 	if (live->running > 0)
 		ev_run(live->loop, 0);
+	live->report.answer_limit_ms = live->config->forward.timeout_ms;
 	live->report.now_s = time(NULL);
 	return &live->report;
 }
@@ -483,7 +484,6 @@ live_free(struct live *live)
 	for (size_t i = 0; i < live->report.count; i++)
 		facts_ticket_free(live->probes[i].ticket);
 	stream_room_free(live->room);
-	ev_loop_destroy(live->loop);
 	free(live->probes);
 	free(live->report.findings);
 	free(live);

@@ -15,6 +15,7 @@
 #include "process/live_report.h"
 
 struct live;
+struct ev_loop;
 
 /* What is asked for; NULL: the name servers of the root, which every resolver knows. 0, or -EINVAL: name or
  * type is none. */
@@ -24,11 +25,12 @@ struct live_question {
 int live_check_question(const struct live_question *question) __attribute__((warn_unused_result));
 
 /*
- * Opens what it takes to look around: before the system calls are restricted to those of a worker. Keeps
- * pointers into configuration and store. The question must be one.
+ * Keeps pointers into configuration and store, and works on this loop. The question must be one. All that it
+ * opens from then on are connections, so that the system calls can be restricted to those of a worker right
+ * after the loop was made.
  */
-struct live *live_new(
-        const struct config *config, const struct tls_store *store, const struct live_question *question);
+struct live *live_new(struct ev_loop *loop, const struct config *config, const struct tls_store *store,
+        const struct live_question *question);
 /* Asks; back when all is known. The report lives as long as `live`. */
 const struct live_report *live_run(struct live *live);
 void live_free(struct live *live);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "process/sandbox.h"
 
+#include <ev.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -73,9 +74,11 @@ live_main(const struct config *config, const struct live_question *question, boo
 		return LIVE_CLASS_USAGE;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	struct live *live = live_new(config, store, question);
+	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+	struct live *live = live_new(loop, config, store, question);
 	int status = give_up_rights(config) ? report(live_run(live), json) : LIVE_CLASS_USAGE;
 	live_free(live);
+	ev_loop_destroy(loop);
 	tls_store_close(store);
 	return status;
 }

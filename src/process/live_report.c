@@ -297,8 +297,10 @@ print_notes(const struct live_report *r, const struct live_finding *f, FILE *out
 		        f->answers, f->answers == 1 ? "" : "s");
 	} else if (f->burst_answered < f->burst) {
 		print_lead(f, "note", out);
-		fprintf(out, "of %u questions at once it answered %u: max_outstanding = 1 may help\n",
-		        f->burst, f->burst_answered);
+		fprintf(out,
+		        "of %u questions in one TLS record it answered %u within %u ms: max_outstanding = 1 "
+		        "may help\n",
+		        f->burst, f->burst_answered, r->answer_limit_ms);
 	}
 	if (f->lost > 0) {
 		print_lead(f, "note", out);

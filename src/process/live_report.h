@@ -55,6 +55,7 @@ struct live_finding {
 struct live_report {
 	struct live_finding *findings;
 	size_t count;
+	unsigned answer_limit_ms;
 	int64_t now_s;                   /* our clock, since 1970 */
 	char question[FACTS_TEXT_BYTES]; /* "example.com A" */
 };
