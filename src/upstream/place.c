@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/must.h"
+#include "upstream/identity.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +21,8 @@ enum { PLACE_CONNECTIONS = 16 /* the most that max_connections allows */ };
 struct place {
 	struct place_settings set;
 	struct uconn_target target;
-	struct health health;
+	struct health *health;
+	uint64_t identity;
 	struct uconn *conns[PLACE_CONNECTIONS]; /* oldest first, without gaps */
 	unsigned conn_count;
 	struct list waiting;
@@ -30,6 +32,7 @@ struct place {
 };
 
 static const struct uconn_events conn_events;
+static const char refuses[] = "answers SERVFAIL or REFUSED to what other upstreams answer";
 
 static uint32_t
 random_word(void)
@@ -52,6 +55,10 @@ place_new(const struct place_settings *settings, const struct addr *address)
 	        .address = *address,
 	};
 	addr_text(address, place->target.text);
+	place->identity = upstream_identity(settings->upstream, address);
+	const struct health_identity identity = {
+	        .key = place->identity, .name = settings->upstream->name, .address = place->target.text};
+	place->health = place->target.health = health_open(settings->health, &identity, clock_now_ms());
 	list_init(&place->waiting);
 	return place;
 }
@@ -62,32 +69,50 @@ place_free(struct place *place)
 	must(list_empty(&place->waiting));
 	while (place->conn_count > 0)
 		uconn_close(&place->conns[--place->conn_count]);
+	health_close(place->health);
 	free(place);
 }
 
+/* Says in the log what the others do not say. */
 static void
-note_down(struct place *place, bool just_now, uint64_t now_ms)
+tell(const struct place *place, enum health_news news, uint64_t now_ms)
 {
-	uint64_t wait_ms = place->health.backoff_until_ms - now_ms;
-	if (just_now)
-		log_warn("upstream down upstream=%s address=%s why=\"%s\" retry=%llums",
-		        place->set.upstream->name, place->target.text, place->why,
-		        (unsigned long long)wait_ms);
-	else
-		log_info("upstream still down upstream=%s address=%s why=\"%s\" failures=%u retry=%llums",
-		        place->set.upstream->name, place->target.text, place->why, place->health.failures,
-		        (unsigned long long)wait_ms);
+	const char *name = place->set.upstream->name, *address = place->target.text;
+	uint64_t until_ms = health_backoff_until_ms(place->health);
+	unsigned long long wait_ms = until_ms > now_ms ? until_ms - now_ms : 0;
+	switch (news) {
+	case HEALTH_IS_DOWN:
+		log_warn("upstream down upstream=%s address=%s why=\"%s\" retry=%llums", name, address,
+		        place->why, wait_ms);
+		return;
+	case HEALTH_STAYS_BAD:
+		log_info("upstream still down upstream=%s address=%s why=\"%s\" retry=%llums", name, address,
+		        place->why, wait_ms);
+		return;
+	case HEALTH_IS_UP:
+		log_notice("upstream up upstream=%s address=%s", name, address);
+		return;
+	case HEALTH_NO_NEWS:
+	default:
+		return;
+	}
 }
 
 static void
-note_failure(struct place *place, enum uconn_end end, const char *why, uint64_t now_ms)
+note_failure(struct place *place, enum health_cause cause, const char *why, uint64_t now_ms)
 {
-	place->network_failure = end != UCONN_UNVERIFIED;
+	place->network_failure = cause != HEALTH_VERIFY;
 	snprintf(place->why, sizeof place->why, "%s", why);
 	stats_one(place->set.stats, STATS_upstream_failures);
-	if (end == UCONN_UNVERIFIED)
+	if (cause == HEALTH_VERIFY)
 		stats_one(place->set.stats, STATS_upstream_unverified);
-	note_down(place, health_failed(&place->health, now_ms, random_word()), now_ms);
+	tell(place, health_failed(place->health, cause, place->why, now_ms, random_word()), now_ms);
+}
+
+static void
+show_gauge(const struct place *place)
+{
+	health_gauge(place->health, place->conn_count, place_load(place));
 }
 
 /* The connection to use: the oldest that is less than half full, so that the others can fall idle; else the
@@ -144,6 +169,13 @@ wait_for_room(struct place *place, struct place_ask *ask)
 	place->waiting_count++;
 }
 
+static bool
+ask_on(struct uconn *conn, struct place_ask *ask, uint64_t now_ms)
+{
+	ask->asked_us = clock_now_us();
+	return uconn_ask(conn, &ask->on, now_ms);
+}
+
 int
 place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 {
@@ -153,11 +185,14 @@ place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 		uconn_abandon(place->conns[0], "no answer, and others are waiting");
 		conn = pick(place);
 	}
-	if (may_open(place, conn)) {
+	if (may_open(place, conn) && !health_may_shake(place->health, now_ms) && !ask->insist) {
+		if (conn == NULL)
+			return -EAGAIN;
+	} else if (may_open(place, conn)) {
 		struct uconn *another = open_one(place);
 		if (another == NULL && conn == NULL) {
 			int error = errno;
-			note_failure(place, UCONN_FAILED, strerror(error), now_ms);
+			note_failure(place, HEALTH_CONNECT, strerror(error), now_ms);
 			return -error;
 		}
 		/* The new one is used once it is open; until then the old one still has room, if there is an
@@ -167,8 +202,9 @@ place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 	}
 	ask->at = place;
 	list_init(&ask->link);
-	if (place->waiting_count > 0 || !uconn_ask(conn, &ask->on, now_ms))
+	if (place->waiting_count > 0 || !ask_on(conn, ask, now_ms))
 		wait_for_room(place, ask);
+	show_gauge(place);
 	return 0;
 }
 
@@ -180,7 +216,7 @@ pump(struct place *place)
 	while (place->waiting_count > 0) {
 		struct place_ask *ask = list_first(&place->waiting, struct place_ask, link);
 		struct uconn *conn = pick(place);
-		if (conn == NULL || !uconn_ask(conn, &ask->on, now_ms))
+		if (conn == NULL || !ask_on(conn, ask, now_ms))
 			return;
 		list_remove(&ask->link);
 		place->waiting_count--;
@@ -210,8 +246,7 @@ note_silence(struct place *place, const char *why, uint64_t now_ms)
 {
 	place->network_failure = true;
 	snprintf(place->why, sizeof place->why, "%s", why);
-	if (health_silent(&place->health, now_ms, random_word()))
-		note_down(place, true, now_ms);
+	tell(place, health_silent(place->health, place->why, now_ms, random_word()), now_ms);
 }
 
 bool
@@ -242,23 +277,35 @@ on_opened(void *arg, struct uconn *conn)
 	pump(place);
 }
 
+/* Time that a question spent waiting for a connection to open is not the server's latency. */
+static void
+note_answer(struct place *place, const struct uconn *conn, const struct place_ask *ask,
+        const struct wire_answer *answer)
+{
+	uint64_t now_ms = clock_now_ms(), opened_us = uconn_opened_us(conn);
+	uint64_t took_us = clock_now_us() - (ask->asked_us > opened_us ? ask->asked_us : opened_us);
+	bool refusal = answer->rcode == WIRE_RCODE_SERVFAIL || answer->rcode == WIRE_RCODE_REFUSED;
+	uint32_t latency_us = took_us < UINT32_MAX ? (uint32_t)took_us : UINT32_MAX;
+	if (refusal && health_is_refusing(place->health))
+		tell(place, health_failed(place->health, HEALTH_REFUSAL, refuses, now_ms, random_word()),
+		        now_ms);
+	tell(place, health_answered(place->health, latency_us, refusal, now_ms), now_ms);
+}
+
 static void
 on_answered(void *arg, struct uconn *conn, struct uconn_ask *on, const struct wire_answer *answer)
 {
 	struct place *place = arg;
 	struct place_ask *ask = list_entry(on, struct place_ask, on);
-	(void)conn;
 	ask->at = NULL;
 	if (answer == NULL) {
 		place->network_failure = true;
 		snprintf(place->why, sizeof place->why,
 		        "the server's answer was malformed or to another question");
 	} else {
-		uint64_t waited_ms = clock_now_ms() - on->asked_ms;
-		if (health_answered(&place->health, (uint32_t)(waited_ms * 1000)))
-			log_notice("upstream up upstream=%s address=%s", place->set.upstream->name,
-			        place->target.text);
+		note_answer(place, conn, ask, answer);
 	}
+	show_gauge(place);
 	place->set.events->answered(place->set.arg, place, ask, answer);
 	pump(place);
 }
@@ -305,11 +352,11 @@ judge_end(struct place *place, const struct uconn *conn, enum uconn_end end, con
 	bool worked = uconn_is_open(conn) && uconn_answers(conn) > 0;
 	if (end == UCONN_IDLE || (worked && end == UCONN_CLOSED))
 		return PLACE_RETRY;
-	if ((worked || end == UCONN_SILENT) && place->health.failures == 0) {
+	if ((worked || end == UCONN_SILENT) && place_usable(place, now_ms)) {
 		note_silence(place, why, now_ms);
 		return end == UCONN_SILENT ? PLACE_SILENT : PLACE_RETRY;
 	}
-	note_failure(place, end, why, now_ms);
+	note_failure(place, uconn_blame(conn, end), why, now_ms);
 	return PLACE_BROKEN;
 }
 
@@ -325,6 +372,7 @@ on_ended(void *arg, struct uconn *conn, enum uconn_end end, const char *why, str
 	if (!list_empty(orphans))
 		place->set.events->lost(place->set.arg, place, loss, orphans);
 	pump(place);
+	show_gauge(place);
 }
 
 static const struct uconn_events conn_events = {
@@ -336,13 +384,30 @@ static const struct uconn_events conn_events = {
 bool
 place_usable(const struct place *place, uint64_t now_ms)
 {
-	return health_usable(&place->health, now_ms);
+	return health_state(place->health, now_ms) == HEALTH_WELL;
 }
 
-const struct health *
+struct health *
 place_health(const struct place *place)
 {
-	return &place->health;
+	return place->health;
+}
+
+uint64_t
+place_identity(const struct place *place)
+{
+	return place->identity;
+}
+
+void
+place_contradicted(struct place *place, uint64_t now_ms)
+{
+	enum health_news news = health_contradicted(place->health, refuses, now_ms, random_word());
+	if (news == HEALTH_IS_DOWN) {
+		place->network_failure = false;
+		snprintf(place->why, sizeof place->why, "%s", refuses);
+	}
+	tell(place, news, now_ms);
 }
 
 unsigned

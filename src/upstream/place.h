@@ -1,6 +1,6 @@
 /*
- * One address of one upstream as this worker knows it: its connections, the questions that wait for room on
- * them, and its health.
+ * One address of one upstream: this worker's connections to it, the questions that wait for room on them, and
+ * its health, which all workers share.
  *
  * A connection more opens when the ones there are half full, up to the upstream's bound; a handshake in
  * progress takes the questions that wait for it.
@@ -16,8 +16,10 @@ struct place;
 /* A question at a place, part of the asker's own object. */
 struct place_ask {
 	struct uconn_ask on;
-	struct list link; /* in the place's queue while there is no room on a connection */
-	struct place *at; /* NULL: nowhere */
+	struct list link;  /* in the place's queue while there is no room on a connection */
+	struct place *at;  /* NULL: nowhere */
+	uint64_t asked_us; /* when it was put on its connection */
+	bool insist;       /* a handshake is worth it even when the budget of them is exhausted */
 };
 
 enum place_loss {
@@ -41,6 +43,7 @@ struct place_settings {
 	const struct config_upstream *upstream;
 	const struct config_forward *forward;
 	const struct tls_profile *profile;
+	struct health_table *health; /* NULL: what is learned stays here */
 	const struct place_events *events;
 	void *arg;
 };
@@ -51,7 +54,8 @@ void place_free(struct place *place);
 
 /*
  * Brings the question to the place. 0, or -errno when no connection can even be begun; then the place's
- * health has suffered and the question is not there.
+ * health has suffered and the question is not there. -EAGAIN: it would take a handshake, and there have been
+ * too many in the last second; nothing has changed.
  */
 int place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
         __attribute__((warn_unused_result));
@@ -65,8 +69,13 @@ void place_withdraw(struct place_ask *ask);
  */
 bool place_overdue(struct place_ask *ask, uint64_t now_ms);
 
+/* Another upstream had a real answer to what this one answered with SERVFAIL or REFUSED. */
+void place_contradicted(struct place *place, uint64_t now_ms);
+/* Nothing is known against it. */
 bool place_usable(const struct place *place, uint64_t now_ms);
-const struct health *place_health(const struct place *place);
+struct health *place_health(const struct place *place);
+/* Of what it is (identity.h). */
+uint64_t place_identity(const struct place *place);
 /* Questions outstanding and waiting. */
 unsigned place_load(const struct place *place);
 const struct config_upstream *place_upstream(const struct place *place);

@@ -146,8 +146,8 @@ choose_next(struct upstreams *u, const struct upstream_ask *ask, bool other_only
 		places[i] = (struct choose_place){
 		        .upstream = u->upstream_of[i],
 		        .usable = place_usable(u->places[i], now_ms),
-		        .backoff_until_ms = health->backoff_until_ms,
-		        .latency_us = health->latency_us,
+		        .backoff_until_ms = health_backoff_until_ms(health),
+		        .latency_us = health_latency_us(health),
 		        .load = place_load(u->places[i]),
 		};
 	}
@@ -286,7 +286,8 @@ on_lost(void *arg, struct place *place, enum place_loss loss, struct list *orpha
 static const struct place_events place_events = {.answered = on_answered, .lost = on_lost};
 
 static void
-places_make(struct upstreams *u, struct stream_room *room, const struct tls_store *tls)
+places_make(struct upstreams *u, struct stream_room *room, const struct tls_store *tls,
+        struct health_table *health)
 {
 	for (size_t i = 0; i < u->config->upstream_count; i++) {
 		const struct config_upstream *upstream = &u->config->upstreams[i];
@@ -297,6 +298,7 @@ places_make(struct upstreams *u, struct stream_room *room, const struct tls_stor
 		        .upstream = upstream,
 		        .forward = &u->config->forward,
 		        .profile = tls_store_profile(tls, i),
+		        .health = health,
 		        .events = &place_events,
 		        .arg = u,
 		};
@@ -310,7 +312,8 @@ places_make(struct upstreams *u, struct stream_room *room, const struct tls_stor
 
 struct upstreams *
 upstreams_new(struct ev_loop *loop, struct stream_room *room, const struct config *config,
-        const struct tls_store *tls, struct stats_slab *stats, upstream_done_fn *done, void *arg)
+        const struct tls_store *tls, struct health_table *health, struct stats_slab *stats,
+        upstream_done_fn *done, void *arg)
 {
 	struct upstreams *u = must_alloc(1, sizeof *u);
 	u->loop = loop;
@@ -324,7 +327,7 @@ upstreams_new(struct ev_loop *loop, struct stream_room *room, const struct confi
 	if (getrandom(&u->random, sizeof u->random, 0) < 0 || u->random == 0)
 		u->random = clock_now_ms() | 1;
 	u->turn = (uint32_t)u->random;
-	places_make(u, room, tls);
+	places_make(u, room, tls, health);
 	return u;
 }
 

@@ -49,7 +49,8 @@ struct upstream_result {
 typedef void upstream_done_fn(void *arg, struct upstream_ask *ask, const struct upstream_result *result);
 
 struct upstreams *upstreams_new(struct ev_loop *loop, struct stream_room *room, const struct config *config,
-        const struct tls_store *tls, struct stats_slab *stats, upstream_done_fn *done, void *arg);
+        const struct tls_store *tls, struct health_table *health, struct stats_slab *stats,
+        upstream_done_fn *done, void *arg);
 /* No question may be under way. Closes all connections in order. */
 void upstreams_free(struct upstreams *upstreams);
 

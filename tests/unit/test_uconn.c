@@ -62,6 +62,7 @@ on_ended(void *arg, struct uconn *c, enum uconn_end end, const char *words, stru
 	}
 }
 
+static struct health *health;
 static const struct uconn_events events = {on_opened, on_answered, on_ended};
 
 static int
@@ -72,6 +73,7 @@ start(void **state)
 	server = &world.servers[0];
 	opened = answered = bad = ended = orphaned = 0;
 	memset(ends_of, 0, sizeof ends_of);
+	health = health_open(NULL, &(struct health_identity){.key = 1, .name = "u0", .address = ""}, 1);
 	for (unsigned i = 0; i < ASKS; i++) {
 		world_query(&queries[i], i);
 		asks[i] = (struct uconn_ask){.query = &queries[i], .number = i};
@@ -86,6 +88,7 @@ stop(void **state)
 	(void)state;
 	if (conn != NULL)
 		uconn_close(&conn);
+	health_close(health);
 	world_close();
 	return 0;
 }
@@ -96,6 +99,7 @@ open_it(void)
 	target = (struct uconn_target){.upstream = &world.upstreams[0],
 	        .forward = &world.config.forward,
 	        .profile = tls_store_profile(world.tls, 0),
+	        .health = health,
 	        .address = server->dot.address};
 	conn = uconn_open(world.room, world.loop, &target, &world.stats, &events, &target);
 	assert_non_null(conn);

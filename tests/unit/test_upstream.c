@@ -62,8 +62,8 @@ static void
 ask(unsigned n)
 {
 	if (upstreams == NULL)
-		upstreams = upstreams_new(
-		        world.loop, world.room, &world.config, world.tls, &world.stats, on_done, &queries);
+		upstreams = upstreams_new(world.loop, world.room, &world.config, world.tls, world.health,
+		        &world.stats, on_done, &queries);
 	upstream_ask(upstreams, &asks[n], &queries[n], n + 1, n);
 }
 
