@@ -89,7 +89,7 @@ features_text(unsigned seen, char out[FEATURES_BYTES])
 	return out;
 }
 
-static const char row_format[] = "%-16s %-28s %-7s %9s %9s %9s %9s %5s %11s %8s %8s %s\n";
+static const char row_format[] = "%-16s %-28s %-7s %9s %9s %9s %9s %5s %12s %8s %8s %s\n";
 
 static void
 print_row(const struct upstream_row *row, FILE *out)
