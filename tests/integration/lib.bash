@@ -188,17 +188,27 @@ assert_count() {
 
 # --- the scripted upstream --------------------------------------------------------------------------------
 
+ports_told() {
+  grep -c '^port=' "$1" 2>/dev/null || :
+}
+
+another_port() {
+  (($(ports_told "$1") > ${2:-0}))
+}
+
 # faultup_start NAME [--SETTING VALUE]...: sets NAME_port, NAME_control and NAME_pid. With the certificate "good", unless told otherwise.
 faultup_start() {
-  local name=$1 cert=good log line
+  local name=$1 cert=good log line before
+  log=$(lib_dir)/$1.log
+  # one of this name may have been there before, in the same log
+  before=$(ports_told "$log")
   shift
   if [[ ${1:-} == --with ]]; then
     cert=$2
     shift 2
   fi
   spawn "$name" "$HELPERS/faultup" --cert "$CERTS/$cert.pem" --key "$CERTS/$cert.key" "$@"
-  log=$(lib_dir)/$name.log
-  wait_for 5 grep -q '^port=' "$log"
+  wait_for 5 another_port "$log" "$before"
   line=$(grep '^port=' "$log" | tail -n 1)
   [[ $line =~ port=([0-9]+)\ control=([0-9]+) ]]
   printf -v "${name}_port" %s "${BASH_REMATCH[1]}"

@@ -79,7 +79,7 @@ look_around(void *arg, struct aside *aside)
 	unsigned held = 0;
 	(void)arg;
 	for (int fd = 0; fd < 256; fd++)
-		held += fcntl(fd, F_GETFD) >= 0;
+		held += fcntl(fd, F_GETFL) >= 0;
 	aside_say(aside, CONTROL_DONE, "%u", held);
 }
 
