@@ -170,6 +170,7 @@ bad() {
     "activation_date = \"$(date -u -d '1 hour ago' '+%F %T')\"" >"$CERTS/weak.tmpl"
   certtool --generate-certificate --load-privkey "$CERTS/weak.key" --template "$CERTS/weak.tmpl" \
     --load-ca-certificate "$CERTS/ca.pem" --load-ca-privkey "$CERTS/ca.key" --outfile "$CERTS/weak.pem" 2>/dev/null
+  # shellcheck source=tests/integration/certs.bash
   source "$BATS_TEST_DIRNAME/certs.bash"
   certs_pin weak
   bad weak 'insecure' 'at least 2048 bits'
