@@ -50,7 +50,7 @@ report(const struct live_report *findings, bool json)
 	char *text = NULL;
 	size_t bytes = 0;
 	FILE *out = open_memstream(&text, &bytes);
-	int status = live_classify(findings);
+	int status = (int)live_classify(findings);
 	if (out == NULL)
 		return LIVE_CLASS_USAGE;
 	live_report_print(findings, json, out);
