@@ -31,7 +31,7 @@
 enum { CTL_DONE, CTL_FAILED, CTL_USAGE, CTL_NOT_RUNNING, CTL_NO_ANSWER };
 
 /* Words of verbs that look like options; none of a single letter. 1 is what getopt calls any other word. */
-enum { CTL_WORD = 1, CTL_SUBTREE = 256, CTL_ALL };
+enum { CTL_WORD = 1, CTL_SUBTREE = 256, CTL_ALL, CTL_PROBE };
 
 enum {
 	CTL_PATIENCE_MS = 5000,
@@ -74,6 +74,14 @@ static const char help_text[] =
         "  cache flush --subtree NAME\n"
         "                         for this name and all below it\n"
         "  cache flush --all      all of them\n"
+        "  upstreams              each upstream address: up or down and why, latency, connections, "
+        "handshakes, "
+        "failures\n"
+        "  upstreams --probe [NAME [TYPE]]\n"
+        "                         ask each of them for real, now, as \"dotward check-live\" does (which "
+        "see), "
+        "with\n"
+        "                         the configuration that serves. 0 whatever comes out\n"
         "  help                   this text\n"
         "\n"
         "NAME is absolute with or without the last dot, in any case; \\. is a dot inside a label and "
@@ -108,6 +116,7 @@ static const struct option long_options[] = {
         {"json", no_argument, NULL, 'j'},
         {"subtree", no_argument, NULL, CTL_SUBTREE},
         {"all", no_argument, NULL, CTL_ALL},
+        {"probe", no_argument, NULL, CTL_PROBE},
         {"timeout", required_argument, NULL, 't'},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
@@ -129,6 +138,8 @@ static const struct control_verb verbs[] = {
         {.name = "cache flush", .words = "NAME [TYPE]"},
         {.name = "cache flush --subtree", .words = "NAME"},
         {.name = "cache flush --all", .words = ""},
+        {.name = "upstreams", .words = ""},
+        {.name = "upstreams --probe", .words = "[NAME] [TYPE]"},
         {.name = "help", .words = ""},
 };
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
@@ -382,7 +393,7 @@ add_word(struct ctl *c, char *word)
 static int
 take_option(struct ctl *c, int option, char *text)
 {
-	static char subtree[] = "--subtree", all[] = "--all";
+	static char subtree[] = "--subtree", all[] = "--all", probe[] = "--probe";
 	switch (option) {
 	case CTL_WORD:
 		return add_word(c, text);
@@ -390,6 +401,8 @@ take_option(struct ctl *c, int option, char *text)
 		return add_word(c, subtree);
 	case CTL_ALL:
 		return add_word(c, all);
+	case CTL_PROBE:
+		return add_word(c, probe);
 	case 's':
 		c->path = text;
 		return CTL_DONE;

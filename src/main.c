@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "net/tls.h"
 #include "process/ask.h"
+#include "process/live.h"
 #include "process/master.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@
 
 enum { MAIN_USAGE = 2, MAIN_OVERRIDES = 64 };
 
-enum { OPT_LISTEN = 256, OPT_UPSTREAM, OPT_CA_FILE, OPT_LOG_LEVEL, OPT_ASK };
+enum { OPT_LISTEN = 256, OPT_UPSTREAM, OPT_CA_FILE, OPT_LOG_LEVEL, OPT_ASK, OPT_JSON };
 
 static const char help_text[] =
         "dotward, a DNS-over-TLS forwarder: plain DNS in, verified TLS out.\n"
@@ -38,8 +39,19 @@ static const char help_text[] =
         "Usage: dotward [-f] [-c FILE] [-o PATH=VALUE]... [--listen ADDR[@PORT]]... [--upstream "
         "ADDR[@PORT][#NAME]]...\n"
         "       dotward -t | -T            check the configuration, or print it\n"
+        "       dotward check-live [-c FILE] [-o PATH=VALUE]... [--json] [NAME [TYPE]]\n"
         "       dotward --ask ADDR[@PORT] NAME [TYPE]\n"
         "\n"
+        "  check-live [NAME [TYPE]] ask every address of every upstream for real, here and now, and tell how "
+        "each does:\n"
+        "                           connection, TLS, certificate, the pin to paste, latency, what it "
+        "supports, and what is\n"
+        "                           wrong with the remedy. Serves nobody and needs no running dotward. Asks "
+        "for the root's\n"
+        "                           name servers, or for NAME (type A). Exit status: 0 all are good, 1 some, "
+        "3 none;\n"
+        "                           2: the command line or the configuration is wrong\n"
+        "      --json               with check-live: one object of JSON\n"
         "  -f, --foreground         stay in the foreground (under systemd, in containers); else go to the "
         "background\n"
         "                           once it serves\n"
@@ -77,6 +89,7 @@ static const struct option long_options[] = {
         {"ca-file", required_argument, NULL, OPT_CA_FILE},
         {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
         {"ask", required_argument, NULL, OPT_ASK},
+        {"json", no_argument, NULL, OPT_JSON},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -101,7 +114,7 @@ struct command {
 	size_t path_count;
 	const char *ask;
 	char *const *argv;
-	bool foreground, test, print;
+	bool foreground, test, print, json;
 	int status; /* when done is set */
 	bool done;
 };
@@ -161,6 +174,9 @@ take_option(struct command *c, int option, char *value)
 		return;
 	case OPT_ASK:
 		c->ask = value;
+		return;
+	case OPT_JSON:
+		c->json = true;
 		return;
 	case 'V':
 		puts("dotward " DOTWARD_VERSION BUILD_KIND);
@@ -235,14 +251,38 @@ serve(const struct command *c, struct config *config, const struct config_source
 	return status;
 }
 
+/* Words behind the options: "check-live [NAME [TYPE]]". */
+static bool
+is_live(int rest_count, char *const *rest)
+{
+	return rest_count >= 1 && rest_count <= 3 && strcmp(rest[0], "check-live") == 0;
+}
+
+static bool
+is_understood(const struct command *c, bool live, int rest_count)
+{
+	bool other = c->foreground || c->test || c->print || c->ask != NULL;
+	return live ? !other : rest_count == 0 && !c->json;
+}
+
+static int
+check_live(const struct command *c, const struct config *config, int rest_count, char *const *rest)
+{
+	const struct live_question question = {
+	        .name = rest_count > 1 ? rest[1] : NULL, .type = rest_count > 2 ? rest[2] : NULL};
+	return live_main(config, &question, c->json);
+}
+
 /* What the command line asks for. */
 static int
 obey(struct command *c, int rest_count, char *const *rest)
 {
 	if (c->ask != NULL && rest_count >= 1 && rest_count <= 2)
 		return ask_run(c->ask, rest[0], rest_count == 2 ? rest[1] : NULL);
-	if (c->ask != NULL || rest_count > 0) {
+	bool live = is_live(rest_count, rest);
+	if (c->ask != NULL || !is_understood(c, live, rest_count)) {
 		usage_error(c, c->ask != NULL ? "--ask needs ADDR[@PORT] NAME [TYPE]"
+		               : live         ? "check-live goes with none of -f, -t, -T"
 		                              : "arguments without an option are not understood");
 		return c->status;
 	}
@@ -254,10 +294,12 @@ obey(struct command *c, int rest_count, char *const *rest)
 	};
 	struct config *config = config_load(&sources, stderr);
 	if (config == NULL)
-		return EXIT_FAILURE;
-	if (!c->print && !c->test)
+		return live ? LIVE_CLASS_USAGE : EXIT_FAILURE;
+	if (!c->print && !c->test && !live)
 		return serve(c, config, &sources);
-	int status = c->print ? print(config) : test(config, sources.file);
+	int status = live       ? check_live(c, config, rest_count, rest)
+	             : c->print ? print(config)
+	                        : test(config, sources.file);
 	config_free(config);
 	return status;
 }

@@ -631,6 +631,12 @@ stream_reset(struct stream **at)
 	stream_close(at);
 }
 
+struct tls *
+stream_tls(const struct stream *stream)
+{
+	return stream->tls;
+}
+
 const char *
 stream_tls_version(const struct stream *stream)
 {

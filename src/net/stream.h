@@ -81,6 +81,9 @@ void stream_finish(struct stream **stream);
 void stream_close(struct stream **stream);
 void stream_reset(struct stream **stream);
 
+/* Its session, for those who look more closely; NULL for plain TCP. Valid until the loop sleeps after the
+ * stream's end. */
+struct tls *stream_tls(const struct stream *stream);
 /* The TLS version for the log, or "". */
 const char *stream_tls_version(const struct stream *stream);
 

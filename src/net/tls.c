@@ -398,3 +398,9 @@ tls_version(const struct tls *tls)
 {
 	return tls->version;
 }
+
+struct gnutls_session_int *
+tls_session(const struct tls *tls)
+{
+	return tls->session;
+}

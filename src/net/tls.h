@@ -70,5 +70,7 @@ const char *tls_why(const struct tls *tls);
 bool tls_unverified(const struct tls *tls);
 /* "TLS1.3" after the handshake */
 const char *tls_version(const struct tls *tls);
+/* For facts.c alone, which reads off it what an administrator wants to know. */
+struct gnutls_session_int *tls_session(const struct tls *tls);
 
 #endif

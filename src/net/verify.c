@@ -120,6 +120,17 @@ leaf_names(gnutls_x509_crt_t leaf, char *out, size_t room)
 	}
 }
 
+void
+verify_names(gnutls_session_t session, char *out, size_t room)
+{
+	gnutls_x509_crt_t leaf = peer_certificate(session, 0);
+	snprintf(out, room, "no name at all");
+	if (leaf == NULL)
+		return;
+	leaf_names(leaf, out, room);
+	gnutls_x509_crt_deinit(leaf);
+}
+
 static void
 explain_owner(gnutls_session_t session, const char *wanted, char *why, size_t room)
 {

@@ -24,6 +24,9 @@ struct verify_identity {
 int verify_peer(gnutls_session_t session, const struct verify_identity *identity, const struct addr *peer,
         char *why, size_t room);
 
+/* What the peer's certificate is for: "a.example, 192.0.2.1 and more", or "no name at all". */
+void verify_names(gnutls_session_t session, char *out, size_t room);
+
 /* "sha256//BASE64=" of a pin, as the configuration has it. */
 enum { VERIFY_PIN_TEXT_BYTES = 64 };
 const char *verify_pin_text(const uint8_t pin[CONFIG_PIN_BYTES], char out[VERIFY_PIN_TEXT_BYTES]);

@@ -57,7 +57,7 @@ give_up_rights(const struct aside_ground *ground, pid_t master, char why[SANDBOX
 	if (failed == 0 && ground->config->sandbox)
 		failed = sandbox_ward(ground->config, why);
 	if (failed == 0 && ground->config->sandbox)
-		failed = sandbox_seal(SANDBOX_ERRAND, why);
+		failed = sandbox_seal(ground->connects != NULL ? SANDBOX_WORKER : SANDBOX_ERRAND, why);
 	return failed;
 }
 
@@ -120,6 +120,8 @@ child(const struct aside_ground *ground, int fd, pid_t master, bool json, aside_
 	if (!open_answer(&aside, fd))
 		return EXIT_FAILURE;
 	begin_signs_of_life(fd);
+	if (ground->connects != NULL)
+		ground->connects(arg);
 	if (give_up_rights(ground, master, why) < 0) {
 		log_error("a request cannot be answered: %s", why);
 		aside_say(&aside, CONTROL_FAILED, "%s", why);

@@ -19,10 +19,16 @@ struct asides {
 	pid_t pids[ASIDE_MOST];
 };
 
+/* In the child, with all the rights that the master has, and with the deed's argument. */
+typedef void aside_prepare_fn(void *arg);
+
 /* What the child may do. */
 struct aside_ground {
 	struct sandbox_user user;
 	const struct config *config; /* sandbox, limits.worker_memory */
+	/* It may connect to the upstreams, as a worker may; opens what that takes while it still can. NULL:
+	 * it is an errand, and needs nothing but what it has. */
+	aside_prepare_fn *connects;
 };
 
 /* In the child, for its deed. Until the answer begins, who asked is told once a second that it is at work. */

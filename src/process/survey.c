@@ -86,6 +86,7 @@ survey_cache(const struct world *world, struct generation *const *generations, u
 		return false;
 	*out = (struct verbs_cache){.cache = generation_cache(generations[0]),
 	        .seed = world->seed,
+	        .health = world->health,
 	        .ground = {.user = *generation_user(generations[0]),
 	                .config = generation_config(generations[0])}};
 	return true;

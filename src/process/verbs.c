@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "process/cache_verbs.h"
+#include "process/upstream_verbs.h"
 
 #include <stdlib.h>
 
@@ -110,6 +111,9 @@ const struct control_verb verbs[] = {
         {"cache flush", "NAME [TYPE]", "forget the answers for this name", true, cache_verbs_flush},
         {"cache flush --subtree", "NAME", "and for all below it", true, cache_verbs_flush_subtree},
         {"cache flush --all", "", "forget everything", true, cache_verbs_flush_all},
+        {"upstreams", "", "each upstream address: how it does, and what is wrong with it", false,
+                upstream_verbs_list},
+        {"upstreams --probe", "[NAME] [TYPE]", "ask each of them for real, now", false, upstream_verbs_probe},
         {"help", "", "this list", false, on_help},
 };
 const size_t verbs_count = sizeof verbs / sizeof verbs[0];

@@ -8,11 +8,13 @@
 #include "process/aside.h"
 #include "process/control.h"
 #include "process/report.h"
+#include "shared/health.h"
 
-/* What the verbs about the cache work with. */
+/* What the verbs about the cache and the upstreams work with. */
 struct verbs_cache {
-	struct cache *cache; /* NULL: there is none, as cache.size is 0 */
-	uint64_t seed;       /* behind the hashes of questions */
+	struct cache *cache;               /* NULL: there is none, as cache.size is 0 */
+	uint64_t seed;                     /* behind the hashes of questions */
+	const struct health_table *health; /* NULL: nothing is known of the upstreams */
 	struct aside_ground ground;
 };
 

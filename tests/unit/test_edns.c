@@ -90,6 +90,21 @@ clearing_is_as_if_there_were_none(void **state)
 	assert_false(edns.present || edns.dnssec_ok || edns.keepalive || edns.keepalive_value);
 	assert_int_equal(edns.version + edns.extended_rcode + edns.udp_bytes + edns.keepalive_tenths, 0);
 	assert_int_equal(edns.subnet_bytes + edns.ede_bytes, 0);
+	assert_false(edns.padding);
+}
+
+static void
+padding_is_noticed(void **state)
+{
+	static const uint8_t with[] = {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 6, 0, 12, 0, 2, 7, 7},
+	                     without[] = {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 4, 0, 11, 0, 0};
+	struct edns edns;
+
+	(void)state;
+	assert_int_equal(edns_parse(with, sizeof(with), &edns), 0);
+	assert_true(edns.padding);
+	assert_int_equal(edns_parse(without, sizeof(without), &edns), 0);
+	assert_false(edns.padding);
 }
 
 static const struct {
@@ -407,6 +422,7 @@ main(void)
 	        cmocka_unit_test(padding_is_seen),
 	        cmocka_unit_test(do_is_the_top_bit_of_the_flags),
 	        cmocka_unit_test(clearing_is_as_if_there_were_none),
+	        cmocka_unit_test(padding_is_noticed),
 	        cmocka_unit_test(options_are_read_or_refused),
 	        cmocka_unit_test(option_data_is_kept),
 	        cmocka_unit_test(lengths_that_contradict_each_other_are_refused),
