@@ -1,6 +1,9 @@
 /*
  * Connections and queue of one upstream address.
  *
+ * Between questions it sees to it that one of the connections stays open (warm.h), and learns how long it may
+ * be idle (habits.h).
+ *
  * Invariant: questions wait in the queue only while no connection has room, and never without a connection
  * that will end or get room.
  */
@@ -8,6 +11,8 @@
 
 #include "base/clock.h"
 #include "base/must.h"
+#include "upstream/habits.h"
+#include "upstream/warm.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,21 +20,32 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { PLACE_CONNECTIONS = 16 /* the most that max_connections allows */ };
+enum {
+	PLACE_CONNECTIONS = 16, /* the most that max_connections allows */
+	PLACE_CROWD = 4,        /* so many unanswered questions are no slow name any more */
+	PLACE_DOUBT_MS = 60000, /* then a question may try */
+};
 
 struct place {
 	struct place_settings set;
 	struct uconn_target target;
 	struct health health;
+	struct habits habits;
 	struct uconn *conns[PLACE_CONNECTIONS]; /* oldest first, without gaps */
 	unsigned conn_count;
 	struct list waiting;
 	unsigned waiting_count;
-	bool network_failure; /* what `why` is about */
+	ev_timer warm;
+	uint64_t asked_ms, begun_ms; /* the last question and the last connection; 0: none */
+	uint64_t doubt_ms;           /* since when it is silent, until a sign of life; 0: it is not */
+	bool useless;                /* the last connection ended without an answer */
+	bool network_failure;        /* what `why` is about */
 	char why[TLS_WHY_BYTES];
 };
 
 static const struct uconn_events conn_events;
+
+static void on_warm(struct ev_loop *loop, ev_timer *timer, int events);
 
 static uint32_t
 random_word(void)
@@ -38,6 +54,14 @@ random_word(void)
 	if (getrandom(&word, sizeof word, GRND_NONBLOCK) < 0)
 		word = (uint32_t)clock_now_ms();
 	return word;
+}
+
+/* How long idle connections are kept here. */
+static void
+set_idle(struct place *place)
+{
+	unsigned fixed_ms = place->set.upstream->idle_timeout_ms;
+	place->target.idle_ms = fixed_ms != 0 ? fixed_ms : habits_idle_ms(&place->habits);
 }
 
 struct place *
@@ -51,8 +75,11 @@ place_new(const struct place_settings *settings, const struct addr *address)
 	        .profile = settings->profile,
 	        .address = *address,
 	};
+	set_idle(place);
 	addr_text(address, place->target.text);
 	list_init(&place->waiting);
+	ev_init(&place->warm, on_warm);
+	place->warm.data = place;
 	return place;
 }
 
@@ -60,6 +87,7 @@ void
 place_free(struct place *place)
 {
 	must(list_empty(&place->waiting));
+	ev_timer_stop(place->set.loop, &place->warm);
 	while (place->conn_count > 0)
 		uconn_close(&place->conns[--place->conn_count]);
 	free(place);
@@ -88,6 +116,15 @@ note_failure(struct place *place, enum uconn_end end, const char *why, uint64_t 
 	if (end == UCONN_UNVERIFIED)
 		stats_one(place->set.stats, STATS_upstream_unverified);
 	note_down(place, health_failed(&place->health, now_ms, random_word()), now_ms);
+}
+
+static void
+note_silence(struct place *place, const char *why, uint64_t now_ms)
+{
+	place->network_failure = true;
+	snprintf(place->why, sizeof place->why, "%s", why);
+	if (health_silent(&place->health, now_ms, random_word()))
+		note_down(place, true, now_ms);
 }
 
 /* The connection to use: the oldest that is less than half full, so that the others can fall idle; else the
@@ -123,8 +160,10 @@ open_one(struct place *place)
 {
 	struct uconn *conn = uconn_open(
 	        place->set.room, place->set.loop, &place->target, place->set.stats, &conn_events, place);
-	if (conn != NULL)
+	if (conn != NULL) {
 		place->conns[place->conn_count++] = conn;
+		place->begun_ms = clock_now_ms();
+	}
 	return conn;
 }
 
@@ -148,6 +187,7 @@ int
 place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 {
 	struct uconn *conn = pick(place);
+	place->asked_ms = now_ms;
 	/* All are suspect, and there may not be another: the oldest has had its chance. */
 	if (conn == NULL && place->conn_count >= place->set.upstream->max_connections) {
 		uconn_abandon(place->conns[0], "no answer, and others are waiting");
@@ -170,6 +210,166 @@ place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 	if (place->waiting_count > 0 || !uconn_ask(conn, &ask->on, now_ms))
 		wait_for_room(place, ask);
 	return 0;
+}
+
+int
+place_put_beside(struct place *place, struct place_ask *ask, const struct uconn *beside, uint64_t now_ms)
+{
+	struct uconn *conn = NULL;
+	for (unsigned i = 0; i < place->conn_count && conn == NULL; i++)
+		if (place->conns[i] != beside && !uconn_is_suspect(place->conns[i]))
+			conn = place->conns[i];
+	if (conn == NULL && place->conn_count >= place->set.upstream->max_connections)
+		return -EBUSY;
+	if (conn == NULL && (conn = open_one(place)) == NULL)
+		return -errno;
+	if (!uconn_ask(conn, &ask->on, now_ms))
+		return -EBUSY;
+	ask->at = place;
+	list_init(&ask->link);
+	return 0;
+}
+
+/* --- Keeping it warm --- */
+
+/* A connection that will take the next question, or is about to; other than this one. */
+static bool
+is_lively(const struct place *place, const struct uconn *but)
+{
+	for (unsigned i = 0; i < place->conn_count; i++)
+		if (place->conns[i] != but && !uconn_is_suspect(place->conns[i]))
+			return true;
+	return false;
+}
+
+static uint64_t
+warm_due_ms(const struct place *place, const struct uconn *but, uint64_t now_ms)
+{
+	const struct warm_view view = {
+	        .asked_ms = place->asked_ms,
+	        .begun_ms = place->begun_ms,
+	        .backoff_until_ms = place->health.backoff_until_ms,
+	        .idle_ms = place->target.idle_ms,
+	        .lively = is_lively(place, but),
+	        .useless = place->useless,
+	};
+	return warm_at_ms(&view, now_ms);
+}
+
+static bool
+has_room(const struct place *place)
+{
+	return place->conn_count < place->set.upstream->max_connections;
+}
+
+static void
+open_ahead(struct place *place, uint64_t now_ms)
+{
+	struct uconn *conn = open_one(place);
+	if (conn == NULL)
+		note_failure(place, UCONN_FAILED, strerror(errno), now_ms);
+	else
+		stats_one(place->set.stats, STATS_upstream_warmed);
+}
+
+void
+place_prepare(struct place *place, uint32_t after_ms)
+{
+	ev_timer_stop(place->set.loop, &place->warm);
+	ev_timer_set(&place->warm, after_ms / 1000., 0.);
+	ev_timer_start(place->set.loop, &place->warm);
+}
+
+/* Opens one, or sees to it that somebody looks again when it is time. */
+static void
+keep_warm(struct place *place)
+{
+	uint64_t now_ms = clock_now_ms(), due_ms = warm_due_ms(place, NULL, now_ms);
+	if (due_ms == WARM_NEVER || !has_room(place))
+		return;
+	if (due_ms <= now_ms)
+		open_ahead(place, now_ms);
+	else
+		place_prepare(place, (uint32_t)(due_ms - now_ms) + 1);
+}
+
+/* At first there was no question yet, and there shall be a connection all the same. */
+static void
+on_warm(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct place *place = timer->data;
+	(void)loop;
+	(void)events;
+	if (place->begun_ms == 0)
+		open_ahead(place, clock_now_ms());
+	else
+		keep_warm(place);
+}
+
+/* An idle connection goes when its successor is there, if there is to be one. */
+static bool
+on_may_rest(void *arg, struct uconn *conn)
+{
+	struct place *place = arg;
+	uint64_t now_ms = clock_now_ms();
+	if (warm_due_ms(place, conn, now_ms) > now_ms || !has_room(place))
+		return true;
+	open_ahead(place, now_ms);
+	return false;
+}
+
+/* --- Silence --- */
+
+static bool
+is_silent(const struct uconn *conn, uint64_t now_ms, uint32_t after_ms)
+{
+	uint64_t since_ms = 0;
+	return uconn_is_open(conn) && !uconn_is_suspect(conn) &&
+	       uconn_unanswered(conn, &since_ms) >= PLACE_CROWD && now_ms >= since_ms + after_ms;
+}
+
+/* Room for a connection that finds out: a suspect one that nobody waits on is of no use. */
+static void
+drop_useless(struct place *place)
+{
+	for (unsigned i = 0; i < place->conn_count; i++) {
+		struct uconn *conn = place->conns[i];
+		if (!uconn_is_suspect(conn) || uconn_outstanding(conn) > 0)
+			continue;
+		memmove(&place->conns[i], &place->conns[i + 1],
+		        (--place->conn_count - i) * sizeof place->conns[0]);
+		uconn_close(&conn);
+		return;
+	}
+}
+
+bool
+place_listen(struct place *place, uint64_t now_ms, uint32_t after_ms)
+{
+	bool found = false;
+	for (unsigned i = 0; i < place->conn_count; i++)
+		if (is_silent(place->conns[i], now_ms, after_ms)) {
+			uconn_suspect(place->conns[i]);
+			found = true;
+		}
+	if (!found)
+		return false;
+	char why[64];
+	snprintf(why, sizeof why, "no answer for %u ms, and several are waiting", after_ms);
+	log_info("upstream silent upstream=%s address=%s why=\"%s\"", place->set.upstream->name,
+	        place->target.text, why);
+	note_silence(place, why, now_ms);
+	place->doubt_ms = now_ms;
+	if (!has_room(place))
+		drop_useless(place);
+	keep_warm(place);
+	return true;
+}
+
+uint32_t
+place_slow_us(const struct place *place)
+{
+	return habits_slow_us(&place->habits);
 }
 
 /* Moves questions from the queue to wherever there is room. */
@@ -205,15 +405,6 @@ place_withdraw(struct place_ask *ask)
 	}
 }
 
-static void
-note_silence(struct place *place, const char *why, uint64_t now_ms)
-{
-	place->network_failure = true;
-	snprintf(place->why, sizeof place->why, "%s", why);
-	if (health_silent(&place->health, now_ms, random_word()))
-		note_down(place, true, now_ms);
-}
-
 bool
 place_overdue(struct place_ask *ask, uint64_t now_ms)
 {
@@ -239,6 +430,7 @@ on_opened(void *arg, struct uconn *conn)
 {
 	struct place *place = arg;
 	(void)conn;
+	place->doubt_ms = 0;
 	pump(place);
 }
 
@@ -249,12 +441,14 @@ on_answered(void *arg, struct uconn *conn, struct uconn_ask *on, const struct wi
 	struct place_ask *ask = list_entry(on, struct place_ask, on);
 	(void)conn;
 	ask->at = NULL;
+	place->doubt_ms = 0;
 	if (answer == NULL) {
 		place->network_failure = true;
 		snprintf(place->why, sizeof place->why,
 		        "the server's answer was malformed or to another question");
 	} else {
 		uint64_t waited_ms = clock_now_ms() - on->asked_ms;
+		habits_answered(&place->habits, (uint32_t)(waited_ms * 1000));
 		if (health_answered(&place->health, (uint32_t)(waited_ms * 1000)))
 			log_notice("upstream up upstream=%s address=%s", place->set.upstream->name,
 			        place->target.text);
@@ -303,7 +497,8 @@ judge_end(struct place *place, const struct uconn *conn, enum uconn_end end, con
 {
 	uint64_t now_ms = clock_now_ms();
 	bool worked = uconn_is_open(conn) && uconn_answers(conn) > 0;
-	if (end == UCONN_IDLE || (worked && end == UCONN_CLOSED))
+	bool raced = uconn_is_open(conn) && uconn_was_rested(conn) && end != UCONN_SILENT;
+	if (end == UCONN_IDLE || end == UCONN_SHUT || raced || (worked && end == UCONN_CLOSED))
 		return PLACE_RETRY;
 	if ((worked || end == UCONN_SILENT) && place->health.failures == 0) {
 		note_silence(place, why, now_ms);
@@ -313,11 +508,25 @@ judge_end(struct place *place, const struct uconn *conn, enum uconn_end end, con
 	return PLACE_BROKEN;
 }
 
+/* What the end of an idle connection teaches. */
+static void
+learn_idle(struct place *place, const struct uconn *conn, enum uconn_end end)
+{
+	uint64_t idle_ms = uconn_idle_ms(conn, clock_now_ms());
+	if (end == UCONN_SHUT)
+		habits_idle_closed(&place->habits, (uint32_t)(idle_ms < UINT32_MAX ? idle_ms : UINT32_MAX));
+	else if (end == UCONN_IDLE && idle_ms >= place->target.idle_ms)
+		habits_idle_outlived(&place->habits);
+	set_idle(place);
+}
+
 static void
 on_ended(void *arg, struct uconn *conn, enum uconn_end end, const char *why, struct list *orphans)
 {
 	struct place *place = arg;
 	enum place_loss loss = judge_end(place, conn, end, why);
+	learn_idle(place, conn, end);
+	place->useless = uconn_answers(conn) == 0;
 	forget_conn(place, conn);
 	if (pick(place) == NULL)
 		give_up_queue(place, orphans);
@@ -325,10 +534,12 @@ on_ended(void *arg, struct uconn *conn, enum uconn_end end, const char *why, str
 	if (!list_empty(orphans))
 		place->set.events->lost(place->set.arg, place, loss, orphans);
 	pump(place);
+	keep_warm(place);
 }
 
 static const struct uconn_events conn_events = {
         .opened = on_opened,
+        .may_rest = on_may_rest,
         .answered = on_answered,
         .ended = on_ended,
 };
@@ -336,7 +547,8 @@ static const struct uconn_events conn_events = {
 bool
 place_usable(const struct place *place, uint64_t now_ms)
 {
-	return health_usable(&place->health, now_ms);
+	bool doubted = place->doubt_ms != 0 && now_ms < place->doubt_ms + PLACE_DOUBT_MS;
+	return health_usable(&place->health, now_ms) && !doubted;
 }
 
 const struct health *

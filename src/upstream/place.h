@@ -16,6 +16,7 @@ struct place;
 /* A question at a place, part of the asker's own object. */
 struct place_ask {
 	struct uconn_ask on;
+	void *asker;      /* the asker's own, untouched here */
 	struct list link; /* in the place's queue while there is no room on a connection */
 	struct place *at; /* NULL: nowhere */
 };
@@ -55,6 +56,14 @@ void place_free(struct place *place);
  */
 int place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
         __attribute__((warn_unused_result));
+/*
+ * Brings a question that is at the place already there once more, on another connection than `beside`; one
+ * more is opened if there may be. 0 or -errno, as above; -EBUSY when there is no other connection.
+ */
+int place_put_beside(struct place *place, struct place_ask *ask, const struct uconn *beside, uint64_t now_ms)
+        __attribute__((warn_unused_result));
+/* A connection is to be open so long from now, although nobody has asked yet. */
+void place_prepare(struct place *place, uint32_t after_ms);
 /* Takes the question away from wherever it is; harmless when it is nowhere. */
 void place_withdraw(struct place_ask *ask);
 /*
@@ -64,6 +73,15 @@ void place_withdraw(struct place_ask *ask);
  * back through lost(), and this returns true.
  */
 bool place_overdue(struct place_ask *ask, uint64_t now_ms);
+
+/*
+ * Looks for connections on which several questions wait, the oldest for after_ms and more, and nothing has
+ * come since. They get no more questions, and the place is not usable until it gives a sign of life; another
+ * connection is opened to find out. True when there is a new one: uconn_is_suspect() tells which.
+ */
+bool place_listen(struct place *place, uint64_t now_ms, uint32_t after_ms);
+/* What 95 of 100 recent answers stayed below; 0: never measured. */
+uint32_t place_slow_us(const struct place *place);
 
 bool place_usable(const struct place *place, uint64_t now_ms);
 const struct health *place_health(const struct place *place);

@@ -21,6 +21,8 @@ enum {
 	UCONN_ASK_BYTES =
 	        1152,         /* header, longest question, OPT with client subnet, padding to the next 512 */
 	UCONN_IDLE_MS = 9500, /* below the 10 s at which the large resolvers close */
+	UCONN_RESTED_MS = 500,
+	UCONN_WAITS_MS = 1000, /* how long one that may not rest yet waits for its successor, at most */
 	UCONN_IDLE_MOST_MS = 60000,
 	UCONN_IDLE_LEAST_MS = 100, /* a keepalive of 0 asks us to close soon, not to spin */
 	UCONN_UDP_BYTES =
@@ -41,10 +43,12 @@ struct uconn {
 	unsigned slot_bits, free_count, capacity;
 	struct list outstanding;
 	unsigned answers;
-	unsigned idle_ms;
+	unsigned idle_ms; /* as the administrator or the server said; 0: neither has */
 	uint64_t heard_ms, active_ms;
+	uint64_t rested_ms; /* for how long it had been idle when it was last asked */
 	bool open, connected;
 	bool suspect;
+	bool waits; /* it may close, and waits for another that is being opened */
 };
 
 static const struct stream_events stream_events;
@@ -80,20 +84,40 @@ timer_set(struct uconn *conn, unsigned ms)
 	ev_timer_start(conn->loop, &conn->timer);
 }
 
+static unsigned
+idle_limit_ms(const struct uconn *conn)
+{
+	if (conn->idle_ms != 0)
+		return conn->idle_ms;
+	return conn->target->idle_ms != 0 ? conn->target->idle_ms : UCONN_IDLE_MS;
+}
+
+static void
+rest(struct uconn *conn)
+{
+	log_debug("upstream connection closed upstream=%s address=%s why=idle answers=%u",
+	        conn->target->upstream->name, conn->target->text, conn->answers);
+	stream_finish(&conn->stream);
+	end(conn, UCONN_IDLE, "idle");
+}
+
 /* Closes if idle for long enough, else looks again when it could be. */
 static void
 check_idle(struct uconn *conn)
 {
-	uint64_t now_ms = clock_now_ms(), until_ms = conn->active_ms + conn->idle_ms;
-	if (conn->free_count == conn->capacity && now_ms >= until_ms) {
-		log_debug("upstream connection closed upstream=%s address=%s why=idle answers=%u",
-		        conn->target->upstream->name, conn->target->text, conn->answers);
-		stream_finish(&conn->stream);
-		end(conn, UCONN_IDLE, "idle");
+	unsigned limit_ms = idle_limit_ms(conn), patience_ms = limit_ms / 20;
+	uint64_t now_ms = clock_now_ms(), until_ms = conn->active_ms + limit_ms;
+	bool due = conn->free_count == conn->capacity && now_ms >= until_ms;
+	if (due && (conn->waits || conn->events->may_rest(conn->arg, conn))) {
+		rest(conn);
 		return;
 	}
-	/* Something is outstanding: its answer will say when the connection became idle. */
-	timer_set(conn, until_ms > now_ms ? (unsigned)(until_ms - now_ms) + 1 : conn->idle_ms + 1);
+	conn->waits = due;
+	/* If something is outstanding, its answer will say when the connection became idle. */
+	if (due)
+		timer_set(conn, (patience_ms < UCONN_WAITS_MS ? patience_ms : UCONN_WAITS_MS) + 1);
+	else
+		timer_set(conn, until_ms > now_ms ? (unsigned)(until_ms - now_ms) + 1 : limit_ms + 1);
 }
 
 static void
@@ -130,7 +154,7 @@ on_opened(void *arg)
 	struct uconn *conn = arg;
 	conn->open = true;
 	conn->active_ms = clock_now_ms();
-	timer_set(conn, conn->idle_ms);
+	timer_set(conn, idle_limit_ms(conn));
 	stats_one(conn->stats, STATS_upstream_handshakes);
 	log_info("upstream connected upstream=%s address=%s tls=%s", conn->target->upstream->name,
 	        conn->target->text, stream_tls_version(conn->stream));
@@ -166,7 +190,8 @@ heed_keepalive(struct uconn *conn, const struct edns *edns)
 	conn->idle_ms = idle_ms < UCONN_IDLE_MOST_MS ? idle_ms : UCONN_IDLE_MOST_MS;
 	if (conn->idle_ms < UCONN_IDLE_LEAST_MS)
 		conn->idle_ms = UCONN_IDLE_LEAST_MS;
-	if (conn->idle_ms < UCONN_IDLE_MS) /* the timer that runs may be too long now */
+	if (conn->idle_ms < UCONN_IDLE_MS ||
+	        conn->idle_ms < conn->target->idle_ms) /* the timer that runs may be too long now */
 		timer_set(conn, conn->idle_ms + 1);
 }
 
@@ -186,6 +211,7 @@ on_message(void *arg, uint8_t *msg, size_t bytes)
 	struct uconn *conn = arg;
 	conn->heard_ms = conn->active_ms = clock_now_ms();
 	conn->suspect = false;
+	conn->rested_ms = 0;
 	if (bytes < WIRE_HEADER_BYTES) {
 		stats_one(conn->stats, STATS_upstream_bad_answers);
 		uconn_abandon(conn, "the server sent a message that is shorter than a DNS header");
@@ -226,7 +252,7 @@ on_ended(void *arg, enum stream_end how, const char *why)
 	struct uconn *conn = arg;
 	bool idle = conn->open && list_empty(&conn->outstanding) && how != STREAM_UNVERIFIED;
 	enum uconn_end as = how == STREAM_UNVERIFIED          ? UCONN_UNVERIFIED
-	                    : idle                            ? UCONN_IDLE
+	                    : idle                            ? UCONN_SHUT
 	                    : how == STREAM_EOF && conn->open ? UCONN_CLOSED
 	                                                      : UCONN_FAILED;
 	log_debug("upstream connection ended upstream=%s address=%s why=\"%s\" answers=%u",
@@ -271,8 +297,7 @@ uconn_open(struct stream_room *room, struct ev_loop *loop, const struct uconn_ta
 	conn->events = events;
 	conn->arg = arg;
 	conn->stats = stats;
-	conn->idle_ms =
-	        target->upstream->idle_timeout_ms != 0 ? target->upstream->idle_timeout_ms : UCONN_IDLE_MS;
+	conn->idle_ms = target->upstream->idle_timeout_ms;
 	list_init(&conn->outstanding);
 	ev_init(&conn->timer, on_timer);
 	conn->timer.data = conn;
@@ -343,6 +368,32 @@ uconn_heard_ms(const struct uconn *conn)
 	return conn->heard_ms;
 }
 
+unsigned
+uconn_unanswered(const struct uconn *conn, uint64_t *since_ms)
+{
+	unsigned count = 0;
+	list_each (at, &conn->outstanding) {
+		const struct uconn_ask *ask = list_entry(at, struct uconn_ask, link);
+		if (ask->asked_ms <= conn->heard_ms)
+			continue; /* only slow: others were answered after it */
+		if (count++ == 0)
+			*since_ms = ask->asked_ms;
+	}
+	return count;
+}
+
+uint64_t
+uconn_idle_ms(const struct uconn *conn, uint64_t now_ms)
+{
+	return conn->open && now_ms > conn->active_ms ? now_ms - conn->active_ms : 0;
+}
+
+bool
+uconn_was_rested(const struct uconn *conn)
+{
+	return conn->rested_ms >= UCONN_RESTED_MS;
+}
+
 const char *
 uconn_tls_version(const struct uconn *conn)
 {
@@ -376,6 +427,8 @@ uconn_ask(struct uconn *conn, struct uconn_ask *ask, uint64_t now_ms)
 	conn->turns[slot]++;
 	ask->id = (uint16_t)(((unsigned)conn->turns[slot] << conn->slot_bits) | slot);
 	ask->conn = conn;
+	if (list_empty(&conn->outstanding))
+		conn->rested_ms = uconn_idle_ms(conn, now_ms);
 	ask->asked_ms = conn->active_ms = now_ms;
 	conn->slots[slot] = ask;
 	list_append(&conn->outstanding, &ask->link);

@@ -5,6 +5,9 @@
  *                       ▲          │ lost, overdue, refused
  *                       └──────────┘          nobody left ─► done with a reason
  *
+ * Each attempt is a try at a place. While it waits there, a second try may join it, and who answers first
+ * ends both; a try that fails while the other is under way is no loss.
+ *
  * Attempts have one length, so those under way form a queue in the order of their ends, and one timer watches
  * its head. The last attempt has no limit of its own: it may take what time the asker has left.
  */
@@ -14,13 +17,19 @@
 #include "base/must.h"
 #include "dns/hash.h"
 #include "upstream/choose.h"
+#include "upstream/hedge.h"
+#include "upstream/warm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-enum { UPSTREAM_RESENDS = 20 /* over connections that had worked; after that each counts as an attempt */ };
+enum {
+	UPSTREAM_RESENDS = 20,   /* over connections that had worked; after that each counts as an attempt */
+	UPSTREAM_AGAIN_MS = 20,  /* when to look again at questions for whose hedge there was no budget */
+	UPSTREAM_WARM_FIRST = 4, /* places that get a connection at birth where several are first choice */
+};
 
 struct upstreams {
 	struct ev_loop *loop;
@@ -30,6 +39,10 @@ struct upstreams {
 	unsigned place_count;
 	struct list attempts; /* upstream_ask.timer */
 	ev_timer timer;
+	struct list watched[UPSTREAM_PLACES]; /* upstream_ask.watch */
+	ev_timer watch;
+	uint64_t watch_ms; /* when that timer comes */
+	struct hedge_budget budget;
 	struct stats_slab *stats;
 	upstream_done_fn *done;
 	void *arg;
@@ -51,8 +64,28 @@ next_random(struct upstreams *u)
 static struct upstream_ask *
 ask_of(struct uconn_ask *on)
 {
-	struct place_ask *at = list_entry(on, struct place_ask, on);
-	return list_entry(at, struct upstream_ask, place);
+	return list_entry(on, struct place_ask, on)->asker;
+}
+
+static bool
+is_under_way(const struct place_ask *try)
+{
+	return try->at != NULL;
+}
+
+/* Another try of this question may still be answered. */
+static bool
+has_another(const struct upstream_ask *ask)
+{
+	return is_under_way(&ask->tries[0]) || is_under_way(&ask->tries[1]);
+}
+
+static void
+withdraw_all(struct upstream_ask *ask)
+{
+	list_remove(&ask->watch);
+	for (unsigned i = 0; i < UPSTREAM_TRIES; i++)
+		place_withdraw(&ask->tries[i]);
 }
 
 static int
@@ -68,7 +101,7 @@ index_of(const struct upstreams *u, const struct place *place)
 static size_t
 refusal_message(const struct upstream_ask *ask, uint8_t *out)
 {
-	const struct wire_question *q = &ask->place.on.query->question;
+	const struct wire_question *q = &ask->tries[0].on.query->question;
 	const uint16_t words[6] = {
 	        0, (uint16_t)((ask->refusal.flags & ~WIRE_FLAG_RCODE) | (ask->refusal.rcode & 15)), 1};
 	for (size_t i = 0; i < 6; i++) {
@@ -121,6 +154,7 @@ finish_empty(struct upstreams *u, struct upstream_ask *ask)
 {
 	struct upstream_result result;
 	list_remove(&ask->timer);
+	list_remove(&ask->watch);
 	reason(u, ask, &result);
 	if (!ask->refusal.held) {
 		u->done(u->arg, ask, &result);
@@ -182,11 +216,42 @@ clock_attempt(struct upstreams *u, struct upstream_ask *ask, uint64_t now_ms)
 		timer_start(u, u->config->forward.attempt_timeout_ms);
 }
 
+static uint32_t
+after_ms(const struct upstreams *u, unsigned index)
+{
+	return hedge_after_ms(place_slow_us(u->places[index]));
+}
+
+static void
+watch_until(struct upstreams *u, uint64_t until_ms)
+{
+	uint64_t now_ms = clock_now_ms();
+	if (ev_is_active(&u->watch) && u->watch_ms <= until_ms)
+		return;
+	ev_timer_stop(u->loop, &u->watch);
+	u->watch_ms = until_ms;
+	ev_timer_set(&u->watch, until_ms > now_ms ? (double)(until_ms - now_ms) / 1000. : 0., 0.);
+	ev_timer_start(u->loop, &u->watch);
+}
+
+/* From now on somebody looks whether the answer takes too long. */
+static void
+watch_begin(struct upstreams *u, struct upstream_ask *ask, unsigned index, uint64_t now_ms)
+{
+	list_remove(&ask->watch);
+	list_append(&u->watched[index], &ask->watch);
+	watch_until(u, now_ms + after_ms(u, index));
+}
+
 /* On to the next place, or done. */
 static void
 advance(struct upstreams *u, struct upstream_ask *ask)
 {
 	uint64_t now_ms = clock_now_ms();
+	list_remove(&ask->watch);
+	if (is_under_way(&ask->tries[ask->try]))
+		ask->try = !ask->try;
+	must(!is_under_way(&ask->tries[ask->try]));
 	while (ask->attempts < u->config->forward.attempts) {
 		/* An upstream that refused is only given up for another; the same place again makes no sense.
 		 */
@@ -195,27 +260,40 @@ advance(struct upstreams *u, struct upstream_ask *ask)
 			break;
 		ask->tried |= 1ull << next;
 		ask->last = next;
-		if (place_put(u->places[next], &ask->place, now_ms) == 0) {
+		if (place_put(u->places[next], &ask->tries[ask->try], now_ms) == 0) {
 			ask->attempts++;
 			clock_attempt(u, ask, now_ms);
+			if (!is_under_way(&ask->tries[!ask->try]))
+				watch_begin(u, ask, (unsigned)next, now_ms);
 			return;
 		}
 		ask->broken |= 1ull << next;
 	}
-	finish_empty(u, ask);
+	if (!has_another(ask))
+		finish_empty(u, ask);
+}
+
+/* A try has come to nothing. */
+static void
+try_elsewhere(struct upstreams *u, struct upstream_ask *ask)
+{
+	if (!has_another(ask))
+		advance(u, ask);
 }
 
 /* The attempt of this question has run out of time. */
 static void
 overdue(struct upstreams *u, struct upstream_ask *ask, uint64_t now_ms)
 {
-	if (ask->place.at == NULL || place_overdue(&ask->place, now_ms))
-		return; /* lost() has taken care of it */
-	if (choose_next(u, ask, true) < 0) {
-		clock_attempt(u, ask, now_ms); /* nobody else to ask: the answer may still come */
-		return;
-	}
-	place_withdraw(&ask->place);
+	clock_attempt(u, ask, now_ms);
+	for (unsigned i = 0; i < UPSTREAM_TRIES; i++)
+		if (is_under_way(&ask->tries[i]) && place_overdue(&ask->tries[i], now_ms))
+			return; /* lost() has taken care of it; the question may be gone */
+	if (!has_another(ask) || choose_next(u, ask, true) < 0)
+		return; /* nobody else to ask: the answer may still come */
+	/* The older try gives way, if there are two; the answer to the other still counts. */
+	if (is_under_way(&ask->tries[0]) && is_under_way(&ask->tries[1]))
+		place_withdraw(&ask->tries[ask->try]);
 	advance(u, ask);
 }
 
@@ -238,26 +316,113 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	}
 }
 
+/* --- Asking twice --- */
+
+/* Where a second try goes: another place that is well, or another connection of the same one. */
+static bool
+try_again(struct upstreams *u, struct upstream_ask *ask, uint64_t now_ms)
+{
+	const struct place_ask *first = &ask->tries[ask->try];
+	struct place_ask *second = &ask->tries[!ask->try];
+	struct place *place = first->at;
+	int next = choose_next(u, ask, true);
+	if (next < 0 || !place_usable(u->places[next], now_ms))
+		return place_put_beside(place, second, first->on.conn, now_ms) == 0;
+	ask->tried |= 1ull << next;
+	return place_put(u->places[next], second, now_ms) == 0;
+}
+
+/* The questions on connections that have just fallen silent: more than any budget, but only once. */
+static void
+resend_silent(struct upstreams *u, unsigned index, uint64_t now_ms)
+{
+	struct list silent;
+	list_init(&silent);
+	list_each_safe (at, after, &u->watched[index]) {
+		struct upstream_ask *ask = list_entry(at, struct upstream_ask, watch);
+		const struct uconn *conn = ask->tries[ask->try].on.conn;
+		if (conn == NULL || !uconn_is_suspect(conn))
+			continue;
+		list_remove(at);
+		list_append(&silent, at);
+	}
+	while (!list_empty(&silent)) {
+		struct upstream_ask *ask = list_first(&silent, struct upstream_ask, watch);
+		list_remove(&ask->watch);
+		if (is_under_way(&ask->tries[ask->try]) && try_again(u, ask, now_ms))
+			stats_one(u->stats, STATS_upstream_resent);
+	}
+}
+
+/* Asks once more what has waited for too long here; when there is something to look at again, or 0. */
+static uint64_t
+hedge_slow(struct upstreams *u, unsigned index, uint64_t now_ms)
+{
+	while (!list_empty(&u->watched[index])) {
+		struct upstream_ask *ask = list_first(&u->watched[index], struct upstream_ask, watch);
+		uint64_t due_ms = ask->tries[ask->try].on.asked_ms + after_ms(u, index);
+		if (ask->tries[ask->try].on.conn == NULL) /* it waits for room, and is not asked yet */
+			due_ms = now_ms + HEDGE_LEAST_MS;
+		if (due_ms > now_ms)
+			return due_ms;
+		if (!u->config->forward.hedge)
+			return now_ms + after_ms(u, index);
+		if (!hedge_spend(&u->budget))
+			return now_ms + UPSTREAM_AGAIN_MS;
+		list_remove(&ask->watch);
+		ask->hedged = try_again(u, ask, now_ms);
+		if (ask->hedged)
+			stats_one(u->stats, STATS_upstream_hedged);
+	}
+	return 0;
+}
+
+static void
+on_watch(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct upstreams *u = timer->data;
+	uint64_t now_ms = clock_now_ms(), next_ms = 0;
+	(void)loop;
+	(void)events;
+	for (unsigned i = 0; i < u->place_count; i++) {
+		if (list_empty(&u->watched[i]))
+			continue;
+		if (place_listen(u->places[i], now_ms, after_ms(u, i)))
+			resend_silent(u, i, now_ms);
+		uint64_t due_ms = hedge_slow(u, i, now_ms);
+		if (due_ms != 0 && (next_ms == 0 || due_ms < next_ms))
+			next_ms = due_ms;
+	}
+	if (next_ms != 0)
+		watch_until(u, next_ms);
+}
+
 static void
 on_answered(void *arg, struct place *place, struct place_ask *at, const struct wire_answer *answer)
 {
 	struct upstreams *u = arg;
-	struct upstream_ask *ask = list_entry(at, struct upstream_ask, place);
+	struct upstream_ask *ask = at->asker;
 	int index = index_of(u, place);
+	list_remove(&ask->watch);
 	if (answer == NULL) {
 		ask->broken |= 1ull << index;
-		advance(u, ask);
+		try_elsewhere(u, ask);
 		return;
 	}
 	if (answer->rcode == WIRE_RCODE_SERVFAIL || answer->rcode == WIRE_RCODE_REFUSED) {
 		refusal_keep(ask, answer);
 		ask->refused |= 1ull << u->upstream_of[index];
+		if (has_another(ask))
+			return;
 		if (choose_next(u, ask, true) >= 0) {
 			stats_one(u->stats, STATS_upstream_failed_over);
 			advance(u, ask);
 			return;
 		}
 	}
+	if (ask->hedged && at != &ask->tries[ask->try])
+		stats_one(u->stats, STATS_upstream_hedge_won);
+	withdraw_all(ask);
 	list_remove(&ask->timer);
 	struct upstream_result result = {.answer = answer, .upstream = place_upstream(place)->name};
 	u->done(u->arg, ask, &result);
@@ -272,12 +437,15 @@ on_lost(void *arg, struct place *place, enum place_loss loss, struct list *orpha
 		struct uconn_ask *on = list_first(orphans, struct uconn_ask, link);
 		struct upstream_ask *ask = ask_of(on);
 		list_remove(&on->link);
+		list_remove(&ask->watch);
+		if (loss == PLACE_BROKEN)
+			ask->broken |= bit;
+		if (has_another(ask))
+			continue;
 		stats_one(u->stats, STATS_upstream_resent);
 		if (loss == PLACE_RETRY && ask->resends++ < UPSTREAM_RESENDS) {
 			ask->tried &= ~bit;
 			ask->attempts--;
-		} else if (loss == PLACE_BROKEN) {
-			ask->broken |= bit;
 		}
 		advance(u, ask);
 	}
@@ -302,10 +470,26 @@ places_make(struct upstreams *u, struct stream_room *room, const struct tls_stor
 		};
 		for (size_t j = 0; j < upstream->address_count; j++) {
 			must(u->place_count < UPSTREAM_PLACES);
+			list_init(&u->watched[u->place_count]);
 			u->upstream_of[u->place_count] = (unsigned)i;
 			u->places[u->place_count++] = place_new(&settings, &upstream->addresses[j]);
 		}
 	}
+}
+
+/* The place of the first question gets its connection now; where any may be the first, several do. */
+static void
+warm_first(struct upstreams *u)
+{
+	enum config_policy policy = u->config->forward.policy;
+	bool any = policy == CONFIG_ROUND_ROBIN || policy == CONFIG_HASHED;
+	unsigned count = u->place_count < UPSTREAM_WARM_FIRST ? u->place_count : UPSTREAM_WARM_FIRST;
+	struct upstream_ask nothing = {.last = -1};
+	int first = choose_next(u, &nothing, false);
+	if (!any && first >= 0)
+		place_prepare(u->places[first], warm_first_ms(0, next_random(u)));
+	for (unsigned i = 0; any && i < count; i++)
+		place_prepare(u->places[i], warm_first_ms(i, next_random(u)));
 }
 
 struct upstreams *
@@ -321,10 +505,16 @@ upstreams_new(struct ev_loop *loop, struct stream_room *room, const struct confi
 	list_init(&u->attempts);
 	ev_init(&u->timer, on_timer);
 	u->timer.data = u;
+	/* After all that has come was read: an answer that is there is not overdue, however late we are. */
+	ev_set_priority(&u->timer, EV_MINPRI);
+	ev_init(&u->watch, on_watch);
+	ev_set_priority(&u->watch, EV_MINPRI);
+	u->watch.data = u;
 	if (getrandom(&u->random, sizeof u->random, 0) < 0 || u->random == 0)
 		u->random = clock_now_ms() | 1;
 	u->turn = (uint32_t)u->random;
 	places_make(u, room, tls);
+	warm_first(u);
 	return u;
 }
 
@@ -335,6 +525,7 @@ upstreams_free(struct upstreams *u)
 		return;
 	must(list_empty(&u->attempts));
 	ev_timer_stop(u->loop, &u->timer);
+	ev_timer_stop(u->loop, &u->watch);
 	for (unsigned i = 0; i < u->place_count; i++)
 		place_free(u->places[i]);
 	free(u);
@@ -354,14 +545,18 @@ void
 upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_query *query, uint64_t hash,
         uint32_t number)
 {
-	ask->place.at = NULL;
-	ask->place.on.conn = NULL;
-	ask->place.on.query = query;
-	ask->place.on.hash = hash;
-	ask->place.on.number = number;
+	for (unsigned i = 0; i < UPSTREAM_TRIES; i++) {
+		struct place_ask *try = &ask->tries[i];
+		*try = (struct place_ask){
+		        .asker = ask, .on.query = query, .on.hash = hash, .on.number = number};
+		list_init(&try->link);
+		list_init(&try->on.link);
+	}
 	list_init(&ask->timer);
-	list_init(&ask->place.link);
-	list_init(&ask->place.on.link);
+	list_init(&ask->watch);
+	ask->try = 0;
+	ask->hedged = false;
+	hedge_earn(&u->budget);
 	ask->tried = ask->broken = ask->refused = 0;
 	ask->attempts = ask->resends = 0;
 	ask->last = -1;
@@ -385,7 +580,7 @@ upstream_explain(const struct upstreams *u, const struct upstream_ask *ask, stru
 void
 upstream_withdraw(struct upstreams *u, struct upstream_ask *ask, struct upstream_result *result)
 {
-	place_withdraw(&ask->place);
+	withdraw_all(ask);
 	list_remove(&ask->timer);
 	reason(u, ask, result);
 }
