@@ -23,6 +23,7 @@
 enum {
 	PLACE_CONNECTIONS = 16, /* the most that max_connections allows */
 	PLACE_CROWD = 4,        /* so many unanswered questions are no slow name any more */
+	PLACE_BURST_MS = 25,    /* what comes at once needs no second connection */
 	PLACE_DOUBT_MS = 60000, /* then a question may try */
 };
 
@@ -127,19 +128,29 @@ note_silence(struct place *place, const char *why, uint64_t now_ms)
 		note_down(place, true, now_ms);
 }
 
+/* How ready a connection is for one more question; the least is best. */
+static unsigned
+reluctance(const struct place *place, const struct uconn *conn)
+{
+	unsigned most = place->set.upstream->max_outstanding, now = uconn_outstanding(conn);
+	if (uconn_is_open(conn) && now * 2 < most)
+		return 0;
+	if (now >= most)
+		return 3 * most;
+	return (uconn_is_open(conn) ? 1 : most) + now;
+}
+
 /* The connection to use: the oldest that is less than half full, so that the others can fall idle; else the
- * least full. Not one that may be dead. */
+ * least full, and one that is still shaking hands only if there is no room elsewhere. Not one that may be
+ * dead. */
 static struct uconn *
 pick(const struct place *place)
 {
 	struct uconn *best = NULL;
 	for (unsigned i = 0; i < place->conn_count; i++) {
 		struct uconn *conn = place->conns[i];
-		if (uconn_is_suspect(conn))
-			continue;
-		if (uconn_outstanding(conn) * 2 < place->set.upstream->max_outstanding)
-			return conn;
-		if (best == NULL || uconn_outstanding(conn) < uconn_outstanding(best))
+		if (!uconn_is_suspect(conn) &&
+		        (best == NULL || reluctance(place, conn) < reluctance(place, best)))
 			best = conn;
 	}
 	return best;
@@ -167,12 +178,20 @@ open_one(struct place *place)
 	return conn;
 }
 
+/* Half full for longer than a burst takes to be answered, or nearly full. */
 static bool
-may_open(const struct place *place, const struct uconn *best)
+is_pressed(const struct place *place, const struct uconn *conn, uint64_t now_ms)
+{
+	unsigned most = place->set.upstream->max_outstanding, now = uconn_outstanding(conn);
+	return now * 4 >= most * 3 || (now * 2 >= most && now_ms >= uconn_oldest_ms(conn) + PLACE_BURST_MS);
+}
+
+static bool
+may_open(const struct place *place, const struct uconn *best, uint64_t now_ms)
 {
 	if (best == NULL)
 		return true;
-	return uconn_outstanding(best) * 2 >= place->set.upstream->max_outstanding && !is_connecting(place) &&
+	return is_pressed(place, best, now_ms) && !is_connecting(place) &&
 	       place->conn_count < place->set.upstream->max_connections;
 }
 
@@ -193,7 +212,7 @@ place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 		uconn_abandon(place->conns[0], "no answer, and others are waiting");
 		conn = pick(place);
 	}
-	if (may_open(place, conn)) {
+	if (may_open(place, conn, now_ms)) {
 		struct uconn *another = open_one(place);
 		if (another == NULL && conn == NULL) {
 			int error = errno;
@@ -364,6 +383,13 @@ place_listen(struct place *place, uint64_t now_ms, uint32_t after_ms)
 		drop_useless(place);
 	keep_warm(place);
 	return true;
+}
+
+bool
+place_is_stuck(const struct place_ask *ask)
+{
+	const struct uconn *conn = ask->on.conn;
+	return ask->at != NULL && (conn == NULL || uconn_is_suspect(conn) || !uconn_is_open(conn));
 }
 
 uint32_t

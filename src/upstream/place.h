@@ -2,8 +2,9 @@
  * One address of one upstream as this worker knows it: its connections, the questions that wait for room on
  * them, and its health.
  *
- * A connection more opens when the ones there are half full, up to the upstream's bound; a handshake in
- * progress takes the questions that wait for it.
+ * A connection more opens when the ones there are half full for longer than a burst takes, or nearly full, up
+ * to the upstream's bound; a handshake in progress takes the questions that wait for it. One connection is
+ * kept open as long as there are questions, also while there are none for a moment (warm.h).
  */
 #ifndef DOTWARD_UPSTREAM_PLACE_H
 #define DOTWARD_UPSTREAM_PLACE_H
@@ -77,9 +78,12 @@ bool place_overdue(struct place_ask *ask, uint64_t now_ms);
 /*
  * Looks for connections on which several questions wait, the oldest for after_ms and more, and nothing has
  * come since. They get no more questions, and the place is not usable until it gives a sign of life; another
- * connection is opened to find out. True when there is a new one: uconn_is_suspect() tells which.
+ * connection is opened to find out. True when there is a new one; place_is_stuck() tells which questions
+ * suffer.
  */
 bool place_listen(struct place *place, uint64_t now_ms, uint32_t after_ms);
+/* The question waits on such a connection, or for one that is not open. */
+bool place_is_stuck(const struct place_ask *ask);
 /* What 95 of 100 recent answers stayed below; 0: never measured. */
 uint32_t place_slow_us(const struct place *place);
 

@@ -356,6 +356,14 @@ uconn_outstanding(const struct uconn *conn)
 	return conn->capacity - conn->free_count;
 }
 
+uint64_t
+uconn_oldest_ms(const struct uconn *conn)
+{
+	if (list_empty(&conn->outstanding))
+		return 0;
+	return list_entry(conn->outstanding.next, const struct uconn_ask, link)->asked_ms;
+}
+
 unsigned
 uconn_answers(const struct uconn *conn)
 {

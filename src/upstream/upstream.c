@@ -332,7 +332,7 @@ try_again(struct upstreams *u, struct upstream_ask *ask, uint64_t now_ms)
 	return place_put(u->places[next], second, now_ms) == 0;
 }
 
-/* The questions on connections that have just fallen silent: more than any budget, but only once. */
+/* The questions at a place that has just fallen silent: more than any budget, but only once. */
 static void
 resend_silent(struct upstreams *u, unsigned index, uint64_t now_ms)
 {
@@ -340,8 +340,7 @@ resend_silent(struct upstreams *u, unsigned index, uint64_t now_ms)
 	list_init(&silent);
 	list_each_safe (at, after, &u->watched[index]) {
 		struct upstream_ask *ask = list_entry(at, struct upstream_ask, watch);
-		const struct uconn *conn = ask->tries[ask->try].on.conn;
-		if (conn == NULL || !uconn_is_suspect(conn))
+		if (!place_is_stuck(&ask->tries[ask->try]))
 			continue;
 		list_remove(at);
 		list_append(&silent, at);
