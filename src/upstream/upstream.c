@@ -239,6 +239,8 @@ static void
 watch_begin(struct upstreams *u, struct upstream_ask *ask, unsigned index, uint64_t now_ms)
 {
 	list_remove(&ask->watch);
+	if (!u->config->forward.hedge)
+		return;
 	list_append(&u->watched[index], &ask->watch);
 	watch_until(u, now_ms + after_ms(u, index));
 }
@@ -364,8 +366,6 @@ hedge_slow(struct upstreams *u, unsigned index, uint64_t now_ms)
 			due_ms = now_ms + HEDGE_LEAST_MS;
 		if (due_ms > now_ms)
 			return due_ms;
-		if (!u->config->forward.hedge)
-			return now_ms + after_ms(u, index);
 		if (!hedge_spend(&u->budget))
 			return now_ms + UPSTREAM_AGAIN_MS;
 		list_remove(&ask->watch);

@@ -481,6 +481,8 @@ silent_connection_is_left_at_once(void **state)
 	uint64_t begun_ms = clock_now_ms();
 	for (unsigned i = 0; i < 50; i++)
 		ask(i);
+	LOOP_UNTIL(world.loop, world.servers[0].held_count == 50);
+	world.servers[0].dot.deaf = true;
 	LOOP_UNTIL(world.loop, done == 50);
 	assert_true(clock_now_ms() - begun_ms < 1000);
 	assert_int_equal(world.servers[1].asked, 50);
