@@ -226,7 +226,8 @@ static void
 watch_until(struct upstreams *u, uint64_t until_ms)
 {
 	uint64_t now_ms = clock_now_ms();
-	if (ev_is_active(&u->watch) && u->watch_ms <= until_ms)
+	/* Pending is not active, and stopping it would lose what has come due. */
+	if ((ev_is_active(&u->watch) || ev_is_pending(&u->watch)) && u->watch_ms <= until_ms)
 		return;
 	ev_timer_stop(u->loop, &u->watch);
 	u->watch_ms = until_ms;

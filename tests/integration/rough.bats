@@ -73,7 +73,6 @@ rough() {
   done
   assert_resolves last.test
   (($(faultup_stat up connections) >= 3)) || fail "it did not close"
-  run -0 grep -c 'asks upstream=.* tls=connecting' <(dotward_log | grep -v 'pause-1') || true
   (($(dotward_log | grep -c 'asks upstream=.* tls=TLS1.3') >= 3)) || fail "questions waited for handshakes"
   assert_lacks "$(dotward_log)" ' (warn|error) '
 }
@@ -113,8 +112,9 @@ goes() {
   pace_end
   kill -CONT "${!pid}" || true
   assert_nothing_lost
-  local most=$(seen max_ms)
-  ((${most%.*} < 1000 * PATIENCE)) || fail "somebody waited for $most ms"
+  local most
+  most=$(seen max_ms)
+  ((${most%.*} < 600 * PATIENCE)) || fail "somebody waited for $most ms"
 }
 
 enough() {

@@ -469,6 +469,34 @@ hedges_are_few(void **state)
 	}
 }
 
+static void
+on_alarm(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)timer;
+	(void)events;
+	ask(1);
+}
+
+/* A question that comes just when another is due does not put that off. */
+static void
+due_is_due_whoever_comes(void **state)
+{
+	ev_timer alarm;
+	(void)state;
+	world.config.forward.hedge = true;
+	world.servers[0].manner = HOLDS;
+	ask(0);
+	LOOP_UNTIL(world.loop, world.servers[0].held_count == 1);
+	ev_timer_init(&alarm, on_alarm, 0.16, 0.);
+	ev_timer_start(world.loop, &alarm);
+	usleep(250000);
+	ev_run(world.loop, EVRUN_ONCE);
+	assert_false(ev_is_active(&alarm));
+	assert_int_equal(counted(STATS_upstream_hedged), 1);
+	LOOP_UNTIL(world.loop, done == 2);
+}
+
 /* Many at once on a connection that has died: more than the budget, and all at once. */
 static void
 silent_connection_is_left_at_once(void **state)
@@ -550,6 +578,7 @@ main(void)
 	        STARTED(hedged_on_another_connection),
 	        STARTED(no_hedge_unless_wanted),
 	        STARTED(hedges_are_few),
+	        STARTED(due_is_due_whoever_comes),
 	        STARTED(silent_connection_is_left_at_once),
 	        STARTED(first_connection_before_the_first_question),
 	        STARTED(many_at_once),
