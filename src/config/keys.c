@@ -103,7 +103,7 @@ const struct key keys[] = {
 	{ "upstreams[].max_outstanding", KEY_NUMBER, KEY_NOW, UPSTREAM(max_outstanding), RANGE(1, 1000), .fallback = "100",
 		.help = "Questions without an answer yet, on one connection." },
 	{ "upstreams[].idle_timeout_ms", KEY_NUMBER, KEY_NOW, UPSTREAM(idle_timeout_ms), RANGE(0, 600000), .fallback = "0", IN_MS,
-		.help = "How long an unused connection stays open. 0: as the upstream says, else 9500." },
+		.help = "How long an unused connection stays open. 0: as the upstream says, else as it is seen to do." },
 
 	/* --- who may ask */
 	{ "access", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "Who may ask." },

@@ -1,5 +1,5 @@
 # The upstreams that a question has to survive: what faultup is told for each. For rough.bats and tests/bench/rough.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 ROUGH=(closes-each closes-idle cuts-length resets jitter deaf joins no-tickets)
 
