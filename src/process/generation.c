@@ -152,6 +152,7 @@ setup_of(const struct generation *g, unsigned slot, int log_end)
 	        .sockets = g->sockets,
 	        .tls = g->tls,
 	        .quarantine = g->world->quarantine,
+	        .health = g->world->health,
 	        .cache = g->cache,
 	        .member = g->slots[slot].member,
 	        .seed = g->world->seed,
@@ -356,6 +357,8 @@ generation_bury(struct generation *g, int pid, int status, uint64_t now_ms)
 		if (s->pid != pid)
 			continue;
 		death_text(status, s->room.state->words.call, s->death);
+		if (g->world->health != NULL)
+			health_bury(g->world->health, pid);
 		close_end(s->log_end);
 		/* One that dies before it serves has not taken up what the one before it left. */
 		s->leaves = WIFSIGNALED(status) && (s->leaves || atomic_load(&s->room.state->serving));

@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "net/sockets.h"
 #include "process/sandbox.h"
+#include "shared/health.h"
 #include "shared/quarantine.h"
 #include "shared/stats.h"
 
@@ -19,6 +20,7 @@ enum { GENERATION_WHY_BYTES = 512 };
 /* What all generations of one master share. */
 struct generation_world {
 	struct quarantine *quarantine;
+	struct health_table *health; /* NULL: workers learn of upstreams each for itself */
 	uint64_t seed;
 	/* In a worker just forked: closes what belongs to the master alone. */
 	void (*leave_master)(void *arg);

@@ -226,6 +226,7 @@ put_together(struct worker *w)
 	        .room = w->room,
 	        .config = setup->config,
 	        .tls = setup->tls,
+	        .health = setup->health,
 	        .stats = setup->room.stats,
 	        .quarantine = setup->quarantine,
 	        .cache = setup->cache,

@@ -9,6 +9,7 @@
 #include "net/sockets.h"
 #include "net/tls.h"
 #include "process/sandbox.h"
+#include "shared/health.h"
 #include "shared/quarantine.h"
 #include "shared/shm.h"
 #include "shared/slots.h"
@@ -34,6 +35,7 @@ struct worker_setup {
 	struct sockets *sockets;
 	const struct tls_store *tls;
 	const struct quarantine *quarantine;
+	struct health_table *health;
 	struct cache *cache; /* NULL: none */
 	uint32_t member;     /* of it */
 	uint64_t seed;

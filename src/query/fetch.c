@@ -354,7 +354,8 @@ fetches_in_flight(const struct fetches *fs)
 
 struct fetches *
 fetches_new(struct ev_loop *loop, struct stream_room *room, const struct config *config,
-        const struct tls_store *tls, struct stats_slab *stats, const struct fetch_events *events, void *arg)
+        const struct tls_store *tls, struct health_table *health, struct stats_slab *stats,
+        const struct fetch_events *events, void *arg)
 {
 	struct fetches *fs = must_alloc(1, sizeof *fs);
 	uint64_t buckets = 1;
@@ -373,7 +374,7 @@ fetches_new(struct ev_loop *loop, struct stream_room *room, const struct config 
 	list_init(&fs->alone);
 	ev_init(&fs->timer, on_timer);
 	fs->timer.data = fs;
-	fs->upstreams = upstreams_new(loop, room, config, tls, stats, on_done, fs);
+	fs->upstreams = upstreams_new(loop, room, config, tls, health, stats, on_done, fs);
 	return fs;
 }
 

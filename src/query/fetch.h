@@ -40,7 +40,8 @@ struct fetch_events {
 };
 
 struct fetches *fetches_new(struct ev_loop *loop, struct stream_room *room, const struct config *config,
-        const struct tls_store *tls, struct stats_slab *stats, const struct fetch_events *events, void *arg);
+        const struct tls_store *tls, struct health_table *health, struct stats_slab *stats,
+        const struct fetch_events *events, void *arg);
 /* Nobody may be waiting. NULL is allowed. */
 void fetches_free(struct fetches *fetches);
 

@@ -458,8 +458,8 @@ queries_new(const struct queries_setup *setup)
 	qs->deadline.data = qs->patience.data = qs;
 	qs->recall = recall_new(setup->cache, qs->config, qs->stats);
 	qs->replies = (struct replies){.config = qs->config, .stats = qs->stats, .recall = qs->recall};
-	qs->fetches =
-	        fetches_new(qs->loop, setup->room, qs->config, setup->tls, qs->stats, &fetch_events, qs);
+	qs->fetches = fetches_new(
+	        qs->loop, setup->room, qs->config, setup->tls, setup->health, qs->stats, &fetch_events, qs);
 	return qs;
 }
 

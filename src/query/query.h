@@ -44,6 +44,7 @@ struct queries_setup {
 	struct stream_room *room;
 	const struct config *config;
 	const struct tls_store *tls;
+	struct health_table *health; /* NULL: what is learned of upstreams is not shared */
 	struct stats_slab *stats;
 	const struct quarantine *quarantine;
 	struct cache *cache; /* NULL: none */

@@ -13,7 +13,7 @@
 
 struct world_header {
 	char magic[16];
-	uint64_t header_bytes, quarantine_bytes, stats_count;
+	uint64_t header_bytes, quarantine_bytes, health_bytes, stats_count;
 };
 
 struct world_memory {
@@ -34,6 +34,7 @@ header_of_ours(void)
 	struct world_header h = {
 	        .header_bytes = sizeof(struct world_memory),
 	        .quarantine_bytes = sizeof(struct quarantine),
+	        .health_bytes = health_footprint(),
 	        .stats_count = STATS_COUNT,
 	};
 	memcpy(h.magic, "dotward-world-1", sizeof h.magic);
@@ -44,7 +45,7 @@ static size_t
 footprint(void)
 {
 	return shm_footprint(sizeof(struct world_memory)) + shm_footprint(sizeof(struct quarantine)) +
-	       shm_footprint(sizeof(struct stats_slab));
+	       shm_footprint(health_footprint()) + shm_footprint(sizeof(struct stats_slab));
 }
 
 /* Somebody else's memory with the same header, or NULL. */
@@ -74,6 +75,7 @@ world_open(int descriptor)
 	w->shm = shm;
 	struct world_memory *memory = shm_carve(shm, sizeof *memory);
 	w->world.quarantine = shm_carve(shm, sizeof(struct quarantine));
+	w->world.health = shm_carve(shm, health_footprint());
 	w->world.retired = shm_carve(shm, sizeof(struct stats_slab));
 	if (fresh) {
 		memory->header = header_of_ours();

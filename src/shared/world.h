@@ -1,11 +1,12 @@
 /*
- * What outlives every generation, and an upgrade of the binary: quarantine, the counters of generations that
- * are gone, the secret of the question hashes. One memfd; its header says exactly what is in it, and another
- * binary adopts it only when the header is the same to the byte.
+ * What outlives every generation, and an upgrade of the binary: quarantine, what is known of the upstreams,
+ * the counters of generations that are gone, the secret of the question hashes. One memfd; its header
+ * says exactly what is in it, and another binary adopts it only when the header is the same to the byte.
  */
 #ifndef DOTWARD_SHARED_WORLD_H
 #define DOTWARD_SHARED_WORLD_H
 
+#include "shared/health.h"
 #include "shared/quarantine.h"
 #include "shared/shm.h"
 #include "shared/stats.h"
@@ -14,6 +15,7 @@
 
 struct world {
 	struct quarantine *quarantine;
+	struct health_table *health;
 	struct stats_slab *retired; /* counters of generations that are gone */
 	uint64_t seed;
 	_Atomic unsigned *log_level; /* for log_share_level() */

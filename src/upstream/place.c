@@ -1,8 +1,7 @@
 /*
  * Connections and queue of one upstream address.
  *
- * Between questions it sees to it that one of the connections stays open (warm.h), and learns how long it may
- * be idle (habits.h).
+ * Between questions it sees to it that one of the connections stays open (warm.h).
  *
  * Invariant: questions wait in the queue only while no connection has room, and never without a connection
  * that will end or get room.
@@ -11,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/must.h"
-#include "upstream/habits.h"
+#include "upstream/identity.h"
 #include "upstream/warm.h"
 
 #include <errno.h>
@@ -21,17 +20,19 @@
 #include <sys/random.h>
 
 enum {
-	PLACE_CONNECTIONS = 16, /* the most that max_connections allows */
-	PLACE_CROWD = 4,        /* so many unanswered questions are no slow name any more */
-	PLACE_BURST_MS = 25,    /* what comes at once needs no second connection */
-	PLACE_DOUBT_MS = 60000, /* then a question may try */
+	PLACE_CONNECTIONS = 16,     /* the most that max_connections allows */
+	PLACE_PATIENCE_US = 100000, /* with a connection that is being opened, at least */
+	PLACE_CROWD = 4,            /* so many unanswered questions are no slow name any more */
+	PLACE_BURST_MS = 25,        /* what comes at once needs no second connection */
+	PLACE_DOUBT_MS = 60000,     /* then a question may try */
+	PLACE_AGAIN_MS = 250,       /* when to look whether there is budget for a handshake again */
 };
 
 struct place {
 	struct place_settings set;
 	struct uconn_target target;
-	struct health health;
-	struct habits habits;
+	struct health *health;
+	uint64_t identity;
 	struct uconn *conns[PLACE_CONNECTIONS]; /* oldest first, without gaps */
 	unsigned conn_count;
 	struct list waiting;
@@ -45,6 +46,7 @@ struct place {
 };
 
 static const struct uconn_events conn_events;
+static const char refuses[] = "answers SERVFAIL or REFUSED to what other upstreams answer";
 
 static void on_warm(struct ev_loop *loop, ev_timer *timer, int events);
 
@@ -55,14 +57,6 @@ random_word(void)
 	if (getrandom(&word, sizeof word, GRND_NONBLOCK) < 0)
 		word = (uint32_t)clock_now_ms();
 	return word;
-}
-
-/* How long idle connections are kept here. */
-static void
-set_idle(struct place *place)
-{
-	unsigned fixed_ms = place->set.upstream->idle_timeout_ms;
-	place->target.idle_ms = fixed_ms != 0 ? fixed_ms : habits_idle_ms(&place->habits);
 }
 
 struct place *
@@ -76,8 +70,11 @@ place_new(const struct place_settings *settings, const struct addr *address)
 	        .profile = settings->profile,
 	        .address = *address,
 	};
-	set_idle(place);
 	addr_text(address, place->target.text);
+	place->identity = upstream_identity(settings->upstream, address);
+	const struct health_identity identity = {
+	        .key = place->identity, .name = settings->upstream->name, .address = place->target.text};
+	place->health = place->target.health = health_open(settings->health, &identity, clock_now_ms());
 	list_init(&place->waiting);
 	ev_init(&place->warm, on_warm);
 	place->warm.data = place;
@@ -91,32 +88,50 @@ place_free(struct place *place)
 	ev_timer_stop(place->set.loop, &place->warm);
 	while (place->conn_count > 0)
 		uconn_close(&place->conns[--place->conn_count]);
+	health_close(place->health);
 	free(place);
 }
 
+/* Says in the log what the others do not say. */
 static void
-note_down(struct place *place, bool just_now, uint64_t now_ms)
+tell(const struct place *place, enum health_news news, uint64_t now_ms)
 {
-	uint64_t wait_ms = place->health.backoff_until_ms - now_ms;
-	if (just_now)
-		log_warn("upstream down upstream=%s address=%s why=\"%s\" retry=%llums",
-		        place->set.upstream->name, place->target.text, place->why,
-		        (unsigned long long)wait_ms);
-	else
-		log_info("upstream still down upstream=%s address=%s why=\"%s\" failures=%u retry=%llums",
-		        place->set.upstream->name, place->target.text, place->why, place->health.failures,
-		        (unsigned long long)wait_ms);
+	const char *name = place->set.upstream->name, *address = place->target.text;
+	uint64_t until_ms = health_backoff_until_ms(place->health);
+	unsigned long long wait_ms = until_ms > now_ms ? until_ms - now_ms : 0;
+	switch (news) {
+	case HEALTH_IS_DOWN:
+		log_warn("upstream down upstream=%s address=%s why=\"%s\" retry=%llums", name, address,
+		        place->why, wait_ms);
+		return;
+	case HEALTH_STAYS_BAD:
+		log_info("upstream still down upstream=%s address=%s why=\"%s\" retry=%llums", name, address,
+		        place->why, wait_ms);
+		return;
+	case HEALTH_IS_UP:
+		log_notice("upstream up upstream=%s address=%s", name, address);
+		return;
+	case HEALTH_NO_NEWS:
+	default:
+		return;
+	}
 }
 
 static void
-note_failure(struct place *place, enum uconn_end end, const char *why, uint64_t now_ms)
+note_failure(struct place *place, enum health_cause cause, const char *why, uint64_t now_ms)
 {
-	place->network_failure = end != UCONN_UNVERIFIED;
+	place->network_failure = cause != HEALTH_VERIFY;
 	snprintf(place->why, sizeof place->why, "%s", why);
 	stats_one(place->set.stats, STATS_upstream_failures);
-	if (end == UCONN_UNVERIFIED)
+	if (cause == HEALTH_VERIFY)
 		stats_one(place->set.stats, STATS_upstream_unverified);
-	note_down(place, health_failed(&place->health, now_ms, random_word()), now_ms);
+	tell(place, health_failed(place->health, cause, place->why, now_ms, random_word()), now_ms);
+}
+
+static void
+show_gauge(const struct place *place)
+{
+	health_gauge(place->health, place->conn_count, place_load(place));
 }
 
 static void
@@ -124,8 +139,7 @@ note_silence(struct place *place, const char *why, uint64_t now_ms)
 {
 	place->network_failure = true;
 	snprintf(place->why, sizeof place->why, "%s", why);
-	if (health_silent(&place->health, now_ms, random_word()))
-		note_down(place, true, now_ms);
+	tell(place, health_silent(place->health, place->why, now_ms, random_word()), now_ms);
 }
 
 /* How ready a connection is for one more question; the least is best. */
@@ -202,21 +216,33 @@ wait_for_room(struct place *place, struct place_ask *ask)
 	place->waiting_count++;
 }
 
+static bool
+ask_on(struct uconn *conn, struct place_ask *ask, uint64_t now_ms)
+{
+	ask->asked_us = clock_now_us();
+	return uconn_ask(conn, &ask->on, now_ms);
+}
+
 int
 place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 {
 	struct uconn *conn = pick(place);
 	place->asked_ms = now_ms;
+	/* With nobody well, a question is the trial; the others need not make it as well. */
+	health_claim_probe(place->health, now_ms, place->set.forward->attempt_timeout_ms);
 	/* All are suspect, and there may not be another: the oldest has had its chance. */
 	if (conn == NULL && place->conn_count >= place->set.upstream->max_connections) {
 		uconn_abandon(place->conns[0], "no answer, and others are waiting");
 		conn = pick(place);
 	}
-	if (may_open(place, conn, now_ms)) {
+	if (may_open(place, conn, now_ms) && !ask->insist && !health_may_shake(place->health, now_ms)) {
+		if (conn == NULL)
+			return -EAGAIN;
+	} else if (may_open(place, conn, now_ms)) {
 		struct uconn *another = open_one(place);
 		if (another == NULL && conn == NULL) {
 			int error = errno;
-			note_failure(place, UCONN_FAILED, strerror(error), now_ms);
+			note_failure(place, HEALTH_CONNECT, strerror(error), now_ms);
 			return -error;
 		}
 		/* The new one is used once it is open; until then the old one still has room, if there is an
@@ -226,8 +252,9 @@ place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 	}
 	ask->at = place;
 	list_init(&ask->link);
-	if (place->waiting_count > 0 || !uconn_ask(conn, &ask->on, now_ms))
+	if (place->waiting_count > 0 || !ask_on(conn, ask, now_ms))
 		wait_for_room(place, ask);
+	show_gauge(place);
 	return 0;
 }
 
@@ -240,9 +267,11 @@ place_put_beside(struct place *place, struct place_ask *ask, const struct uconn 
 			conn = place->conns[i];
 	if (conn == NULL && place->conn_count >= place->set.upstream->max_connections)
 		return -EBUSY;
+	if (conn == NULL && !ask->insist && !health_may_shake(place->health, now_ms))
+		return -EAGAIN;
 	if (conn == NULL && (conn = open_one(place)) == NULL)
 		return -errno;
-	if (!uconn_ask(conn, &ask->on, now_ms))
+	if (!ask_on(conn, ask, now_ms))
 		return -EBUSY;
 	ask->at = place;
 	list_init(&ask->link);
@@ -264,11 +293,14 @@ is_lively(const struct place *place, const struct uconn *but)
 static uint64_t
 warm_due_ms(const struct place *place, const struct uconn *but, uint64_t now_ms)
 {
+	unsigned idle_ms = place->set.upstream->idle_timeout_ms;
+	/* One that is not well is tried by a probe of one worker (probe.h), not by all. */
+	bool well = health_state(place->health, now_ms) == HEALTH_WELL;
 	const struct warm_view view = {
 	        .asked_ms = place->asked_ms,
 	        .begun_ms = place->begun_ms,
-	        .backoff_until_ms = place->health.backoff_until_ms,
-	        .idle_ms = place->target.idle_ms,
+	        .idle_ms = idle_ms != 0 ? idle_ms : health_idle_ms(place->health),
+	        .well = well,
 	        .lively = is_lively(place, but),
 	        .useless = place->useless,
 	};
@@ -281,22 +313,26 @@ has_room(const struct place *place)
 	return place->conn_count < place->set.upstream->max_connections;
 }
 
-static void
-open_ahead(struct place *place, uint64_t now_ms)
-{
-	struct uconn *conn = open_one(place);
-	if (conn == NULL)
-		note_failure(place, UCONN_FAILED, strerror(errno), now_ms);
-	else
-		stats_one(place->set.stats, STATS_upstream_warmed);
-}
-
 void
 place_prepare(struct place *place, uint32_t after_ms)
 {
 	ev_timer_stop(place->set.loop, &place->warm);
 	ev_timer_set(&place->warm, after_ms / 1000., 0.);
 	ev_timer_start(place->set.loop, &place->warm);
+}
+
+static void
+open_ahead(struct place *place, uint64_t now_ms)
+{
+	if (!health_may_shake(place->health, now_ms)) {
+		place_prepare(place, PLACE_AGAIN_MS + random_word() % PLACE_AGAIN_MS);
+		return;
+	}
+	struct uconn *conn = open_one(place);
+	if (conn == NULL)
+		note_failure(place, HEALTH_CONNECT, strerror(errno), now_ms);
+	else
+		stats_one(place->set.stats, STATS_upstream_warmed);
 }
 
 /* Opens one, or sees to it that somebody looks again when it is time. */
@@ -386,7 +422,7 @@ place_listen(struct place *place, uint64_t now_ms, uint32_t after_ms)
 }
 
 bool
-place_is_stuck(const struct place_ask *ask)
+place_is_unheard(const struct place_ask *ask)
 {
 	const struct uconn *conn = ask->on.conn;
 	return ask->at != NULL && (conn == NULL || uconn_is_suspect(conn) || !uconn_is_open(conn));
@@ -395,7 +431,7 @@ place_is_stuck(const struct place_ask *ask)
 uint32_t
 place_slow_us(const struct place *place)
 {
-	return habits_slow_us(&place->habits);
+	return health_slow_us(place->health);
 }
 
 /* Moves questions from the queue to wherever there is room. */
@@ -406,7 +442,7 @@ pump(struct place *place)
 	while (place->waiting_count > 0) {
 		struct place_ask *ask = list_first(&place->waiting, struct place_ask, link);
 		struct uconn *conn = pick(place);
-		if (conn == NULL || !uconn_ask(conn, &ask->on, now_ms))
+		if (conn == NULL || !ask_on(conn, ask, now_ms))
 			return;
 		list_remove(&ask->link);
 		place->waiting_count--;
@@ -460,12 +496,26 @@ on_opened(void *arg, struct uconn *conn)
 	pump(place);
 }
 
+/* Time that a question spent waiting for a connection to open is not the server's latency. */
+static void
+note_answer(struct place *place, const struct uconn *conn, const struct place_ask *ask,
+        const struct wire_answer *answer)
+{
+	uint64_t now_ms = clock_now_ms(), opened_us = uconn_opened_us(conn);
+	uint64_t took_us = clock_now_us() - (ask->asked_us > opened_us ? ask->asked_us : opened_us);
+	bool refusal = answer->rcode == WIRE_RCODE_SERVFAIL || answer->rcode == WIRE_RCODE_REFUSED;
+	uint32_t latency_us = took_us < UINT32_MAX ? (uint32_t)took_us : UINT32_MAX;
+	if (refusal && health_is_refusing(place->health))
+		tell(place, health_failed(place->health, HEALTH_REFUSAL, refuses, now_ms, random_word()),
+		        now_ms);
+	tell(place, health_answered(place->health, latency_us, refusal, now_ms), now_ms);
+}
+
 static void
 on_answered(void *arg, struct uconn *conn, struct uconn_ask *on, const struct wire_answer *answer)
 {
 	struct place *place = arg;
 	struct place_ask *ask = list_entry(on, struct place_ask, on);
-	(void)conn;
 	ask->at = NULL;
 	place->doubt_ms = 0;
 	if (answer == NULL) {
@@ -473,12 +523,9 @@ on_answered(void *arg, struct uconn *conn, struct uconn_ask *on, const struct wi
 		snprintf(place->why, sizeof place->why,
 		        "the server's answer was malformed or to another question");
 	} else {
-		uint64_t waited_ms = clock_now_ms() - on->asked_ms;
-		habits_answered(&place->habits, (uint32_t)(waited_ms * 1000));
-		if (health_answered(&place->health, (uint32_t)(waited_ms * 1000)))
-			log_notice("upstream up upstream=%s address=%s", place->set.upstream->name,
-			        place->target.text);
+		note_answer(place, conn, ask, answer);
 	}
+	show_gauge(place);
 	place->set.events->answered(place->set.arg, place, ask, answer);
 	pump(place);
 }
@@ -526,24 +573,12 @@ judge_end(struct place *place, const struct uconn *conn, enum uconn_end end, con
 	bool raced = uconn_is_open(conn) && uconn_was_rested(conn) && end != UCONN_SILENT;
 	if (end == UCONN_IDLE || end == UCONN_SHUT || raced || (worked && end == UCONN_CLOSED))
 		return PLACE_RETRY;
-	if ((worked || end == UCONN_SILENT) && place->health.failures == 0) {
+	if ((worked || end == UCONN_SILENT) && health_state(place->health, now_ms) == HEALTH_WELL) {
 		note_silence(place, why, now_ms);
 		return end == UCONN_SILENT ? PLACE_SILENT : PLACE_RETRY;
 	}
-	note_failure(place, end, why, now_ms);
+	note_failure(place, uconn_blame(conn, end), why, now_ms);
 	return PLACE_BROKEN;
-}
-
-/* What the end of an idle connection teaches. */
-static void
-learn_idle(struct place *place, const struct uconn *conn, enum uconn_end end)
-{
-	uint64_t idle_ms = uconn_idle_ms(conn, clock_now_ms());
-	if (end == UCONN_SHUT)
-		habits_idle_closed(&place->habits, (uint32_t)(idle_ms < UINT32_MAX ? idle_ms : UINT32_MAX));
-	else if (end == UCONN_IDLE && idle_ms >= place->target.idle_ms)
-		habits_idle_outlived(&place->habits);
-	set_idle(place);
 }
 
 static void
@@ -551,7 +586,6 @@ on_ended(void *arg, struct uconn *conn, enum uconn_end end, const char *why, str
 {
 	struct place *place = arg;
 	enum place_loss loss = judge_end(place, conn, end, why);
-	learn_idle(place, conn, end);
 	place->useless = uconn_answers(conn) == 0;
 	forget_conn(place, conn);
 	if (pick(place) == NULL)
@@ -561,6 +595,7 @@ on_ended(void *arg, struct uconn *conn, enum uconn_end end, const char *why, str
 		place->set.events->lost(place->set.arg, place, loss, orphans);
 	pump(place);
 	keep_warm(place);
+	show_gauge(place);
 }
 
 static const struct uconn_events conn_events = {
@@ -574,13 +609,44 @@ bool
 place_usable(const struct place *place, uint64_t now_ms)
 {
 	bool doubted = place->doubt_ms != 0 && now_ms < place->doubt_ms + PLACE_DOUBT_MS;
-	return health_usable(&place->health, now_ms) && !doubted;
+	return health_state(place->health, now_ms) == HEALTH_WELL && !doubted;
 }
 
-const struct health *
+bool
+place_stuck(const struct place *place, uint64_t now_us)
+{
+	uint64_t begun_us = now_us;
+	for (unsigned i = 0; i < place->conn_count; i++) {
+		if (uconn_is_open(place->conns[i]))
+			return false;
+		if (uconn_begun_us(place->conns[i]) < begun_us)
+			begun_us = uconn_begun_us(place->conns[i]);
+	}
+	uint64_t patience_us = 3 * (uint64_t)health_handshake_us(place->health);
+	return now_us - begun_us > (patience_us > PLACE_PATIENCE_US ? patience_us : PLACE_PATIENCE_US);
+}
+
+struct health *
 place_health(const struct place *place)
 {
-	return &place->health;
+	return place->health;
+}
+
+uint64_t
+place_identity(const struct place *place)
+{
+	return place->identity;
+}
+
+void
+place_contradicted(struct place *place, uint64_t now_ms)
+{
+	enum health_news news = health_contradicted(place->health, refuses, now_ms, random_word());
+	if (news == HEALTH_IS_DOWN) {
+		place->network_failure = false;
+		snprintf(place->why, sizeof place->why, "%s", refuses);
+	}
+	tell(place, news, now_ms);
 }
 
 unsigned

@@ -1,6 +1,6 @@
 /*
- * One address of one upstream as this worker knows it: its connections, the questions that wait for room on
- * them, and its health.
+ * One address of one upstream: this worker's connections to it, the questions that wait for room on them, and
+ * its health, which all workers share.
  *
  * A connection more opens when the ones there are half full for longer than a burst takes, or nearly full, up
  * to the upstream's bound; a handshake in progress takes the questions that wait for it. One connection is
@@ -17,9 +17,11 @@ struct place;
 /* A question at a place, part of the asker's own object. */
 struct place_ask {
 	struct uconn_ask on;
-	void *asker;      /* the asker's own, untouched here */
-	struct list link; /* in the place's queue while there is no room on a connection */
-	struct place *at; /* NULL: nowhere */
+	void *asker;       /* the asker's own, untouched here */
+	struct list link;  /* in the place's queue while there is no room on a connection */
+	struct place *at;  /* NULL: nowhere */
+	uint64_t asked_us; /* when it was put on its connection */
+	bool insist;       /* a handshake is worth it even when the budget of them is exhausted */
 };
 
 enum place_loss {
@@ -43,6 +45,7 @@ struct place_settings {
 	const struct config_upstream *upstream;
 	const struct config_forward *forward;
 	const struct tls_profile *profile;
+	struct health_table *health; /* NULL: what is learned stays here */
 	const struct place_events *events;
 	void *arg;
 };
@@ -53,7 +56,8 @@ void place_free(struct place *place);
 
 /*
  * Brings the question to the place. 0, or -errno when no connection can even be begun; then the place's
- * health has suffered and the question is not there.
+ * health has suffered and the question is not there. -EAGAIN: it would take a handshake, and there have been
+ * too many in the last second; nothing has changed.
  */
 int place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
         __attribute__((warn_unused_result));
@@ -78,17 +82,25 @@ bool place_overdue(struct place_ask *ask, uint64_t now_ms);
 /*
  * Looks for connections on which several questions wait, the oldest for after_ms and more, and nothing has
  * come since. They get no more questions, and the place is not usable until it gives a sign of life; another
- * connection is opened to find out. True when there is a new one; place_is_stuck() tells which questions
+ * connection is opened to find out. True when there is a new one; place_is_unheard() tells which questions
  * suffer.
  */
 bool place_listen(struct place *place, uint64_t now_ms, uint32_t after_ms);
 /* The question waits on such a connection, or for one that is not open. */
-bool place_is_stuck(const struct place_ask *ask);
+bool place_is_unheard(const struct place_ask *ask);
 /* What 95 of 100 recent answers stayed below; 0: never measured. */
 uint32_t place_slow_us(const struct place *place);
 
+/* Another upstream had a real answer to what this one answered with SERVFAIL or REFUSED. */
+void place_contradicted(struct place *place, uint64_t now_ms);
+/* Nothing is known against it, and its connections are not silent. */
 bool place_usable(const struct place *place, uint64_t now_ms);
-const struct health *place_health(const struct place *place);
+/* It has no open connection, and the one that is being opened takes longer than it should: it may be that
+ * nobody is there. */
+bool place_stuck(const struct place *place, uint64_t now_us);
+struct health *place_health(const struct place *place);
+/* Of what it is (identity.h). */
+uint64_t place_identity(const struct place *place);
 /* Questions outstanding and waiting. */
 unsigned place_load(const struct place *place);
 const struct config_upstream *place_upstream(const struct place *place);

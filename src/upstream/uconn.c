@@ -19,12 +19,9 @@
 
 enum {
 	UCONN_ASK_BYTES =
-	        1152,         /* header, longest question, OPT with client subnet, padding to the next 512 */
-	UCONN_IDLE_MS = 9500, /* below the 10 s at which the large resolvers close */
+	        1152, /* header, longest question, OPT with client subnet, padding to the next 512 */
 	UCONN_RESTED_MS = 500,
 	UCONN_WAITS_MS = 1000, /* how long one that may not rest yet waits for its successor, at most */
-	UCONN_IDLE_MOST_MS = 60000,
-	UCONN_IDLE_LEAST_MS = 100, /* a keepalive of 0 asks us to close soon, not to spin */
 	UCONN_UDP_BYTES =
 	        1232, /* what our OPT announces; means nothing over TLS, but some servers look at it */
 };
@@ -46,7 +43,9 @@ struct uconn {
 	unsigned idle_ms; /* as the administrator or the server said; 0: neither has */
 	uint64_t heard_ms, active_ms;
 	uint64_t rested_ms; /* for how long it had been idle when it was last asked */
+	uint64_t begun_us, opened_us;
 	bool open, connected;
+	bool late; /* the time to connect or to shake hands ran out */
 	bool suspect;
 	bool waits; /* it may close, and waits for another that is being opened */
 };
@@ -89,7 +88,7 @@ idle_limit_ms(const struct uconn *conn)
 {
 	if (conn->idle_ms != 0)
 		return conn->idle_ms;
-	return conn->target->idle_ms != 0 ? conn->target->idle_ms : UCONN_IDLE_MS;
+	return health_idle_ms(conn->target->health);
 }
 
 static void
@@ -97,6 +96,8 @@ rest(struct uconn *conn)
 {
 	log_debug("upstream connection closed upstream=%s address=%s why=idle answers=%u",
 	        conn->target->upstream->name, conn->target->text, conn->answers);
+	if (conn->target->upstream->idle_timeout_ms == 0)
+		health_idle_outlived(conn->target->health);
 	stream_finish(&conn->stream);
 	end(conn, UCONN_IDLE, "idle");
 }
@@ -137,6 +138,7 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	else
 		snprintf(why, sizeof why, "no connection within %u ms",
 		        conn->target->forward->connect_timeout_ms);
+	conn->late = true;
 	uconn_abandon(conn, why);
 }
 
@@ -154,6 +156,9 @@ on_opened(void *arg)
 	struct uconn *conn = arg;
 	conn->open = true;
 	conn->active_ms = clock_now_ms();
+	conn->opened_us = clock_now_us();
+	health_shaken(conn->target->health, false, stream_tls_version(conn->stream),
+	        (uint32_t)(conn->opened_us - conn->begun_us));
 	timer_set(conn, idle_limit_ms(conn));
 	stats_one(conn->stats, STATS_upstream_handshakes);
 	log_info("upstream connected upstream=%s address=%s tls=%s", conn->target->upstream->name,
@@ -183,15 +188,14 @@ slot_release(struct uconn *conn, struct uconn_ask *ask)
 static void
 heed_keepalive(struct uconn *conn, const struct edns *edns)
 {
-	if (!edns->keepalive_value || conn->target->upstream->idle_timeout_ms != 0)
+	if (!edns->keepalive_value)
 		return;
-	unsigned told_ms = edns->keepalive_tenths * 100u;
-	unsigned idle_ms = told_ms / 100 * 95;
-	conn->idle_ms = idle_ms < UCONN_IDLE_MOST_MS ? idle_ms : UCONN_IDLE_MOST_MS;
-	if (conn->idle_ms < UCONN_IDLE_LEAST_MS)
-		conn->idle_ms = UCONN_IDLE_LEAST_MS;
-	if (conn->idle_ms < UCONN_IDLE_MS ||
-	        conn->idle_ms < conn->target->idle_ms) /* the timer that runs may be too long now */
+	unsigned before_ms = idle_limit_ms(conn);
+	health_told_keepalive(conn->target->health, edns->keepalive_tenths * 100u);
+	if (conn->target->upstream->idle_timeout_ms != 0)
+		return;
+	conn->idle_ms = health_idle_ms(conn->target->health);
+	if (conn->idle_ms < before_ms) /* the timer that runs may be too long now */
 		timer_set(conn, conn->idle_ms + 1);
 }
 
@@ -228,6 +232,8 @@ on_message(void *arg, uint8_t *msg, size_t bytes)
 	lastwords_take_hand(ask->hash);
 	fault_pass("answer", ask->query->question.name, ask->query->question.name_bytes);
 	enum wire_match match = wire_answer_take(msg, bytes, &ask->query->question, &answer);
+	if (match == WIRE_MATCH && conn->outstanding.next != &ask->link)
+		health_seen(conn->target->health, HEALTH_OUT_OF_ORDER);
 	slot_release(conn, ask);
 	if (match == WIRE_MATCH) {
 		conn->answers++;
@@ -257,6 +263,10 @@ on_ended(void *arg, enum stream_end how, const char *why)
 	                                                      : UCONN_FAILED;
 	log_debug("upstream connection ended upstream=%s address=%s why=\"%s\" answers=%u",
 	        conn->target->upstream->name, conn->target->text, why, conn->answers);
+	/* Sooner is no idle time: the server had done with us. */
+	uint64_t idle_ms = uconn_idle_ms(conn, clock_now_ms());
+	if (as == UCONN_SHUT && how == STREAM_EOF && idle_ms >= UCONN_RESTED_MS)
+		health_idle_closed(conn->target->health, (uint32_t)idle_ms);
 	stream_close(&conn->stream);
 	end(conn, as, why);
 }
@@ -297,6 +307,7 @@ uconn_open(struct stream_room *room, struct ev_loop *loop, const struct uconn_ta
 	conn->events = events;
 	conn->arg = arg;
 	conn->stats = stats;
+	conn->begun_us = clock_now_us();
 	conn->idle_ms = target->upstream->idle_timeout_ms;
 	list_init(&conn->outstanding);
 	ev_init(&conn->timer, on_timer);
@@ -406,6 +417,30 @@ const char *
 uconn_tls_version(const struct uconn *conn)
 {
 	return stream_tls_version(conn->stream);
+}
+
+enum health_cause
+uconn_blame(const struct uconn *conn, enum uconn_end how)
+{
+	if (how == UCONN_UNVERIFIED)
+		return HEALTH_VERIFY;
+	if (conn->late)
+		return HEALTH_TIMEOUT;
+	if (conn->open)
+		return how == UCONN_SILENT ? HEALTH_SILENCE : HEALTH_RESET;
+	return conn->connected ? HEALTH_HANDSHAKE : HEALTH_CONNECT;
+}
+
+uint64_t
+uconn_begun_us(const struct uconn *conn)
+{
+	return conn->begun_us;
+}
+
+uint64_t
+uconn_opened_us(const struct uconn *conn)
+{
+	return conn->opened_us;
 }
 
 /* What every question of ours carries: keepalive, padding, and the client's subnet if the administrator lets

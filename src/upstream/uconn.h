@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "dns/wire.h"
 #include "net/stream.h"
+#include "shared/health.h"
 #include "shared/stats.h"
 
 struct uconn;
@@ -33,8 +34,8 @@ struct uconn_target {
 	const struct config_upstream *upstream;
 	const struct config_forward *forward;
 	const struct tls_profile *profile;
+	struct health *health; /* of that address: gets to know what is seen on the connections */
 	struct addr address;
-	unsigned idle_ms; /* how long an idle connection is kept; 0: not known yet. May change. */
 	char text[ADDR_TEXT_BYTES];
 };
 
@@ -95,6 +96,12 @@ uint64_t uconn_idle_ms(const struct uconn *conn, uint64_t now_ms);
  */
 bool uconn_was_rested(const struct uconn *conn);
 const char *uconn_tls_version(const struct uconn *conn);
+/* What to blame for an end with UCONN_FAILED, UCONN_CLOSED, UCONN_SILENT or UCONN_UNVERIFIED. */
+enum health_cause uconn_blame(const struct uconn *conn, enum uconn_end end);
+/* When it was begun, in microseconds. */
+uint64_t uconn_begun_us(const struct uconn *conn);
+/* When it opened, in microseconds; 0: it has not. */
+uint64_t uconn_opened_us(const struct uconn *conn);
 
 /* Puts the question on the connection; it leaves before the loop sleeps, or once the connection is open.
  * False: full. */

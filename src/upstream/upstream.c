@@ -18,8 +18,10 @@
 #include "dns/hash.h"
 #include "upstream/choose.h"
 #include "upstream/hedge.h"
+#include "upstream/probe.h"
 #include "upstream/warm.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +39,7 @@ struct upstreams {
 	struct place *places[UPSTREAM_PLACES];
 	unsigned upstream_of[UPSTREAM_PLACES];
 	unsigned place_count;
+	struct probes *probes;
 	struct list attempts; /* upstream_ask.timer */
 	ev_timer timer;
 	struct list watched[UPSTREAM_PLACES]; /* upstream_ask.watch */
@@ -59,12 +62,6 @@ next_random(struct upstreams *u)
 	u->random ^= u->random >> 7;
 	u->random ^= u->random << 17;
 	return (uint32_t)(u->random >> 32);
-}
-
-static struct upstream_ask *
-ask_of(struct uconn_ask *on)
-{
-	return list_entry(on, struct place_ask, on)->asker;
 }
 
 static bool
@@ -169,25 +166,26 @@ finish_empty(struct upstreams *u, struct upstream_ask *ask)
 	u->done(u->arg, ask, &result);
 }
 
-/* The place to go next, or -1. */
+/* The place to go next, or -1. Those in `full` do not count. */
 static int
-choose_next(struct upstreams *u, const struct upstream_ask *ask, bool other_only)
+choose_next(struct upstreams *u, const struct upstream_ask *ask, uint64_t full, bool other_only)
 {
-	uint64_t now_ms = clock_now_ms();
+	uint64_t now_us = clock_now_us(), now_ms = now_us / 1000;
 	struct choose_place places[UPSTREAM_PLACES];
 	for (unsigned i = 0; i < u->place_count; i++) {
 		const struct health *health = place_health(u->places[i]);
 		places[i] = (struct choose_place){
+		        .key = (uint32_t)place_identity(u->places[i]),
 		        .upstream = u->upstream_of[i],
-		        .usable = place_usable(u->places[i], now_ms),
-		        .backoff_until_ms = health->backoff_until_ms,
-		        .latency_us = health->latency_us,
+		        .usable = place_usable(u->places[i], now_ms) && !place_stuck(u->places[i], now_us),
+		        .backoff_until_ms = health_backoff_until_ms(health),
+		        .latency_us = health_latency_us(health),
 		        .load = place_load(u->places[i]),
 		};
 	}
 	struct choose_question question = {
 	        .tried = ask->tried,
-	        .broken = ask->broken,
+	        .broken = ask->broken | full,
 	        .refused = ask->refused,
 	        .name_hash = ask->name_hash,
 	        .turn = u->turn,
@@ -246,24 +244,54 @@ watch_begin(struct upstreams *u, struct upstream_ask *ask, unsigned index, uint6
 	watch_until(u, now_ms + after_ms(u, index));
 }
 
+/*
+ * While somebody is well, those whose back-off has ended are tried with questions of our own. With nobody
+ * well, questions go there anyway, and are the trial.
+ */
+static void
+probe_due(struct upstreams *u, uint64_t now_ms)
+{
+	bool due = false, well = false;
+	for (unsigned i = 0; i < u->place_count; i++) {
+		enum health_state state = health_state(place_health(u->places[i]), now_ms);
+		due |= state == HEALTH_DUE;
+		well |= state == HEALTH_WELL;
+	}
+	for (unsigned i = 0; due && well && i < u->place_count; i++)
+		if (health_state(place_health(u->places[i]), now_ms) == HEALTH_DUE)
+			probe_begin(u->probes, i, now_ms);
+}
+
 /* On to the next place, or done. */
 static void
 advance(struct upstreams *u, struct upstream_ask *ask)
 {
-	uint64_t now_ms = clock_now_ms();
+	uint64_t now_ms = clock_now_ms(), full = 0;
 	list_remove(&ask->watch);
 	if (is_under_way(&ask->tries[ask->try]))
 		ask->try = !ask->try;
-	must(!is_under_way(&ask->tries[ask->try]));
+	struct place_ask *try = &ask->tries[ask->try];
+	must(!is_under_way(try));
+	try->insist = false;
 	while (ask->attempts < u->config->forward.attempts) {
 		/* An upstream that refused is only given up for another; the same place again makes no sense.
 		 */
-		int next = choose_next(u, ask, ask->refusal.held);
+		int next = choose_next(u, ask, full, ask->refusal.held);
+		if (next < 0 && full != 0) {
+			full = 0;
+			try->insist = true;
+			continue;
+		}
 		if (next < 0)
 			break;
+		int failed = place_put(u->places[next], try, now_ms);
+		if (failed == -EAGAIN && !try->insist) {
+			full |= 1ull << next;
+			continue;
+		}
 		ask->tried |= 1ull << next;
 		ask->last = next;
-		if (place_put(u->places[next], &ask->tries[ask->try], now_ms) == 0) {
+		if (failed == 0) {
 			ask->attempts++;
 			clock_attempt(u, ask, now_ms);
 			if (!is_under_way(&ask->tries[!ask->try]))
@@ -292,7 +320,7 @@ overdue(struct upstreams *u, struct upstream_ask *ask, uint64_t now_ms)
 	for (unsigned i = 0; i < UPSTREAM_TRIES; i++)
 		if (is_under_way(&ask->tries[i]) && place_overdue(&ask->tries[i], now_ms))
 			return; /* lost() has taken care of it; the question may be gone */
-	if (!has_another(ask) || choose_next(u, ask, true) < 0)
+	if (!has_another(ask) || choose_next(u, ask, 0, true) < 0)
 		return; /* nobody else to ask: the answer may still come */
 	/* The older try gives way, if there are two; the answer to the other still counts. */
 	if (is_under_way(&ask->tries[0]) && is_under_way(&ask->tries[1]))
@@ -323,12 +351,13 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* Where a second try goes: another place that is well, or another connection of the same one. */
 static bool
-try_again(struct upstreams *u, struct upstream_ask *ask, uint64_t now_ms)
+try_again(struct upstreams *u, struct upstream_ask *ask, uint64_t now_ms, bool insist)
 {
 	const struct place_ask *first = &ask->tries[ask->try];
 	struct place_ask *second = &ask->tries[!ask->try];
 	struct place *place = first->at;
-	int next = choose_next(u, ask, true);
+	second->insist = insist;
+	int next = choose_next(u, ask, 0, true);
 	if (next < 0 || !place_usable(u->places[next], now_ms))
 		return place_put_beside(place, second, first->on.conn, now_ms) == 0;
 	ask->tried |= 1ull << next;
@@ -343,7 +372,7 @@ resend_silent(struct upstreams *u, unsigned index, uint64_t now_ms)
 	list_init(&silent);
 	list_each_safe (at, after, &u->watched[index]) {
 		struct upstream_ask *ask = list_entry(at, struct upstream_ask, watch);
-		if (!place_is_stuck(&ask->tries[ask->try]))
+		if (!place_is_unheard(&ask->tries[ask->try]))
 			continue;
 		list_remove(at);
 		list_append(&silent, at);
@@ -351,7 +380,7 @@ resend_silent(struct upstreams *u, unsigned index, uint64_t now_ms)
 	while (!list_empty(&silent)) {
 		struct upstream_ask *ask = list_first(&silent, struct upstream_ask, watch);
 		list_remove(&ask->watch);
-		if (is_under_way(&ask->tries[ask->try]) && try_again(u, ask, now_ms))
+		if (is_under_way(&ask->tries[ask->try]) && try_again(u, ask, now_ms, true))
 			stats_one(u->stats, STATS_upstream_resent);
 	}
 }
@@ -370,7 +399,7 @@ hedge_slow(struct upstreams *u, unsigned index, uint64_t now_ms)
 		if (!hedge_spend(&u->budget))
 			return now_ms + UPSTREAM_AGAIN_MS;
 		list_remove(&ask->watch);
-		ask->hedged = try_again(u, ask, now_ms);
+		ask->hedged = try_again(u, ask, now_ms, false);
 		if (ask->hedged)
 			stats_one(u->stats, STATS_upstream_hedged);
 	}
@@ -397,10 +426,21 @@ on_watch(struct ev_loop *loop, ev_timer *timer, int events)
 		watch_until(u, next_ms);
 }
 
+/* Somebody had an answer: those who refused one are at fault, and not the question. */
+static void
+contradict(struct upstreams *u, const struct upstream_ask *ask)
+{
+	for (unsigned i = 0; ask->refusing >> i != 0; i++)
+		if (ask->refusing >> i & 1)
+			place_contradicted(u->places[i], clock_now_ms());
+}
+
 static void
 on_answered(void *arg, struct place *place, struct place_ask *at, const struct wire_answer *answer)
 {
 	struct upstreams *u = arg;
+	if (probe_ended(u->probes, at))
+		return;
 	struct upstream_ask *ask = at->asker;
 	int index = index_of(u, place);
 	list_remove(&ask->watch);
@@ -412,13 +452,16 @@ on_answered(void *arg, struct place *place, struct place_ask *at, const struct w
 	if (answer->rcode == WIRE_RCODE_SERVFAIL || answer->rcode == WIRE_RCODE_REFUSED) {
 		refusal_keep(ask, answer);
 		ask->refused |= 1ull << u->upstream_of[index];
+		ask->refusing |= 1ull << index;
 		if (has_another(ask))
 			return;
-		if (choose_next(u, ask, true) >= 0) {
+		if (choose_next(u, ask, 0, true) >= 0) {
 			stats_one(u->stats, STATS_upstream_failed_over);
 			advance(u, ask);
 			return;
 		}
+	} else {
+		contradict(u, ask);
 	}
 	if (ask->hedged && at != &ask->tries[ask->try])
 		stats_one(u->stats, STATS_upstream_hedge_won);
@@ -435,8 +478,11 @@ on_lost(void *arg, struct place *place, enum place_loss loss, struct list *orpha
 	uint64_t bit = 1ull << index_of(u, place);
 	while (!list_empty(orphans)) {
 		struct uconn_ask *on = list_first(orphans, struct uconn_ask, link);
-		struct upstream_ask *ask = ask_of(on);
+		struct place_ask *try = list_entry(on, struct place_ask, on);
+		struct upstream_ask *ask = try->asker;
 		list_remove(&on->link);
+		if (probe_ended(u->probes, try))
+			continue;
 		list_remove(&ask->watch);
 		if (loss == PLACE_BROKEN)
 			ask->broken |= bit;
@@ -446,6 +492,10 @@ on_lost(void *arg, struct place *place, enum place_loss loss, struct list *orpha
 		if (loss == PLACE_RETRY && ask->resends++ < UPSTREAM_RESENDS) {
 			ask->tried &= ~bit;
 			ask->attempts--;
+		} else if (loss == PLACE_BROKEN) {
+			/* It was never asked, or never answered anybody: there may be enough of those to use
+			 * up all attempts. Each place can break once. */
+			ask->attempts--;
 		}
 		advance(u, ask);
 	}
@@ -454,7 +504,8 @@ on_lost(void *arg, struct place *place, enum place_loss loss, struct list *orpha
 static const struct place_events place_events = {.answered = on_answered, .lost = on_lost};
 
 static void
-places_make(struct upstreams *u, struct stream_room *room, const struct tls_store *tls)
+places_make(struct upstreams *u, struct stream_room *room, const struct tls_store *tls,
+        struct health_table *health)
 {
 	for (size_t i = 0; i < u->config->upstream_count; i++) {
 		const struct config_upstream *upstream = &u->config->upstreams[i];
@@ -465,6 +516,7 @@ places_make(struct upstreams *u, struct stream_room *room, const struct tls_stor
 		        .upstream = upstream,
 		        .forward = &u->config->forward,
 		        .profile = tls_store_profile(tls, i),
+		        .health = health,
 		        .events = &place_events,
 		        .arg = u,
 		};
@@ -485,7 +537,7 @@ warm_first(struct upstreams *u)
 	bool any = policy == CONFIG_ROUND_ROBIN || policy == CONFIG_HASHED;
 	unsigned count = u->place_count < UPSTREAM_WARM_FIRST ? u->place_count : UPSTREAM_WARM_FIRST;
 	struct upstream_ask nothing = {.last = -1};
-	int first = choose_next(u, &nothing, false);
+	int first = choose_next(u, &nothing, 0, false);
 	if (!any && first >= 0)
 		place_prepare(u->places[first], warm_first_ms(0, next_random(u)));
 	for (unsigned i = 0; any && i < count; i++)
@@ -494,7 +546,8 @@ warm_first(struct upstreams *u)
 
 struct upstreams *
 upstreams_new(struct ev_loop *loop, struct stream_room *room, const struct config *config,
-        const struct tls_store *tls, struct stats_slab *stats, upstream_done_fn *done, void *arg)
+        const struct tls_store *tls, struct health_table *health, struct stats_slab *stats,
+        upstream_done_fn *done, void *arg)
 {
 	struct upstreams *u = must_alloc(1, sizeof *u);
 	u->loop = loop;
@@ -513,7 +566,8 @@ upstreams_new(struct ev_loop *loop, struct stream_room *room, const struct confi
 	if (getrandom(&u->random, sizeof u->random, 0) < 0 || u->random == 0)
 		u->random = clock_now_ms() | 1;
 	u->turn = (uint32_t)u->random;
-	places_make(u, room, tls);
+	places_make(u, room, tls, health);
+	u->probes = probes_new(loop, u->places, u->place_count, &config->forward);
 	warm_first(u);
 	return u;
 }
@@ -526,6 +580,7 @@ upstreams_free(struct upstreams *u)
 	must(list_empty(&u->attempts));
 	ev_timer_stop(u->loop, &u->timer);
 	ev_timer_stop(u->loop, &u->watch);
+	probes_free(u->probes);
 	for (unsigned i = 0; i < u->place_count; i++)
 		place_free(u->places[i]);
 	free(u);
@@ -536,8 +591,13 @@ upstreams_down(const struct upstreams *u)
 {
 	uint64_t now_ms = clock_now_ms();
 	for (unsigned i = 0; i < u->place_count; i++)
-		if (place_usable(u->places[i], now_ms))
+		switch (health_state(place_health(u->places[i]), now_ms)) {
+		case HEALTH_WELL:
+		case HEALTH_DUE:
 			return false;
+		default:
+			break;
+		}
 	return true;
 }
 
@@ -557,7 +617,7 @@ upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_qu
 	ask->try = 0;
 	ask->hedged = false;
 	hedge_earn(&u->budget);
-	ask->tried = ask->broken = ask->refused = 0;
+	ask->tried = ask->broken = ask->refused = ask->refusing = 0;
 	ask->attempts = ask->resends = 0;
 	ask->last = -1;
 	ask->refusal.held = false;
@@ -568,6 +628,7 @@ upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_qu
 		ask->name_hash =
 		        (uint32_t)hash_name(query->question.name, query->question.name_bytes, 0, 0, 0);
 	u->turn++;
+	probe_due(u, clock_now_ms());
 	advance(u, ask);
 }
 

@@ -8,12 +8,10 @@ uint64_t
 warm_at_ms(const struct warm_view *view, uint64_t now_ms)
 {
 	uint64_t at_ms = now_ms;
-	if (view->lively || view->asked_ms == 0 || view->idle_ms < WARM_IDLE_LEAST_MS)
+	if (!view->well || view->lively || view->asked_ms == 0 || view->idle_ms < WARM_IDLE_LEAST_MS)
 		return WARM_NEVER;
 	if (view->useless && view->begun_ms + WARM_PAUSE_MS > at_ms)
 		at_ms = view->begun_ms + WARM_PAUSE_MS;
-	if (view->backoff_until_ms > at_ms)
-		at_ms = view->backoff_until_ms;
 	return at_ms < view->asked_ms + WARM_FOR_MS ? at_ms : WARM_NEVER;
 }
 

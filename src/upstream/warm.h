@@ -18,12 +18,12 @@ enum {
 
 /* An address, as one worker sees it. */
 struct warm_view {
-	uint64_t asked_ms;         /* the last question there; 0: none yet */
-	uint64_t begun_ms;         /* the last connection; 0: none yet */
-	uint64_t backoff_until_ms; /* 0: none */
-	uint32_t idle_ms;          /* how long an idle connection is kept */
-	bool lively;               /* there is a connection that will do, or one on its way */
-	bool useless;              /* the last one ended without an answer */
+	uint64_t asked_ms; /* the last question there; 0: none yet */
+	uint64_t begun_ms; /* the last connection; 0: none yet */
+	uint32_t idle_ms;  /* how long an idle connection is kept */
+	bool well;         /* it can be expected to answer */
+	bool lively;       /* there is a connection that will do, or one on its way */
+	bool useless;      /* the last one ended without an answer */
 };
 
 /* When to open one: in the past or now is at once; WARM_NEVER: as things are, not at all. */

@@ -92,7 +92,7 @@ ask(unsigned n)
 	const struct wire_question *q = &queries[n].question;
 	if (fetches == NULL)
 		fetches = fetches_new(
-		        world.loop, world.room, &world.config, world.tls, &world.stats, &events, waits);
+		        world.loop, world.room, &world.config, world.tls, NULL, &world.stats, &events, waits);
 	struct wire_query copy = queries[n];
 	fetch_ask(fetches, &waits[n], &copy, hash_name(q->name, q->name_bytes, q->type, q->class, WORLD_SEED),
 	        n);

@@ -19,7 +19,7 @@ static struct uconn_ask asks[ASKS];
 static struct wire_query queries[ASKS];
 static struct world_server *server;
 static unsigned opened, answered, bad, ended, orphaned, ends_of[ASKS];
-static unsigned rests_asked, rests_refused, idle_ms;
+static unsigned rests_asked, rests_refused;
 static enum uconn_end how;
 static char why[TLS_WHY_BYTES];
 
@@ -71,6 +71,7 @@ on_may_rest(void *arg, struct uconn *c)
 	return rests_asked++ >= rests_refused;
 }
 
+static struct health *health;
 static const struct uconn_events events = {on_opened, on_may_rest, on_answered, on_ended};
 
 static int
@@ -80,8 +81,9 @@ start(void **state)
 	world_open(1);
 	server = &world.servers[0];
 	opened = answered = bad = ended = orphaned = 0;
-	rests_asked = rests_refused = idle_ms = 0;
+	rests_asked = rests_refused = 0;
 	memset(ends_of, 0, sizeof ends_of);
+	health = health_open(NULL, &(struct health_identity){.key = 1, .name = "u0", .address = ""}, 1);
 	for (unsigned i = 0; i < ASKS; i++) {
 		world_query(&queries[i], i);
 		asks[i] = (struct uconn_ask){.query = &queries[i], .number = i};
@@ -96,6 +98,7 @@ stop(void **state)
 	(void)state;
 	if (conn != NULL)
 		uconn_close(&conn);
+	health_close(health);
 	world_close();
 	return 0;
 }
@@ -106,8 +109,8 @@ open_it(void)
 	target = (struct uconn_target){.upstream = &world.upstreams[0],
 	        .forward = &world.config.forward,
 	        .profile = tls_store_profile(world.tls, 0),
-	        .address = server->dot.address,
-	        .idle_ms = idle_ms};
+	        .health = health,
+	        .address = server->dot.address};
 	conn = uconn_open(world.room, world.loop, &target, &world.stats, &events, &target);
 	assert_non_null(conn);
 }
@@ -354,7 +357,7 @@ static void
 idle_one_waits_for_its_successor(void **state)
 {
 	(void)state;
-	idle_ms = 200;
+	world.upstreams[0].idle_timeout_ms = 200;
 	rests_refused = 100;
 	open_it();
 	ask(0);
@@ -374,7 +377,7 @@ static void
 question_ends_the_wait(void **state)
 {
 	(void)state;
-	idle_ms = 200;
+	world.upstreams[0].idle_timeout_ms = 200;
 	rests_refused = 1;
 	open_it();
 	ask(0);

@@ -62,8 +62,8 @@ static void
 ask(unsigned n)
 {
 	if (upstreams == NULL)
-		upstreams = upstreams_new(
-		        world.loop, world.room, &world.config, world.tls, &world.stats, on_done, &queries);
+		upstreams = upstreams_new(world.loop, world.room, &world.config, world.tls, world.health,
+		        &world.stats, on_done, &queries);
 	upstream_ask(upstreams, &asks[n], &queries[n], n + 1, n);
 }
 
@@ -256,6 +256,18 @@ losses_end_too(void **state)
 	assert_null(last.answer);
 	assert_non_null(strstr(last.why, "the peer closed the connection"));
 	assert_int_equal(counted(STATS_upstream_asked), 3);
+}
+
+/* Attempts are for those who may answer. */
+static void
+broken_ones_use_up_no_attempts(void **state)
+{
+	(void)state;
+	world.config.forward.attempts = 1;
+	dot_stop_listening(&world.servers[0].dot);
+	world.servers[1].manner = HANGS_UP;
+	ask_and_wait(0);
+	assert_string_equal(last.upstream, "u2");
 }
 
 static void
@@ -527,8 +539,8 @@ first_connection_before_the_first_question(void **state)
 {
 	(void)state;
 	world.config.forward.policy = CONFIG_ROUND_ROBIN;
-	upstreams = upstreams_new(
-	        world.loop, world.room, &world.config, world.tls, &world.stats, on_done, &queries);
+	upstreams = upstreams_new(world.loop, world.room, &world.config, world.tls, world.health,
+	        &world.stats, on_done, &queries);
 	LOOP_UNTIL(world.loop,
 	        world.servers[0].dot.shaken + world.servers[1].dot.shaken + world.servers[2].dot.shaken == 3);
 	looping_settle(world.loop);
@@ -566,6 +578,7 @@ main(void)
 	        STARTED(one_that_is_down_costs_once),
 	        STARTED(lost_questions_are_asked_again),
 	        STARTED(losses_end_too),
+	        STARTED(broken_ones_use_up_no_attempts),
 	        STARTED(answers_to_others_are_none),
 	        STARTED(silence_asks_another_in_time),
 	        STARTED(last_attempt_takes_what_time_there_is),

@@ -135,9 +135,9 @@ other_headers_are_refused(void **state)
 	*world->generation = 41;
 	stats_one(world->retired, STATS_queries);
 	assert_int_equal(fstat(world_descriptor(world), &st), 0);
-	/* 16 bytes of magic and three numbers. */
-	for (off_t at = 0; at < 40; at++) {
-		static uint8_t bytes[1 << 16];
+	/* 16 bytes of magic and four numbers. */
+	for (off_t at = 0; at < 48; at++) {
+		static uint8_t bytes[1 << 20];
 		assert_true((size_t)st.st_size <= sizeof bytes);
 		assert_int_equal(pread(world_descriptor(world), bytes, (size_t)st.st_size, 0), st.st_size);
 		bytes[at] ^= 1;

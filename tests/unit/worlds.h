@@ -62,8 +62,9 @@ static struct {
 	struct tls_store *tls;
 	struct stats_slab stats;
 	struct quarantine quarantine;
-	struct cache *cache; /* NULL: none */
-	struct shm *memory;  /* of the questions, when there are any */
+	struct health_table *health; /* NULL: each place learns for itself */
+	struct cache *cache;         /* NULL: none */
+	struct shm *memory;          /* of the questions, when there are any */
 	char ca_path[64];
 } world;
 
@@ -243,6 +244,7 @@ world_queries_anew(void)
 	        .room = world.room,
 	        .config = &world.config,
 	        .tls = world.tls,
+	        .health = world.health,
 	        .stats = &world.stats,
 	        .quarantine = &world.quarantine,
 	        .cache = world.cache,
