@@ -66,6 +66,7 @@ struct config_forward {
 	unsigned connect_timeout_ms;
 	unsigned handshake_timeout_ms;
 	unsigned attempts;
+	bool hedge;                 /* slow questions are asked once more */
 	unsigned padding;           /* 0: off */
 	bool client_subnet_forward; /* client_subnet = "forward" */
 };

@@ -104,7 +104,7 @@ const struct key keys[] = {
 	{ "upstreams[].max_outstanding", KEY_NUMBER, KEY_NOW, UPSTREAM(max_outstanding), RANGE(1, 1000), .fallback = "100",
 		.help = "Questions without an answer yet, on one connection." },
 	{ "upstreams[].idle_timeout_ms", KEY_NUMBER, KEY_NOW, UPSTREAM(idle_timeout_ms), RANGE(0, 600000), .fallback = "0", IN_MS,
-		.help = "How long an unused connection stays open. 0: as the upstream says, else 9500." },
+		.help = "How long an unused connection stays open. 0: as the upstream says, else as it is seen to do." },
 
 	/* --- who may ask */
 	{ "access", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "Who may ask." },
@@ -147,8 +147,8 @@ const struct key keys[] = {
 		.fallback = "3000", IN_MS, .help = "For the TLS handshake." },
 	{ "forward.attempts", KEY_NUMBER, KEY_NOW, CONFIG(forward.attempts), RANGE(1, 16), .fallback = "3",
 		.help = "How often a question is asked before it is given up; upstreams that cannot be reached do not count." },
-	{ "forward.hedge", KEY_BOOL, KEY_LATER, NO_FIELD, .fallback = "true",
-		.help = "Ask once more elsewhere when an answer is slow." },
+	{ "forward.hedge", KEY_BOOL, KEY_NOW, CONFIG(forward.hedge), .fallback = "true",
+		.help = "Ask once more elsewhere when an answer is slower than nearly all; a tenth of all questions at most." },
 	{ "forward.padding", KEY_NUMBER, KEY_NOW, CONFIG(forward.padding), RANGE(16, 512), .or_zero = true, .fallback = "128",
 		.unit = "octets", .help = "Questions are padded to a multiple of this (RFC 8467). 0: off." },
 	{ "forward.client_subnet", KEY_WORD, KEY_NOW, CONFIG(forward.client_subnet_forward), WORDS("strip", "forward"),

@@ -50,9 +50,12 @@
 	X(upstream_failed_over, "SERVFAIL and REFUSED from upstream for which another upstream was asked")   \
 	X(upstream_timeouts, "attempts without an answer in time")                                           \
 	X(upstream_resent, "questions re-sent because their connection was lost")                            \
+	X(upstream_hedged, "questions asked once more elsewhere because their answer was slow")              \
+	X(upstream_hedge_won, "of them answered from there first")                                           \
 	X(upstream_bad_answers, "answers from upstream that were no DNS or answered another question")       \
 	X(upstream_stray, "answers from upstream with an id that nobody waits for")                          \
 	X(upstream_connections, "connections to upstreams begun")                                            \
+	X(upstream_warmed, "of them before a question needed them")                                          \
 	X(upstream_handshakes, "TLS handshakes completed and verified")                                      \
 	X(upstream_failures, "connections that could not be opened or failed")                               \
 	X(upstream_unverified, "of them because the certificate was not the right one")

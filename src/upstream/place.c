@@ -1,6 +1,8 @@
 /*
  * Connections and queue of one upstream address.
  *
+ * Between questions it sees to it that one of the connections stays open (warm.h).
+ *
  * Invariant: questions wait in the queue only while no connection has room, and never without a connection
  * that will end or get room.
  */
@@ -9,6 +11,7 @@
 #include "base/clock.h"
 #include "base/must.h"
 #include "upstream/identity.h"
+#include "upstream/warm.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +22,10 @@
 enum {
 	PLACE_CONNECTIONS = 16,     /* the most that max_connections allows */
 	PLACE_PATIENCE_US = 100000, /* with a connection that is being opened, at least */
+	PLACE_CROWD = 4,            /* so many unanswered questions are no slow name any more */
+	PLACE_BURST_MS = 25,        /* what comes at once needs no second connection */
+	PLACE_DOUBT_MS = 60000,     /* then a question may try */
+	PLACE_AGAIN_MS = 250,       /* when to look whether there is budget for a handshake again */
 };
 
 struct place {
@@ -30,12 +37,18 @@ struct place {
 	unsigned conn_count;
 	struct list waiting;
 	unsigned waiting_count;
-	bool network_failure; /* what `why` is about */
+	ev_timer warm;
+	uint64_t asked_ms, begun_ms; /* the last question and the last connection; 0: none */
+	uint64_t doubt_ms;           /* since when it is silent, until a sign of life; 0: it is not */
+	bool useless;                /* the last connection ended without an answer */
+	bool network_failure;        /* what `why` is about */
 	char why[TLS_WHY_BYTES];
 };
 
 static const struct uconn_events conn_events;
 static const char refuses[] = "answers SERVFAIL or REFUSED to what other upstreams answer";
+
+static void on_warm(struct ev_loop *loop, ev_timer *timer, int events);
 
 static uint32_t
 random_word(void)
@@ -63,6 +76,8 @@ place_new(const struct place_settings *settings, const struct addr *address)
 	        .key = place->identity, .name = settings->upstream->name, .address = place->target.text};
 	place->health = place->target.health = health_open(settings->health, &identity, clock_now_ms());
 	list_init(&place->waiting);
+	ev_init(&place->warm, on_warm);
+	place->warm.data = place;
 	return place;
 }
 
@@ -70,6 +85,7 @@ void
 place_free(struct place *place)
 {
 	must(list_empty(&place->waiting));
+	ev_timer_stop(place->set.loop, &place->warm);
 	while (place->conn_count > 0)
 		uconn_close(&place->conns[--place->conn_count]);
 	health_close(place->health);
@@ -118,19 +134,37 @@ show_gauge(const struct place *place)
 	health_gauge(place->health, place->conn_count, place_load(place));
 }
 
+static void
+note_silence(struct place *place, const char *why, uint64_t now_ms)
+{
+	place->network_failure = true;
+	snprintf(place->why, sizeof place->why, "%s", why);
+	tell(place, health_silent(place->health, place->why, now_ms, random_word()), now_ms);
+}
+
+/* How ready a connection is for one more question; the least is best. */
+static unsigned
+reluctance(const struct place *place, const struct uconn *conn)
+{
+	unsigned most = place->set.upstream->max_outstanding, now = uconn_outstanding(conn);
+	if (uconn_is_open(conn) && now * 2 < most)
+		return 0;
+	if (now >= most)
+		return 3 * most;
+	return (uconn_is_open(conn) ? 1 : most) + now;
+}
+
 /* The connection to use: the oldest that is less than half full, so that the others can fall idle; else the
- * least full. Not one that may be dead. */
+ * least full, and one that is still shaking hands only if there is no room elsewhere. Not one that may be
+ * dead. */
 static struct uconn *
 pick(const struct place *place)
 {
 	struct uconn *best = NULL;
 	for (unsigned i = 0; i < place->conn_count; i++) {
 		struct uconn *conn = place->conns[i];
-		if (uconn_is_suspect(conn))
-			continue;
-		if (uconn_outstanding(conn) * 2 < place->set.upstream->max_outstanding)
-			return conn;
-		if (best == NULL || uconn_outstanding(conn) < uconn_outstanding(best))
+		if (!uconn_is_suspect(conn) &&
+		        (best == NULL || reluctance(place, conn) < reluctance(place, best)))
 			best = conn;
 	}
 	return best;
@@ -151,17 +185,27 @@ open_one(struct place *place)
 {
 	struct uconn *conn = uconn_open(
 	        place->set.room, place->set.loop, &place->target, place->set.stats, &conn_events, place);
-	if (conn != NULL)
+	if (conn != NULL) {
 		place->conns[place->conn_count++] = conn;
+		place->begun_ms = clock_now_ms();
+	}
 	return conn;
 }
 
+/* Half full for longer than a burst takes to be answered, or nearly full. */
 static bool
-may_open(const struct place *place, const struct uconn *best)
+is_pressed(const struct place *place, const struct uconn *conn, uint64_t now_ms)
+{
+	unsigned most = place->set.upstream->max_outstanding, now = uconn_outstanding(conn);
+	return now * 4 >= most * 3 || (now * 2 >= most && now_ms >= uconn_oldest_ms(conn) + PLACE_BURST_MS);
+}
+
+static bool
+may_open(const struct place *place, const struct uconn *best, uint64_t now_ms)
 {
 	if (best == NULL)
 		return true;
-	return uconn_outstanding(best) * 2 >= place->set.upstream->max_outstanding && !is_connecting(place) &&
+	return is_pressed(place, best, now_ms) && !is_connecting(place) &&
 	       place->conn_count < place->set.upstream->max_connections;
 }
 
@@ -183,6 +227,7 @@ int
 place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 {
 	struct uconn *conn = pick(place);
+	place->asked_ms = now_ms;
 	/* With nobody well, a question is the trial; the others need not make it as well. */
 	health_claim_probe(place->health, now_ms, place->set.forward->attempt_timeout_ms);
 	/* All are suspect, and there may not be another: the oldest has had its chance. */
@@ -190,10 +235,10 @@ place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 		uconn_abandon(place->conns[0], "no answer, and others are waiting");
 		conn = pick(place);
 	}
-	if (may_open(place, conn) && !health_may_shake(place->health, now_ms) && !ask->insist) {
+	if (may_open(place, conn, now_ms) && !ask->insist && !health_may_shake(place->health, now_ms)) {
 		if (conn == NULL)
 			return -EAGAIN;
-	} else if (may_open(place, conn)) {
+	} else if (may_open(place, conn, now_ms)) {
 		struct uconn *another = open_one(place);
 		if (another == NULL && conn == NULL) {
 			int error = errno;
@@ -211,6 +256,182 @@ place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 		wait_for_room(place, ask);
 	show_gauge(place);
 	return 0;
+}
+
+int
+place_put_beside(struct place *place, struct place_ask *ask, const struct uconn *beside, uint64_t now_ms)
+{
+	struct uconn *conn = NULL;
+	for (unsigned i = 0; i < place->conn_count && conn == NULL; i++)
+		if (place->conns[i] != beside && !uconn_is_suspect(place->conns[i]))
+			conn = place->conns[i];
+	if (conn == NULL && place->conn_count >= place->set.upstream->max_connections)
+		return -EBUSY;
+	if (conn == NULL && !ask->insist && !health_may_shake(place->health, now_ms))
+		return -EAGAIN;
+	if (conn == NULL && (conn = open_one(place)) == NULL)
+		return -errno;
+	if (!ask_on(conn, ask, now_ms))
+		return -EBUSY;
+	ask->at = place;
+	list_init(&ask->link);
+	return 0;
+}
+
+/* --- Keeping it warm --- */
+
+/* A connection that will take the next question, or is about to; other than this one. */
+static bool
+is_lively(const struct place *place, const struct uconn *but)
+{
+	for (unsigned i = 0; i < place->conn_count; i++)
+		if (place->conns[i] != but && !uconn_is_suspect(place->conns[i]))
+			return true;
+	return false;
+}
+
+static uint64_t
+warm_due_ms(const struct place *place, const struct uconn *but, uint64_t now_ms)
+{
+	unsigned idle_ms = place->set.upstream->idle_timeout_ms;
+	/* One that is not well is tried by a probe of one worker (probe.h), not by all. */
+	bool well = health_state(place->health, now_ms) == HEALTH_WELL;
+	const struct warm_view view = {
+	        .asked_ms = place->asked_ms,
+	        .begun_ms = place->begun_ms,
+	        .idle_ms = idle_ms != 0 ? idle_ms : health_idle_ms(place->health),
+	        .well = well,
+	        .lively = is_lively(place, but),
+	        .useless = place->useless,
+	};
+	return warm_at_ms(&view, now_ms);
+}
+
+static bool
+has_room(const struct place *place)
+{
+	return place->conn_count < place->set.upstream->max_connections;
+}
+
+void
+place_prepare(struct place *place, uint32_t after_ms)
+{
+	ev_timer_stop(place->set.loop, &place->warm);
+	ev_timer_set(&place->warm, after_ms / 1000., 0.);
+	ev_timer_start(place->set.loop, &place->warm);
+}
+
+static void
+open_ahead(struct place *place, uint64_t now_ms)
+{
+	if (!health_may_shake(place->health, now_ms)) {
+		place_prepare(place, PLACE_AGAIN_MS + random_word() % PLACE_AGAIN_MS);
+		return;
+	}
+	struct uconn *conn = open_one(place);
+	if (conn == NULL)
+		note_failure(place, HEALTH_CONNECT, strerror(errno), now_ms);
+	else
+		stats_one(place->set.stats, STATS_upstream_warmed);
+}
+
+/* Opens one, or sees to it that somebody looks again when it is time. */
+static void
+keep_warm(struct place *place)
+{
+	uint64_t now_ms = clock_now_ms(), due_ms = warm_due_ms(place, NULL, now_ms);
+	if (due_ms == WARM_NEVER || !has_room(place))
+		return;
+	if (due_ms <= now_ms)
+		open_ahead(place, now_ms);
+	else
+		place_prepare(place, (uint32_t)(due_ms - now_ms) + 1);
+}
+
+/* At first there was no question yet, and there shall be a connection all the same. */
+static void
+on_warm(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct place *place = timer->data;
+	(void)loop;
+	(void)events;
+	if (place->begun_ms == 0)
+		open_ahead(place, clock_now_ms());
+	else
+		keep_warm(place);
+}
+
+/* An idle connection goes when its successor is there, if there is to be one. */
+static bool
+on_may_rest(void *arg, struct uconn *conn)
+{
+	struct place *place = arg;
+	uint64_t now_ms = clock_now_ms();
+	if (warm_due_ms(place, conn, now_ms) > now_ms || !has_room(place))
+		return true;
+	open_ahead(place, now_ms);
+	return false;
+}
+
+/* --- Silence --- */
+
+static bool
+is_silent(const struct uconn *conn, uint64_t now_ms, uint32_t after_ms)
+{
+	uint64_t since_ms = 0;
+	return uconn_is_open(conn) && !uconn_is_suspect(conn) &&
+	       uconn_unanswered(conn, &since_ms) >= PLACE_CROWD && now_ms >= since_ms + after_ms;
+}
+
+/* Room for a connection that finds out: a suspect one that nobody waits on is of no use. */
+static void
+drop_useless(struct place *place)
+{
+	for (unsigned i = 0; i < place->conn_count; i++) {
+		struct uconn *conn = place->conns[i];
+		if (!uconn_is_suspect(conn) || uconn_outstanding(conn) > 0)
+			continue;
+		memmove(&place->conns[i], &place->conns[i + 1],
+		        (--place->conn_count - i) * sizeof place->conns[0]);
+		uconn_close(&conn);
+		return;
+	}
+}
+
+bool
+place_listen(struct place *place, uint64_t now_ms, uint32_t after_ms)
+{
+	bool found = false;
+	for (unsigned i = 0; i < place->conn_count; i++)
+		if (is_silent(place->conns[i], now_ms, after_ms)) {
+			uconn_suspect(place->conns[i]);
+			found = true;
+		}
+	if (!found)
+		return false;
+	char why[64];
+	snprintf(why, sizeof why, "no answer for %u ms, and several are waiting", after_ms);
+	log_info("upstream silent upstream=%s address=%s why=\"%s\"", place->set.upstream->name,
+	        place->target.text, why);
+	note_silence(place, why, now_ms);
+	place->doubt_ms = now_ms;
+	if (!has_room(place))
+		drop_useless(place);
+	keep_warm(place);
+	return true;
+}
+
+bool
+place_is_unheard(const struct place_ask *ask)
+{
+	const struct uconn *conn = ask->on.conn;
+	return ask->at != NULL && (conn == NULL || uconn_is_suspect(conn) || !uconn_is_open(conn));
+}
+
+uint32_t
+place_slow_us(const struct place *place)
+{
+	return health_slow_us(place->health);
 }
 
 /* Moves questions from the queue to wherever there is room. */
@@ -246,14 +467,6 @@ place_withdraw(struct place_ask *ask)
 	}
 }
 
-static void
-note_silence(struct place *place, const char *why, uint64_t now_ms)
-{
-	place->network_failure = true;
-	snprintf(place->why, sizeof place->why, "%s", why);
-	tell(place, health_silent(place->health, place->why, now_ms, random_word()), now_ms);
-}
-
 bool
 place_overdue(struct place_ask *ask, uint64_t now_ms)
 {
@@ -279,6 +492,7 @@ on_opened(void *arg, struct uconn *conn)
 {
 	struct place *place = arg;
 	(void)conn;
+	place->doubt_ms = 0;
 	pump(place);
 }
 
@@ -303,6 +517,7 @@ on_answered(void *arg, struct uconn *conn, struct uconn_ask *on, const struct wi
 	struct place *place = arg;
 	struct place_ask *ask = list_entry(on, struct place_ask, on);
 	ask->at = NULL;
+	place->doubt_ms = 0;
 	if (answer == NULL) {
 		place->network_failure = true;
 		snprintf(place->why, sizeof place->why,
@@ -355,9 +570,10 @@ judge_end(struct place *place, const struct uconn *conn, enum uconn_end end, con
 {
 	uint64_t now_ms = clock_now_ms();
 	bool worked = uconn_is_open(conn) && uconn_answers(conn) > 0;
-	if (end == UCONN_IDLE || (worked && end == UCONN_CLOSED))
+	bool raced = uconn_is_open(conn) && uconn_was_rested(conn) && end != UCONN_SILENT;
+	if (end == UCONN_IDLE || end == UCONN_SHUT || raced || (worked && end == UCONN_CLOSED))
 		return PLACE_RETRY;
-	if ((worked || end == UCONN_SILENT) && place_usable(place, now_ms)) {
+	if ((worked || end == UCONN_SILENT) && health_state(place->health, now_ms) == HEALTH_WELL) {
 		note_silence(place, why, now_ms);
 		return end == UCONN_SILENT ? PLACE_SILENT : PLACE_RETRY;
 	}
@@ -370,6 +586,7 @@ on_ended(void *arg, struct uconn *conn, enum uconn_end end, const char *why, str
 {
 	struct place *place = arg;
 	enum place_loss loss = judge_end(place, conn, end, why);
+	place->useless = uconn_answers(conn) == 0;
 	forget_conn(place, conn);
 	if (pick(place) == NULL)
 		give_up_queue(place, orphans);
@@ -377,11 +594,13 @@ on_ended(void *arg, struct uconn *conn, enum uconn_end end, const char *why, str
 	if (!list_empty(orphans))
 		place->set.events->lost(place->set.arg, place, loss, orphans);
 	pump(place);
+	keep_warm(place);
 	show_gauge(place);
 }
 
 static const struct uconn_events conn_events = {
         .opened = on_opened,
+        .may_rest = on_may_rest,
         .answered = on_answered,
         .ended = on_ended,
 };
@@ -389,7 +608,8 @@ static const struct uconn_events conn_events = {
 bool
 place_usable(const struct place *place, uint64_t now_ms)
 {
-	return health_state(place->health, now_ms) == HEALTH_WELL;
+	bool doubted = place->doubt_ms != 0 && now_ms < place->doubt_ms + PLACE_DOUBT_MS;
+	return health_state(place->health, now_ms) == HEALTH_WELL && !doubted;
 }
 
 bool

@@ -2,8 +2,9 @@
  * One address of one upstream: this worker's connections to it, the questions that wait for room on them, and
  * its health, which all workers share.
  *
- * A connection more opens when the ones there are half full, up to the upstream's bound; a handshake in
- * progress takes the questions that wait for it.
+ * A connection more opens when the ones there are half full for longer than a burst takes, or nearly full, up
+ * to the upstream's bound; a handshake in progress takes the questions that wait for it. One connection is
+ * kept open as long as there are questions, also while there are none for a moment (warm.h).
  */
 #ifndef DOTWARD_UPSTREAM_PLACE_H
 #define DOTWARD_UPSTREAM_PLACE_H
@@ -16,6 +17,7 @@ struct place;
 /* A question at a place, part of the asker's own object. */
 struct place_ask {
 	struct uconn_ask on;
+	void *asker;       /* the asker's own, untouched here */
 	struct list link;  /* in the place's queue while there is no room on a connection */
 	struct place *at;  /* NULL: nowhere */
 	uint64_t asked_us; /* when it was put on its connection */
@@ -59,6 +61,14 @@ void place_free(struct place *place);
  */
 int place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
         __attribute__((warn_unused_result));
+/*
+ * Brings a question that is at the place already there once more, on another connection than `beside`; one
+ * more is opened if there may be. 0 or -errno, as above; -EBUSY when there is no other connection.
+ */
+int place_put_beside(struct place *place, struct place_ask *ask, const struct uconn *beside, uint64_t now_ms)
+        __attribute__((warn_unused_result));
+/* A connection is to be open so long from now, although nobody has asked yet. */
+void place_prepare(struct place *place, uint32_t after_ms);
 /* Takes the question away from wherever it is; harmless when it is nowhere. */
 void place_withdraw(struct place_ask *ask);
 /*
@@ -69,9 +79,21 @@ void place_withdraw(struct place_ask *ask);
  */
 bool place_overdue(struct place_ask *ask, uint64_t now_ms);
 
+/*
+ * Looks for connections on which several questions wait, the oldest for after_ms and more, and nothing has
+ * come since. They get no more questions, and the place is not usable until it gives a sign of life; another
+ * connection is opened to find out. True when there is a new one; place_is_unheard() tells which questions
+ * suffer.
+ */
+bool place_listen(struct place *place, uint64_t now_ms, uint32_t after_ms);
+/* The question waits on such a connection, or for one that is not open. */
+bool place_is_unheard(const struct place_ask *ask);
+/* What 95 of 100 recent answers stayed below; 0: never measured. */
+uint32_t place_slow_us(const struct place *place);
+
 /* Another upstream had a real answer to what this one answered with SERVFAIL or REFUSED. */
 void place_contradicted(struct place *place, uint64_t now_ms);
-/* Nothing is known against it. */
+/* Nothing is known against it, and its connections are not silent. */
 bool place_usable(const struct place *place, uint64_t now_ms);
 /* It has no open connection, and the one that is being opened takes longer than it should: it may be that
  * nobody is there. */

@@ -20,6 +20,8 @@
 enum {
 	UCONN_ASK_BYTES =
 	        1152, /* header, longest question, OPT with client subnet, padding to the next 512 */
+	UCONN_RESTED_MS = 500,
+	UCONN_WAITS_MS = 1000, /* how long one that may not rest yet waits for its successor, at most */
 	UCONN_UDP_BYTES =
 	        1232, /* what our OPT announces; means nothing over TLS, but some servers look at it */
 };
@@ -38,12 +40,14 @@ struct uconn {
 	unsigned slot_bits, free_count, capacity;
 	struct list outstanding;
 	unsigned answers;
-	unsigned idle_ms;
+	unsigned idle_ms; /* as the administrator or the server said; 0: neither has */
 	uint64_t heard_ms, active_ms;
+	uint64_t rested_ms; /* for how long it had been idle when it was last asked */
 	uint64_t begun_us, opened_us;
 	bool open, connected;
 	bool late; /* the time to connect or to shake hands ran out */
 	bool suspect;
+	bool waits; /* it may close, and waits for another that is being opened */
 };
 
 static const struct stream_events stream_events;
@@ -79,22 +83,42 @@ timer_set(struct uconn *conn, unsigned ms)
 	ev_timer_start(conn->loop, &conn->timer);
 }
 
+static unsigned
+idle_limit_ms(const struct uconn *conn)
+{
+	if (conn->idle_ms != 0)
+		return conn->idle_ms;
+	return health_idle_ms(conn->target->health);
+}
+
+static void
+rest(struct uconn *conn)
+{
+	log_debug("upstream connection closed upstream=%s address=%s why=idle answers=%u",
+	        conn->target->upstream->name, conn->target->text, conn->answers);
+	if (conn->target->upstream->idle_timeout_ms == 0)
+		health_idle_outlived(conn->target->health);
+	stream_finish(&conn->stream);
+	end(conn, UCONN_IDLE, "idle");
+}
+
 /* Closes if idle for long enough, else looks again when it could be. */
 static void
 check_idle(struct uconn *conn)
 {
-	uint64_t now_ms = clock_now_ms(), until_ms = conn->active_ms + conn->idle_ms;
-	if (conn->free_count == conn->capacity && now_ms >= until_ms) {
-		log_debug("upstream connection closed upstream=%s address=%s why=idle answers=%u",
-		        conn->target->upstream->name, conn->target->text, conn->answers);
-		if (conn->target->upstream->idle_timeout_ms == 0)
-			health_idle_outlived(conn->target->health);
-		stream_finish(&conn->stream);
-		end(conn, UCONN_IDLE, "idle");
+	unsigned limit_ms = idle_limit_ms(conn), patience_ms = limit_ms / 20;
+	uint64_t now_ms = clock_now_ms(), until_ms = conn->active_ms + limit_ms;
+	bool due = conn->free_count == conn->capacity && now_ms >= until_ms;
+	if (due && (conn->waits || conn->events->may_rest(conn->arg, conn))) {
+		rest(conn);
 		return;
 	}
-	/* Something is outstanding: its answer will say when the connection became idle. */
-	timer_set(conn, until_ms > now_ms ? (unsigned)(until_ms - now_ms) + 1 : conn->idle_ms + 1);
+	conn->waits = due;
+	/* If something is outstanding, its answer will say when the connection became idle. */
+	if (due)
+		timer_set(conn, (patience_ms < UCONN_WAITS_MS ? patience_ms : UCONN_WAITS_MS) + 1);
+	else
+		timer_set(conn, until_ms > now_ms ? (unsigned)(until_ms - now_ms) + 1 : limit_ms + 1);
 }
 
 static void
@@ -135,7 +159,7 @@ on_opened(void *arg)
 	conn->opened_us = clock_now_us();
 	health_shaken(conn->target->health, false, stream_tls_version(conn->stream),
 	        (uint32_t)(conn->opened_us - conn->begun_us));
-	timer_set(conn, conn->idle_ms);
+	timer_set(conn, idle_limit_ms(conn));
 	stats_one(conn->stats, STATS_upstream_handshakes);
 	log_info("upstream connected upstream=%s address=%s tls=%s", conn->target->upstream->name,
 	        conn->target->text, stream_tls_version(conn->stream));
@@ -166,10 +190,10 @@ heed_keepalive(struct uconn *conn, const struct edns *edns)
 {
 	if (!edns->keepalive_value)
 		return;
+	unsigned before_ms = idle_limit_ms(conn);
 	health_told_keepalive(conn->target->health, edns->keepalive_tenths * 100u);
 	if (conn->target->upstream->idle_timeout_ms != 0)
 		return;
-	unsigned before_ms = conn->idle_ms;
 	conn->idle_ms = health_idle_ms(conn->target->health);
 	if (conn->idle_ms < before_ms) /* the timer that runs may be too long now */
 		timer_set(conn, conn->idle_ms + 1);
@@ -201,6 +225,7 @@ on_message(void *arg, uint8_t *msg, size_t bytes)
 	struct uconn *conn = arg;
 	conn->heard_ms = conn->active_ms = clock_now_ms();
 	conn->suspect = false;
+	conn->rested_ms = 0;
 	if (bytes < WIRE_HEADER_BYTES) {
 		stats_one(conn->stats, STATS_upstream_bad_answers);
 		uconn_abandon(conn, "the server sent a message that is shorter than a DNS header");
@@ -243,13 +268,15 @@ on_ended(void *arg, enum stream_end how, const char *why)
 	struct uconn *conn = arg;
 	bool idle = conn->open && list_empty(&conn->outstanding) && how != STREAM_UNVERIFIED;
 	enum uconn_end as = how == STREAM_UNVERIFIED          ? UCONN_UNVERIFIED
-	                    : idle                            ? UCONN_IDLE
+	                    : idle                            ? UCONN_SHUT
 	                    : how == STREAM_EOF && conn->open ? UCONN_CLOSED
 	                                                      : UCONN_FAILED;
 	log_debug("upstream connection ended upstream=%s address=%s why=\"%s\" answers=%u",
 	        conn->target->upstream->name, conn->target->text, why, conn->answers);
-	if (as == UCONN_IDLE)
-		health_idle_closed(conn->target->health, (uint32_t)(clock_now_ms() - conn->active_ms));
+	/* Sooner is no idle time: the server had done with us. */
+	uint64_t idle_ms = uconn_idle_ms(conn, clock_now_ms());
+	if (as == UCONN_SHUT && how == STREAM_EOF && idle_ms >= UCONN_RESTED_MS)
+		health_idle_closed(conn->target->health, (uint32_t)idle_ms);
 	stream_close(&conn->stream);
 	end(conn, as, why);
 }
@@ -291,8 +318,7 @@ uconn_open(struct stream_room *room, struct ev_loop *loop, const struct uconn_ta
 	conn->arg = arg;
 	conn->stats = stats;
 	conn->begun_us = clock_now_us();
-	conn->idle_ms = target->upstream->idle_timeout_ms != 0 ? target->upstream->idle_timeout_ms
-	                                                       : health_idle_ms(target->health);
+	conn->idle_ms = target->upstream->idle_timeout_ms;
 	list_init(&conn->outstanding);
 	ev_init(&conn->timer, on_timer);
 	conn->timer.data = conn;
@@ -351,6 +377,14 @@ uconn_outstanding(const struct uconn *conn)
 	return conn->capacity - conn->free_count;
 }
 
+uint64_t
+uconn_oldest_ms(const struct uconn *conn)
+{
+	if (list_empty(&conn->outstanding))
+		return 0;
+	return list_entry(conn->outstanding.next, const struct uconn_ask, link)->asked_ms;
+}
+
 unsigned
 uconn_answers(const struct uconn *conn)
 {
@@ -361,6 +395,32 @@ uint64_t
 uconn_heard_ms(const struct uconn *conn)
 {
 	return conn->heard_ms;
+}
+
+unsigned
+uconn_unanswered(const struct uconn *conn, uint64_t *since_ms)
+{
+	unsigned count = 0;
+	list_each (at, &conn->outstanding) {
+		const struct uconn_ask *ask = list_entry(at, struct uconn_ask, link);
+		if (ask->asked_ms <= conn->heard_ms)
+			continue; /* only slow: others were answered after it */
+		if (count++ == 0)
+			*since_ms = ask->asked_ms;
+	}
+	return count;
+}
+
+uint64_t
+uconn_idle_ms(const struct uconn *conn, uint64_t now_ms)
+{
+	return conn->open && now_ms > conn->active_ms ? now_ms - conn->active_ms : 0;
+}
+
+bool
+uconn_was_rested(const struct uconn *conn)
+{
+	return conn->rested_ms >= UCONN_RESTED_MS;
 }
 
 const char *
@@ -420,6 +480,8 @@ uconn_ask(struct uconn *conn, struct uconn_ask *ask, uint64_t now_ms)
 	conn->turns[slot]++;
 	ask->id = (uint16_t)(((unsigned)conn->turns[slot] << conn->slot_bits) | slot);
 	ask->conn = conn;
+	if (list_empty(&conn->outstanding))
+		conn->rested_ms = uconn_idle_ms(conn, now_ms);
 	ask->asked_ms = conn->active_ms = now_ms;
 	conn->slots[slot] = ask;
 	list_append(&conn->outstanding, &ask->link);

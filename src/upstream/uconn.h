@@ -40,7 +40,8 @@ struct uconn_target {
 };
 
 enum uconn_end {
-	UCONN_IDLE,       /* nothing was outstanding; by either side; never a failure */
+	UCONN_IDLE,       /* we closed, for nothing had been outstanding for long */
+	UCONN_SHUT,       /* the server closed or broke it while nothing was outstanding; never a failure */
 	UCONN_CLOSED,     /* the server closed in order although questions were outstanding */
 	UCONN_FAILED,     /* could not be opened, or broke */
 	UCONN_SILENT,     /* given up by uconn_abandon() after it had been open */
@@ -49,6 +50,9 @@ enum uconn_end {
 
 struct uconn_events {
 	void (*opened)(void *arg, struct uconn *conn);
+	/* It has been idle for as long as it may. False: it is still wanted for a moment, until another is
+	 * open. */
+	bool (*may_rest)(void *arg, struct uconn *conn);
 	/* answer NULL: what came is no DNS answer, or answers another question. The question is off the
 	 * connection already. */
 	void (*answered)(
@@ -74,10 +78,23 @@ bool uconn_is_suspect(const struct uconn *conn);
 
 bool uconn_is_open(const struct uconn *conn);
 unsigned uconn_outstanding(const struct uconn *conn);
+/* When the oldest of them was asked; 0: there is none. */
+uint64_t uconn_oldest_ms(const struct uconn *conn);
 /* Answers that came on it. */
 unsigned uconn_answers(const struct uconn *conn);
 /* When something last came from the server; 0: never. */
 uint64_t uconn_heard_ms(const struct uconn *conn);
+/*
+ * The questions asked since then, which is what tells a dead connection: new ones do not postpone the
+ * verdict, and one that is slow does not bring it. *since_ms is when the oldest of them was asked, if there
+ * is one.
+ */
+unsigned uconn_unanswered(const struct uconn *conn, uint64_t *since_ms);
+/* For how long nothing has been outstanding, and no handshake under way. */
+uint64_t uconn_idle_ms(const struct uconn *conn, uint64_t now_ms);
+/* It had been idle for so long that the server may have closed it as the questions left that are on it now.
+ */
+bool uconn_was_rested(const struct uconn *conn);
 const char *uconn_tls_version(const struct uconn *conn);
 /* What to blame for an end with UCONN_FAILED, UCONN_CLOSED, UCONN_SILENT or UCONN_UNVERIFIED. */
 enum health_cause uconn_blame(const struct uconn *conn, enum uconn_end end);

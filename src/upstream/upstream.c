@@ -5,6 +5,9 @@
  *                       ▲          │ lost, overdue, refused
  *                       └──────────┘          nobody left ─► done with a reason
  *
+ * Each attempt is a try at a place. While it waits there, a second try may join it, and who answers first
+ * ends both; a try that fails while the other is under way is no loss.
+ *
  * Attempts have one length, so those under way form a queue in the order of their ends, and one timer watches
  * its head. The last attempt has no limit of its own: it may take what time the asker has left.
  */
@@ -14,8 +17,10 @@
 #include "base/must.h"
 #include "dns/hash.h"
 #include "upstream/choose.h"
+#include "upstream/hedge.h"
 #include "upstream/probe.h"
 #include "upstream/route.h"
+#include "upstream/warm.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,7 +28,11 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { UPSTREAM_RESENDS = 20 /* over connections that had worked; after that each counts as an attempt */ };
+enum {
+	UPSTREAM_RESENDS = 20,   /* over connections that had worked; after that each counts as an attempt */
+	UPSTREAM_AGAIN_MS = 20,  /* when to look again at questions for whose hedge there was no budget */
+	UPSTREAM_WARM_FIRST = 4, /* places that get a connection at birth where several are first choice */
+};
 
 /* Who is asked for some names, and no other ones (route.h). */
 struct upstream_group {
@@ -42,6 +51,10 @@ struct upstreams {
 	struct upstream_group *groups; /* as many as the routes have */
 	struct list attempts;          /* upstream_ask.timer */
 	ev_timer timer;
+	struct list watched[UPSTREAM_PLACES]; /* upstream_ask.watch */
+	ev_timer watch;
+	uint64_t watch_ms; /* when that timer comes */
+	struct hedge_budget budget;
 	struct stats_slab *stats;
 	upstream_done_fn *done;
 	void *arg;
@@ -59,11 +72,25 @@ next_random(struct upstreams *u)
 	return (uint32_t)(u->random >> 32);
 }
 
-static struct upstream_ask *
-ask_of(struct uconn_ask *on)
+static bool
+is_under_way(const struct place_ask *try)
 {
-	struct place_ask *at = list_entry(on, struct place_ask, on);
-	return list_entry(at, struct upstream_ask, place);
+	return try->at != NULL;
+}
+
+/* Another try of this question may still be answered. */
+static bool
+has_another(const struct upstream_ask *ask)
+{
+	return is_under_way(&ask->tries[0]) || is_under_way(&ask->tries[1]);
+}
+
+static void
+withdraw_all(struct upstream_ask *ask)
+{
+	list_remove(&ask->watch);
+	for (unsigned i = 0; i < UPSTREAM_TRIES; i++)
+		place_withdraw(&ask->tries[i]);
 }
 
 static int
@@ -79,7 +106,7 @@ index_of(const struct upstreams *u, const struct place *place)
 static size_t
 refusal_message(const struct upstream_ask *ask, uint8_t *out)
 {
-	const struct wire_question *q = &ask->place.on.query->question;
+	const struct wire_question *q = &ask->tries[0].on.query->question;
 	const uint16_t words[6] = {
 	        0, (uint16_t)((ask->refusal.flags & ~WIRE_FLAG_RCODE) | (ask->refusal.rcode & 15)), 1};
 	for (size_t i = 0; i < 6; i++) {
@@ -132,6 +159,7 @@ finish_empty(struct upstreams *u, struct upstream_ask *ask)
 {
 	struct upstream_result result;
 	list_remove(&ask->timer);
+	list_remove(&ask->watch);
 	reason(u, ask, &result);
 	if (!ask->refusal.held) {
 		u->done(u->arg, ask, &result);
@@ -204,6 +232,36 @@ clock_attempt(struct upstreams *u, struct upstream_ask *ask, uint64_t now_ms)
 		timer_start(u, u->config->forward.attempt_timeout_ms);
 }
 
+static uint32_t
+after_ms(const struct upstreams *u, unsigned index)
+{
+	return hedge_after_ms(place_slow_us(u->places[index]));
+}
+
+static void
+watch_until(struct upstreams *u, uint64_t until_ms)
+{
+	uint64_t now_ms = clock_now_ms();
+	/* Pending is not active, and stopping it would lose what has come due. */
+	if ((ev_is_active(&u->watch) || ev_is_pending(&u->watch)) && u->watch_ms <= until_ms)
+		return;
+	ev_timer_stop(u->loop, &u->watch);
+	u->watch_ms = until_ms;
+	ev_timer_set(&u->watch, until_ms > now_ms ? (double)(until_ms - now_ms) / 1000. : 0., 0.);
+	ev_timer_start(u->loop, &u->watch);
+}
+
+/* From now on somebody looks whether the answer takes too long. */
+static void
+watch_begin(struct upstreams *u, struct upstream_ask *ask, unsigned index, uint64_t now_ms)
+{
+	list_remove(&ask->watch);
+	if (!u->config->forward.hedge)
+		return;
+	list_append(&u->watched[index], &ask->watch);
+	watch_until(u, now_ms + after_ms(u, index));
+}
+
 /*
  * While somebody is well, those whose back-off has ended are tried with questions of our own. With nobody
  * well, questions go there anyway, and are the trial.
@@ -227,20 +285,25 @@ static void
 advance(struct upstreams *u, struct upstream_ask *ask)
 {
 	uint64_t now_ms = clock_now_ms(), full = 0;
-	ask->place.insist = false;
+	list_remove(&ask->watch);
+	if (is_under_way(&ask->tries[ask->try]))
+		ask->try = !ask->try;
+	struct place_ask *try = &ask->tries[ask->try];
+	must(!is_under_way(try));
+	try->insist = false;
 	while (ask->attempts < u->config->forward.attempts) {
 		/* An upstream that refused is only given up for another; the same place again makes no sense.
 		 */
 		int next = choose_next(u, ask, full, ask->refusal.held);
 		if (next < 0 && full != 0) {
 			full = 0;
-			ask->place.insist = true;
+			try->insist = true;
 			continue;
 		}
 		if (next < 0)
 			break;
-		int failed = place_put(u->places[next], &ask->place, now_ms);
-		if (failed == -EAGAIN && !ask->place.insist) {
+		int failed = place_put(u->places[next], try, now_ms);
+		if (failed == -EAGAIN && !try->insist) {
 			full |= 1ull << next;
 			continue;
 		}
@@ -249,24 +312,37 @@ advance(struct upstreams *u, struct upstream_ask *ask)
 		if (failed == 0) {
 			ask->attempts++;
 			clock_attempt(u, ask, now_ms);
+			if (!is_under_way(&ask->tries[!ask->try]))
+				watch_begin(u, ask, (unsigned)next, now_ms);
 			return;
 		}
 		ask->broken |= 1ull << next;
 	}
-	finish_empty(u, ask);
+	if (!has_another(ask))
+		finish_empty(u, ask);
+}
+
+/* A try has come to nothing. */
+static void
+try_elsewhere(struct upstreams *u, struct upstream_ask *ask)
+{
+	if (!has_another(ask))
+		advance(u, ask);
 }
 
 /* The attempt of this question has run out of time. */
 static void
 overdue(struct upstreams *u, struct upstream_ask *ask, uint64_t now_ms)
 {
-	if (ask->place.at == NULL || place_overdue(&ask->place, now_ms))
-		return; /* lost() has taken care of it */
-	if (choose_next(u, ask, 0, true) < 0) {
-		clock_attempt(u, ask, now_ms); /* nobody else to ask: the answer may still come */
-		return;
-	}
-	place_withdraw(&ask->place);
+	clock_attempt(u, ask, now_ms);
+	for (unsigned i = 0; i < UPSTREAM_TRIES; i++)
+		if (is_under_way(&ask->tries[i]) && place_overdue(&ask->tries[i], now_ms))
+			return; /* lost() has taken care of it; the question may be gone */
+	if (!has_another(ask) || choose_next(u, ask, 0, true) < 0)
+		return; /* nobody else to ask: the answer may still come */
+	/* The older try gives way, if there are two; the answer to the other still counts. */
+	if (is_under_way(&ask->tries[0]) && is_under_way(&ask->tries[1]))
+		place_withdraw(&ask->tries[ask->try]);
 	advance(u, ask);
 }
 
@@ -289,6 +365,85 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	}
 }
 
+/* --- Asking twice --- */
+
+/* Where a second try goes: another place that is well, or another connection of the same one. */
+static bool
+try_again(struct upstreams *u, struct upstream_ask *ask, uint64_t now_ms, bool insist)
+{
+	const struct place_ask *first = &ask->tries[ask->try];
+	struct place_ask *second = &ask->tries[!ask->try];
+	struct place *place = first->at;
+	second->insist = insist;
+	int next = choose_next(u, ask, 0, true);
+	if (next < 0 || !place_usable(u->places[next], now_ms))
+		return place_put_beside(place, second, first->on.conn, now_ms) == 0;
+	ask->tried |= 1ull << next;
+	return place_put(u->places[next], second, now_ms) == 0;
+}
+
+/* The questions at a place that has just fallen silent: more than any budget, but only once. */
+static void
+resend_silent(struct upstreams *u, unsigned index, uint64_t now_ms)
+{
+	struct list silent;
+	list_init(&silent);
+	list_each_safe (at, after, &u->watched[index]) {
+		struct upstream_ask *ask = list_entry(at, struct upstream_ask, watch);
+		if (!place_is_unheard(&ask->tries[ask->try]))
+			continue;
+		list_remove(at);
+		list_append(&silent, at);
+	}
+	while (!list_empty(&silent)) {
+		struct upstream_ask *ask = list_first(&silent, struct upstream_ask, watch);
+		list_remove(&ask->watch);
+		if (is_under_way(&ask->tries[ask->try]) && try_again(u, ask, now_ms, true))
+			stats_one(u->stats, STATS_upstream_resent);
+	}
+}
+
+/* Asks once more what has waited for too long here; when there is something to look at again, or 0. */
+static uint64_t
+hedge_slow(struct upstreams *u, unsigned index, uint64_t now_ms)
+{
+	while (!list_empty(&u->watched[index])) {
+		struct upstream_ask *ask = list_first(&u->watched[index], struct upstream_ask, watch);
+		uint64_t due_ms = ask->tries[ask->try].on.asked_ms + after_ms(u, index);
+		if (ask->tries[ask->try].on.conn == NULL) /* it waits for room, and is not asked yet */
+			due_ms = now_ms + HEDGE_LEAST_MS;
+		if (due_ms > now_ms)
+			return due_ms;
+		if (!hedge_spend(&u->budget))
+			return now_ms + UPSTREAM_AGAIN_MS;
+		list_remove(&ask->watch);
+		ask->hedged = try_again(u, ask, now_ms, false);
+		if (ask->hedged)
+			stats_one(u->stats, STATS_upstream_hedged);
+	}
+	return 0;
+}
+
+static void
+on_watch(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct upstreams *u = timer->data;
+	uint64_t now_ms = clock_now_ms(), next_ms = 0;
+	(void)loop;
+	(void)events;
+	for (unsigned i = 0; i < u->place_count; i++) {
+		if (list_empty(&u->watched[i]))
+			continue;
+		if (place_listen(u->places[i], now_ms, after_ms(u, i)))
+			resend_silent(u, i, now_ms);
+		uint64_t due_ms = hedge_slow(u, i, now_ms);
+		if (due_ms != 0 && (next_ms == 0 || due_ms < next_ms))
+			next_ms = due_ms;
+	}
+	if (next_ms != 0)
+		watch_until(u, next_ms);
+}
+
 /* Somebody had an answer: those who refused one are at fault, and not the question. */
 static void
 contradict(struct upstreams *u, const struct upstream_ask *ask)
@@ -304,17 +459,20 @@ on_answered(void *arg, struct place *place, struct place_ask *at, const struct w
 	struct upstreams *u = arg;
 	if (probe_ended(u->probes, at))
 		return;
-	struct upstream_ask *ask = list_entry(at, struct upstream_ask, place);
+	struct upstream_ask *ask = at->asker;
 	int index = index_of(u, place);
+	list_remove(&ask->watch);
 	if (answer == NULL) {
 		ask->broken |= 1ull << index;
-		advance(u, ask);
+		try_elsewhere(u, ask);
 		return;
 	}
 	if (answer->rcode == WIRE_RCODE_SERVFAIL || answer->rcode == WIRE_RCODE_REFUSED) {
 		refusal_keep(ask, answer);
 		ask->refused |= 1ull << u->upstream_of[index];
 		ask->refusing |= 1ull << index;
+		if (has_another(ask))
+			return;
 		if (choose_next(u, ask, 0, true) >= 0) {
 			stats_one(u->stats, STATS_upstream_failed_over);
 			advance(u, ask);
@@ -323,6 +481,9 @@ on_answered(void *arg, struct place *place, struct place_ask *at, const struct w
 	} else {
 		contradict(u, ask);
 	}
+	if (ask->hedged && at != &ask->tries[ask->try])
+		stats_one(u->stats, STATS_upstream_hedge_won);
+	withdraw_all(ask);
 	list_remove(&ask->timer);
 	struct upstream_result result = {.answer = answer, .upstream = place_upstream(place)->name};
 	u->done(u->arg, ask, &result);
@@ -335,9 +496,15 @@ on_lost(void *arg, struct place *place, enum place_loss loss, struct list *orpha
 	uint64_t bit = 1ull << index_of(u, place);
 	while (!list_empty(orphans)) {
 		struct uconn_ask *on = list_first(orphans, struct uconn_ask, link);
-		struct upstream_ask *ask = ask_of(on);
+		struct place_ask *try = list_entry(on, struct place_ask, on);
+		struct upstream_ask *ask = try->asker;
 		list_remove(&on->link);
-		if (probe_ended(u->probes, &ask->place))
+		if (probe_ended(u->probes, try))
+			continue;
+		list_remove(&ask->watch);
+		if (loss == PLACE_BROKEN)
+			ask->broken |= bit;
+		if (has_another(ask))
 			continue;
 		stats_one(u->stats, STATS_upstream_resent);
 		if (loss == PLACE_RETRY && ask->resends++ < UPSTREAM_RESENDS) {
@@ -346,7 +513,6 @@ on_lost(void *arg, struct place *place, enum place_loss loss, struct list *orpha
 		} else if (loss == PLACE_BROKEN) {
 			/* It was never asked, or never answered anybody: there may be enough of those to use
 			 * up all attempts. Each place can break once. */
-			ask->broken |= bit;
 			ask->attempts--;
 		}
 		advance(u, ask);
@@ -374,6 +540,7 @@ places_make(struct upstreams *u, struct stream_room *room, const struct tls_stor
 		};
 		for (size_t j = 0; j < upstream->address_count; j++) {
 			must(u->place_count < UPSTREAM_PLACES);
+			list_init(&u->watched[u->place_count]);
 			u->upstream_of[u->place_count] = (unsigned)i;
 			u->places[u->place_count++] = place_new(&settings, &upstream->addresses[j]);
 		}
@@ -401,6 +568,21 @@ group_of(const struct upstreams *u, const struct wire_query *query)
 	return route_find(u->routes, query->question.name, query->question.name_bytes);
 }
 
+/* The place of the first question gets its connection now; where any may be the first, several do. */
+static void
+warm_first(struct upstreams *u)
+{
+	enum config_policy policy = u->config->forward.policy;
+	bool any = policy == CONFIG_ROUND_ROBIN || policy == CONFIG_HASHED;
+	unsigned count = u->place_count < UPSTREAM_WARM_FIRST ? u->place_count : UPSTREAM_WARM_FIRST;
+	struct upstream_ask nothing = {.last = -1};
+	int first = choose_next(u, &nothing, 0, false);
+	if (!any && first >= 0)
+		place_prepare(u->places[first], warm_first_ms(0, next_random(u)));
+	for (unsigned i = 0; any && i < count; i++)
+		place_prepare(u->places[i], warm_first_ms(i, next_random(u)));
+}
+
 struct upstreams *
 upstreams_new(struct ev_loop *loop, struct stream_room *room, const struct config *config,
         const struct tls_store *tls, struct health_table *health, struct stats_slab *stats,
@@ -415,11 +597,17 @@ upstreams_new(struct ev_loop *loop, struct stream_room *room, const struct confi
 	list_init(&u->attempts);
 	ev_init(&u->timer, on_timer);
 	u->timer.data = u;
+	/* After all that has come was read: an answer that is there is not overdue, however late we are. */
+	ev_set_priority(&u->timer, EV_MINPRI);
+	ev_init(&u->watch, on_watch);
+	ev_set_priority(&u->watch, EV_MINPRI);
+	u->watch.data = u;
 	if (getrandom(&u->random, sizeof u->random, 0) < 0 || u->random == 0)
 		u->random = clock_now_ms() | 1;
 	places_make(u, room, tls, health);
 	groups_make(u);
 	u->probes = probes_new(loop, u->places, u->place_count, &config->forward);
+	warm_first(u);
 	return u;
 }
 
@@ -430,6 +618,7 @@ upstreams_free(struct upstreams *u)
 		return;
 	must(list_empty(&u->attempts));
 	ev_timer_stop(u->loop, &u->timer);
+	ev_timer_stop(u->loop, &u->watch);
 	probes_free(u->probes);
 	for (unsigned i = 0; i < u->place_count; i++)
 		place_free(u->places[i]);
@@ -454,14 +643,18 @@ void
 upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_query *query, uint64_t hash,
         uint32_t number)
 {
-	ask->place.at = NULL;
-	ask->place.on.conn = NULL;
-	ask->place.on.query = query;
-	ask->place.on.hash = hash;
-	ask->place.on.number = number;
+	for (unsigned i = 0; i < UPSTREAM_TRIES; i++) {
+		struct place_ask *try = &ask->tries[i];
+		*try = (struct place_ask){
+		        .asker = ask, .on.query = query, .on.hash = hash, .on.number = number};
+		list_init(&try->link);
+		list_init(&try->on.link);
+	}
 	list_init(&ask->timer);
-	list_init(&ask->place.link);
-	list_init(&ask->place.on.link);
+	list_init(&ask->watch);
+	ask->try = 0;
+	ask->hedged = false;
+	hedge_earn(&u->budget);
 	ask->group = group_of(u, query);
 	ask->tried = ask->refused = ask->refusing = 0;
 	/* Whatever happens, nobody outside of the group hears of this name. */
@@ -489,7 +682,7 @@ upstream_explain(const struct upstreams *u, const struct upstream_ask *ask, stru
 void
 upstream_withdraw(struct upstreams *u, struct upstream_ask *ask, struct upstream_result *result)
 {
-	place_withdraw(&ask->place);
+	withdraw_all(ask);
 	list_remove(&ask->timer);
 	reason(u, ask, result);
 }

@@ -1,10 +1,11 @@
 /*
  * Whom to ask, and whom next: all upstreams of this worker.
  *
- * Which upstreams a name may be asked at, the routes say. Among them
- * a question is asked at one place after another until an answer comes, within a number of attempts and the
- * time the asker gives. What comes back is an answer to that question or a reason; SERVFAIL and REFUSED from
- * one upstream make it ask another.
+ * Which upstreams a name may be asked at, the routes say. Among them a question is asked at one place after
+ * another until an answer comes, within a number of attempts and the time the asker gives. One that waits for
+ * longer than nearly all do is asked a second time on another way, the first answer wins; so it is when the
+ * connection that it is on has fallen silent. What comes back is an answer to that question or a reason;
+ * SERVFAIL and REFUSED from one upstream make it ask another.
  */
 #ifndef DOTWARD_UPSTREAM_UPSTREAM_H
 #define DOTWARD_UPSTREAM_UPSTREAM_H
@@ -13,7 +14,7 @@
 
 struct upstreams;
 
-enum { UPSTREAM_PLACES = 64, UPSTREAM_WHY_BYTES = 512 };
+enum { UPSTREAM_PLACES = 64, UPSTREAM_WHY_BYTES = 512, UPSTREAM_TRIES = 2 };
 
 /* An answer that nobody wants to hear, kept while others are asked: SERVFAIL or REFUSED, without its records.
  */
@@ -27,15 +28,18 @@ struct upstream_refusal {
 
 /* One question on its way; part of the asker's own object, zeroed by upstream_ask(). */
 struct upstream_ask {
-	struct place_ask place; /* where it is now */
-	struct list timer;      /* among those whose attempt has a time limit, oldest first */
-	uint64_t attempt_ms;    /* when this attempt began */
-	uint64_t tried;         /* places, a bit each */
-	uint64_t broken;        /* places that are of no use to this question, or not in its group */
-	uint64_t refused;       /* upstreams that answered SERVFAIL or REFUSED, a bit each */
-	uint64_t refusing;      /* and at which of their places */
-	uint32_t name_hash;     /* for the policy "hashed" */
-	unsigned group;         /* of upstreams that may be asked */
+	struct place_ask tries[UPSTREAM_TRIES]; /* where it is now; the one not in use is nowhere */
+	unsigned try;                           /* the one of the attempt that is under way */
+	bool hedged;                            /* the other one is a hedge */
+	struct list watch;                      /* at its place, among those not asked twice; oldest first */
+	struct list timer;                      /* among those whose attempt has a time limit, oldest first */
+	uint64_t attempt_ms;                    /* when this attempt began */
+	uint64_t tried;                         /* places, a bit each */
+	uint64_t broken;                        /* places of no use to this question, or not in its group */
+	uint64_t refused;                       /* upstreams that answered SERVFAIL or REFUSED, a bit each */
+	uint64_t refusing;                      /* and at which of their places */
+	uint32_t name_hash;                     /* for the policy "hashed" */
+	unsigned group;                         /* of upstreams that may be asked */
 	unsigned attempts, resends;
 	int last; /* the last place, or -1 */
 	struct upstream_refusal refusal;

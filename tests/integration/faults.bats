@@ -433,6 +433,7 @@ connection_suffer() {
 
 # A cold name may take longer than an attempt; where there is nobody else to ask, the answer that comes late is the answer.
 @test "faults: a lone upstream that is slower than an attempt is waited for" {
+  WORKERS=1
   one
   assert_resolves slow-900.cold.test
   assert_equal "$(faultup_stat bad connections)" 1

@@ -21,6 +21,8 @@ struct settings {
 	char address[TEXT_BYTES], cert[TEXT_BYTES], key[TEXT_BYTES];
 	char tls[TEXT_BYTES];  /* "1.2", "1.3", or "" for both */
 	char mode[TEXT_BYTES]; /* the fault of every answer, a word as in a name's first label */
+	unsigned mode_percent; /* so many of 100 answers have it; 0: all */
+	unsigned no_tickets;   /* sessions cannot be resumed */
 	unsigned port;
 	unsigned labels; /* 1: the first label of a name may ask for a fault */
 	unsigned delay_ms, jitter_ms;
@@ -35,6 +37,7 @@ struct settings {
 	unsigned keepalive; /* RFC 7828 timeout to give, tenths of a second */
 	unsigned idle_close_ms;
 	unsigned close_after;  /* answers on one connection */
+	unsigned deaf_after;   /* answers on one connection, then nothing is read from it */
 	unsigned silent_after; /* answers on one connection, then no more */
 	unsigned abrupt;       /* close without close_notify */
 	unsigned mute_accept;  /* never handshake */

@@ -487,7 +487,8 @@ answer_build(const uint8_t *query, size_t bytes, bool faulty)
 	query_count(&asked);
 	answers++;
 	bool by_label = settings.labels && word_read((const char *)asked.name + 1, asked.name[0], &asked);
-	if (!by_label && faulty && settings.mode[0])
+	bool chosen = settings.mode_percent == 0 || (unsigned)random() % 100 < settings.mode_percent;
+	if (!by_label && faulty && settings.mode[0] && chosen)
 		word_read(settings.mode, strlen(settings.mode), &asked);
 	uint8_t *end = records_write(msg, header_write(msg, &asked), &asked);
 	end = additional_write(msg, end, &asked);

@@ -101,7 +101,8 @@ tls_begin(struct conn *conn)
 	gnutls_priority_set_direct(conn->tls, priority, NULL);
 	gnutls_credentials_set(conn->tls, GNUTLS_CRD_CERTIFICATE, credentials);
 	gnutls_alpn_set_protocols(conn->tls, &dot, 1, 0);
-	gnutls_session_ticket_enable_server(conn->tls, &ticket_key);
+	if (!settings.no_tickets)
+		gnutls_session_ticket_enable_server(conn->tls, &ticket_key);
 	gnutls_transport_set_int(conn->tls, conn->fd);
 	gnutls_handshake_set_timeout(conn->tls, 0);
 }
@@ -203,6 +204,11 @@ conn_flush(struct conn *conn)
 	}
 	conn->out_bytes = conn->out_sent = 0;
 	watch(conn, EPOLL_CTL_MOD, EPOLLIN);
+	if (conn->faulty && settings.deaf_after && conn->answers >= settings.deaf_after) {
+		conn->state = STATE_MUTE;
+		watch(conn, EPOLL_CTL_MOD, EPOLLRDHUP);
+		return true;
+	}
 	if (conn->state != STATE_DYING)
 		return true;
 	conn_free(conn);

@@ -236,10 +236,11 @@ upstream() {
   echo "{ name = \"$1\"; addresses = [ \"127.0.0.1\" ]; port = $2; $how }"
 }
 
-# The limits of a test's dotward: short, so that nobody waits, and stretched by PATIENCE.
+# The limits of a test's dotward: short, so that nobody waits, and stretched by PATIENCE. Without hedging, unless HEDGE says so:
+# many count what the upstream is asked.
 forward_default() {
   local key
-  echo 'policy = "sequential";'
+  echo "policy = \"sequential\"; hedge = ${HEDGE:-false};"
   while read -r key; do
     echo "${key% *} = $((${key#* } * PATIENCE));"
   done <<<'timeout_ms 2000

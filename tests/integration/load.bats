@@ -18,7 +18,7 @@ serve() {
   faultup_start up "$@"
   WORKERS=2
   # No time limit may help or hurt here: what is lost must stay lost.
-  FORWARD="timeout_ms = 20000; attempt_timeout_ms = 20000;"
+  FORWARD="timeout_ms = 20000; attempt_timeout_ms = 20000; hedge = false;"
   dotward_config "$(upstream up "$up_port")"
   dotward_start
 }

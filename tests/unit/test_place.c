@@ -139,26 +139,34 @@ handshake_takes_what_comes(void **state)
 	assert_int_equal(place_load(place), 0);
 }
 
+/* A burst is no load: a second connection would open too late for it. */
 static void
 second_connection_at_half(void **state)
 {
 	(void)state;
 	server->manner = HOLDS;
-	put(0, 1);
+	put(40, 1);
 	LOOP_UNTIL(world.loop, server->held_count == 1);
-	put(1, 3);
-	looping_settle(world.loop);
-	assert_int_equal(server->dot.accepted, 1);
+	place_withdraw(&asks[40]);
+	put(0, 5);
+	assert_int_equal(counted(STATS_upstream_connections), 1);
+	uint64_t begun_ms = clock_now_ms();
+	LOOP_UNTIL(world.loop, clock_now_ms() - begun_ms > 30);
+	place_withdraw(&asks[4]);
 	put(4, 1);
+	assert_int_equal(counted(STATS_upstream_connections), 2);
+	/* It is not asked before it is open, as long as there is room on the other. */
+	assert_non_null(asks[4].on.conn);
+	assert_true(uconn_is_open(asks[4].on.conn));
 	LOOP_UNTIL(world.loop, server->dot.shaken == 2);
 	/* Up to max_connections and not one more; the rest waits. */
 	put(5, 20);
-	LOOP_UNTIL(world.loop, server->held_count == 16);
+	LOOP_UNTIL(world.loop, server->held_count == 18);
 	looping_settle(world.loop);
 	assert_int_equal(server->dot.accepted, 2);
-	assert_int_equal(server->held_count, 16);
+	assert_int_equal(server->held_count, 18);
 	assert_int_equal(place_load(place), 25);
-	for (unsigned i = 0; i < 25; i++) {
+	for (unsigned i = 0; i < 27; i++) {
 		LOOP_UNTIL(world.loop, server->held_count > i);
 		world_release(server, i);
 	}
@@ -275,6 +283,179 @@ a_silent_connection_is_suspect_first(void **state)
 }
 
 static void
+wait_ms(uint64_t ms)
+{
+	uint64_t begun_ms = clock_now_ms();
+	LOOP_UNTIL(world.loop, clock_now_ms() - begun_ms >= ms);
+}
+
+/* Several that nobody answers are no slow name. The place is out of use until it gives a sign of life, and a
+ * connection that nobody waits for finds out. */
+static void
+a_crowd_unanswered_is_suspect_at_once(void **state)
+{
+	(void)state;
+	server->manner = HOLDS;
+	put(0, 1);
+	LOOP_UNTIL(world.loop, server->held_count == 1);
+	server->dot.deaf = true;
+	put(1, 2);
+	assert_false(place_listen(place, clock_now_ms() + 200, 150));
+	put(3, 1);
+	assert_false(place_listen(place, asks[0].on.asked_ms + 149, 150));
+	assert_true(place_listen(place, clock_now_ms() + 200, 150));
+	assert_true(place_is_unheard(&asks[0]));
+	assert_false(place_usable(place, clock_now_ms()));
+	assert_int_equal(known().silences, 1);
+	assert_int_equal(counted(STATS_upstream_connections), 2);
+	assert_int_equal(counted(STATS_upstream_warmed), 1);
+	assert_false(place_listen(place, clock_now_ms() + 200, 150));
+	assert_int_equal(lost, 0);
+	server->dot.deaf = false;
+	dot_close_all(&server->dot, DOT_RESET);
+	LOOP_UNTIL(world.loop, lost == 4);
+}
+
+static void
+a_late_answer_ends_the_doubt(void **state)
+{
+	(void)state;
+	server->manner = HOLDS;
+	put(0, 4);
+	LOOP_UNTIL(world.loop, server->held_count == 4);
+	dot_stop_listening(&server->dot);
+	assert_true(place_listen(place, clock_now_ms() + 200, 150));
+	assert_false(place_usable(place, clock_now_ms()));
+	world_release(server, 0);
+	LOOP_UNTIL(world.loop, answered == 1);
+	assert_false(place_is_unheard(&asks[1]));
+	LOOP_UNTIL(world.loop, place_usable(place, clock_now_ms() + 2000));
+}
+
+/* As long as some are answered, those that are not are slow names. */
+static void
+slow_names_bring_no_doubt(void **state)
+{
+	(void)state;
+	server->manner = HOLDS;
+	put(0, 6);
+	LOOP_UNTIL(world.loop, server->held_count == 6);
+	wait_ms(3);
+	world_release(server, 5);
+	LOOP_UNTIL(world.loop, answered == 1);
+	assert_false(place_listen(place, clock_now_ms() + 5000, 150));
+	assert_true(place_usable(place, clock_now_ms()));
+}
+
+static void
+prepared_before_the_first_question(void **state)
+{
+	(void)state;
+	place_prepare(place, 10);
+	LOOP_UNTIL(world.loop, server->dot.shaken == 1);
+	looping_settle(world.loop);
+	put(0, 1);
+	LOOP_UNTIL(world.loop, answered == 1);
+	assert_int_equal(server->dot.accepted, 1);
+	assert_int_equal(counted(STATS_upstream_warmed), 1);
+}
+
+/* Whoever closes on a place that has traffic is called again at once, and nobody had to ask. */
+static void
+opened_anew_after_an_idle_close(void **state)
+{
+	(void)state;
+	world.upstreams[0].idle_timeout_ms = 60000; /* never by us */
+	put(0, 1);
+	LOOP_UNTIL(world.loop, answered == 1);
+	for (unsigned i = 1; i < 4; i++) {
+		wait_ms(20);
+		dot_close_all(&server->dot, DOT_BYE);
+		LOOP_UNTIL(world.loop, server->dot.shaken == i + 1 && server->dot.open == 1);
+		looping_settle(world.loop);
+		put(i, 1);
+		LOOP_UNTIL(world.loop, answered == i + 1);
+	}
+	assert_int_equal(server->dot.accepted, 4);
+	assert_int_equal(counted(STATS_upstream_failures), 0);
+	assert_int_equal(known().failures, 0);
+	assert_int_equal(lost, 0);
+}
+
+/* Nobody has asked: then it is not worth a handshake. */
+static void
+cold_without_traffic(void **state)
+{
+	(void)state;
+	place_prepare(place, 0);
+	LOOP_UNTIL(world.loop, server->dot.shaken == 1);
+	looping_settle(world.loop);
+	dot_close_all(&server->dot, DOT_BYE);
+	wait_ms(300);
+	assert_int_equal(server->dot.accepted, 1);
+}
+
+/* The server was seen to close after 0.6 s: from then on we close first, when the next connection is open. */
+static void
+learned_idle_time_and_a_successor(void **state)
+{
+	(void)state;
+	put(0, 1);
+	LOOP_UNTIL(world.loop, answered == 1);
+	wait_ms(1300);
+	dot_close_all(&server->dot, DOT_BYE);
+	LOOP_UNTIL(world.loop, server->dot.shaken == 2);
+	uint64_t begun_ms = clock_now_ms();
+	LOOP_UNTIL(world.loop, server->dot.shaken == 3);
+	assert_in_range(clock_now_ms() - begun_ms, 1150, 1900);
+	assert_int_equal(server->dot.open, 2); /* the old one stayed until the new one was there */
+	LOOP_UNTIL(world.loop, server->dot.open == 1);
+	assert_int_equal(counted(STATS_upstream_failures), 0);
+}
+
+/* The server closes as the question leaves, on a connection that has never carried an answer. */
+static void
+close_race_is_no_failure(void **state)
+{
+	(void)state;
+	place_prepare(place, 0);
+	LOOP_UNTIL(world.loop, server->dot.shaken == 1);
+	wait_ms(600);
+	put_again = true;
+	server->manner = HANGS_UP;
+	put(0, 1);
+	LOOP_UNTIL(world.loop, lost == 1);
+	server->manner = ANSWERS;
+	LOOP_UNTIL(world.loop, answered == 1);
+	assert_int_equal(loss, PLACE_RETRY);
+	assert_int_equal(known().failures, 0);
+	assert_int_equal(counted(STATS_upstream_failures), 0);
+}
+
+/* Once more on another connection of the same place, one that is opened for it. */
+static void
+beside_the_first(void **state)
+{
+	(void)state;
+	server->manner = HOLDS;
+	put(0, 1);
+	LOOP_UNTIL(world.loop, server->held_count == 1);
+	struct uconn *first = asks[0].on.conn;
+	asks[1].on.query = &queries[0];
+	assert_int_equal(place_put_beside(place, &asks[1], first, clock_now_ms()), 0);
+	assert_ptr_not_equal(asks[1].on.conn, first);
+	LOOP_UNTIL(world.loop, server->held_count == 2);
+	assert_int_equal(server->dot.accepted, 2);
+	assert_int_equal(place_put_beside(place, &asks[2], first, clock_now_ms()), 0);
+	assert_ptr_equal(asks[2].on.conn, asks[1].on.conn);
+	world.upstreams[0].max_connections = 1;
+	place_withdraw(&asks[1]);
+	place_withdraw(&asks[2]);
+	world_release(server, 1);
+	LOOP_UNTIL(world.loop, counted(STATS_upstream_stray) == 1);
+}
+
+static void
 silences_in_a_row_make_a_failure(void **state)
 {
 	uint64_t long_after_ms = 2 * (uint64_t)world.config.forward.attempt_timeout_ms;
@@ -375,6 +556,15 @@ main(void)
 	        STARTED(close_after_answers_is_no_failure),
 	        STARTED(close_without_any_answer_is_one),
 	        STARTED(a_silent_connection_is_suspect_first),
+	        STARTED(a_crowd_unanswered_is_suspect_at_once),
+	        STARTED(a_late_answer_ends_the_doubt),
+	        STARTED(slow_names_bring_no_doubt),
+	        STARTED(prepared_before_the_first_question),
+	        STARTED(opened_anew_after_an_idle_close),
+	        STARTED(cold_without_traffic),
+	        STARTED(learned_idle_time_and_a_successor),
+	        STARTED(close_race_is_no_failure),
+	        STARTED(beside_the_first),
 	        STARTED(silences_in_a_row_make_a_failure),
 	        STARTED(overdue_on_a_connection_that_lives),
 	        STARTED(comes_up_again),

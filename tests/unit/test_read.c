@@ -389,11 +389,11 @@ what_has_no_effect_yet_is_remarked_on(void **state)
 {
 	char *said;
 	(void)state;
-	struct config *config = loading_text(UPSTREAM "forward: { hedge = false; };\n"
+	struct config *config = loading_text(UPSTREAM "policy: { refuse_any = false; };\n"
 	                                              "metrics: { port = 9000; };",
 	        &said);
 	assert_non_null(config);
-	assert_string_equal(said, "dotward.conf:2: forward.hedge = false: has no effect in this version\n"
+	assert_string_equal(said, "dotward.conf:2: policy.refuse_any = false: has no effect in this version\n"
 	                          "dotward.conf:3: metrics.port = 9000: has no effect in this version\n");
 	config_free(config);
 	free(said);

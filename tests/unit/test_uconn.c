@@ -19,6 +19,7 @@ static struct uconn_ask asks[ASKS];
 static struct wire_query queries[ASKS];
 static struct world_server *server;
 static unsigned opened, answered, bad, ended, orphaned, ends_of[ASKS];
+static unsigned rests_asked, rests_refused;
 static enum uconn_end how;
 static char why[TLS_WHY_BYTES];
 
@@ -66,7 +67,16 @@ on_ended(void *arg, struct uconn *c, enum uconn_end end, const char *words, stru
 	}
 }
 
-static const struct uconn_events events = {on_opened, on_answered, on_ended};
+static bool
+on_may_rest(void *arg, struct uconn *c)
+{
+	(void)arg;
+	assert_ptr_equal(c, conn);
+	return rests_asked++ >= rests_refused;
+}
+
+static struct health *health;
+static const struct uconn_events events = {on_opened, on_may_rest, on_answered, on_ended};
 
 static int
 start(void **state)
@@ -75,6 +85,7 @@ start(void **state)
 	world_open(1);
 	server = &world.servers[0];
 	opened = answered = bad = ended = orphaned = 0;
+	rests_asked = rests_refused = 0;
 	memset(ends_of, 0, sizeof ends_of);
 	health = health_open(NULL, &(struct health_identity){.key = 1, .name = "u0", .address = ""}, 1);
 	for (unsigned i = 0; i < ASKS; i++) {
@@ -265,7 +276,7 @@ ends_with_nothing_outstanding(void **state)
 		LOOP_UNTIL(world.loop, answered == i + 1);
 		dot_close_all(&server->dot, closes[i]);
 		LOOP_UNTIL(world.loop, ended == i + 1);
-		assert_int_equal(how, UCONN_IDLE);
+		assert_int_equal(how, UCONN_SHUT);
 		assert_int_equal(orphaned, 0);
 	}
 }
@@ -346,6 +357,91 @@ idle_one_closes_itself(void **state)
 	assert_true(clock_now_ms() - begun_ms >= 140);
 	assert_int_equal(how, UCONN_IDLE);
 	LOOP_UNTIL(world.loop, server->dot.open == 0);
+}
+
+/* As long as was learned of this server, and a moment more while its successor is opened. */
+static void
+idle_one_waits_for_its_successor(void **state)
+{
+	(void)state;
+	world.upstreams[0].idle_timeout_ms = 200;
+	rests_refused = 100;
+	open_it();
+	ask(0);
+	LOOP_UNTIL(world.loop, answered == 1);
+	uint64_t begun_ms = clock_now_ms();
+	LOOP_UNTIL(world.loop, rests_asked == 1);
+	assert_true(clock_now_ms() - begun_ms >= 195);
+	assert_int_equal(ended, 0);
+	LOOP_UNTIL(world.loop, ended == 1);
+	assert_int_equal(how, UCONN_IDLE);
+	assert_int_equal(rests_asked, 1);
+	assert_true(clock_now_ms() - begun_ms < 5000);
+}
+
+/* A question takes it back into use; then it may rest anew, and is asked about anew. */
+static void
+question_ends_the_wait(void **state)
+{
+	(void)state;
+	world.upstreams[0].idle_timeout_ms = 200;
+	rests_refused = 1;
+	open_it();
+	ask(0);
+	LOOP_UNTIL(world.loop, rests_asked == 1);
+	ask(1);
+	LOOP_UNTIL(world.loop, answered == 2);
+	LOOP_UNTIL(world.loop, ended == 1);
+	assert_int_equal(rests_asked, 2);
+}
+
+/* New questions do not make an old one younger, and one that is merely slow does not count. */
+static void
+unanswered_since_something_came(void **state)
+{
+	uint64_t since_ms = 0;
+	(void)state;
+	server->manner = HOLDS;
+	open_it();
+	ask(0);
+	LOOP_UNTIL(world.loop, server->held_count == 1);
+	uint64_t first_ms = asks[0].asked_ms;
+	looping_settle(world.loop);
+	ask(1);
+	assert_int_equal(uconn_unanswered(conn, &since_ms), 2);
+	assert_int_equal(since_ms, first_ms);
+	LOOP_UNTIL(world.loop, server->held_count == 2);
+	LOOP_UNTIL(world.loop, clock_now_ms() > asks[1].asked_ms);
+	world_release(server, 1);
+	LOOP_UNTIL(world.loop, answered == 1);
+	assert_int_equal(uconn_unanswered(conn, &since_ms), 0);
+	LOOP_UNTIL(world.loop, clock_now_ms() > uconn_heard_ms(conn));
+	ask(2);
+	assert_int_equal(uconn_unanswered(conn, &since_ms), 1);
+	assert_int_equal(since_ms, asks[2].asked_ms);
+	uconn_withdraw(&asks[0]);
+	uconn_withdraw(&asks[2]);
+}
+
+/* The server may close a connection that has been idle just as a question leaves. */
+static void
+rested_before_the_question(void **state)
+{
+	(void)state;
+	open_it();
+	ask(0);
+	LOOP_UNTIL(world.loop, answered == 1);
+	assert_false(uconn_was_rested(conn));
+	uint64_t begun_ms = clock_now_ms();
+	LOOP_UNTIL(world.loop, clock_now_ms() - begun_ms > 550);
+	assert_in_range(uconn_idle_ms(conn, clock_now_ms()), 540, 5000);
+	server->manner = HOLDS;
+	ask(1);
+	assert_true(uconn_was_rested(conn));
+	LOOP_UNTIL(world.loop, server->held_count == 1);
+	world_release(server, 0);
+	LOOP_UNTIL(world.loop, answered == 2);
+	assert_false(uconn_was_rested(conn));
 }
 
 /* RFC 7828 section 3.3.2: zero asks us to close; not before the questions outstanding have been answered. */
@@ -460,6 +556,10 @@ main(void)
 	        STARTED(handshake_that_does_not_end),
 	        STARTED(abandoned),
 	        STARTED(idle_one_closes_itself),
+	        STARTED(idle_one_waits_for_its_successor),
+	        STARTED(question_ends_the_wait),
+	        STARTED(unanswered_since_something_came),
+	        STARTED(rested_before_the_question),
 	        STARTED(keepalive_of_zero),
 	        STARTED(teaches_the_health),
 	        STARTED(learns_the_idle_time),
