@@ -35,6 +35,7 @@ struct config_upstream {
 	unsigned max_outstanding; /* per connection */
 	unsigned idle_timeout_ms; /* 0: as the upstream says, else 9500 */
 	uint16_t port;
+	bool resumption; /* TLS sessions may be resumed from tickets */
 };
 
 enum config_policy { CONFIG_SEQUENTIAL, CONFIG_ROUND_ROBIN, CONFIG_FASTEST, CONFIG_HASHED };

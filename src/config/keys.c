@@ -98,6 +98,9 @@ const struct key keys[] = {
 		.help = "Certificate (PEM) to show to the upstream." },
 	{ "upstreams[].client_key", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "", .help = "Private key (PEM) of client_certificate." },
 	{ "upstreams[].source_address", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "", .help = "Local address to connect from." },
+	{ "upstreams[].resumption", KEY_BOOL, KEY_NOW, UPSTREAM(resumption), .fallback = "true",
+		.help = "Resume TLS sessions from tickets, each used once. A ticket tells the upstream which\n"
+			"connection came before; false: none does." },
 	{ "upstreams[].max_connections", KEY_NUMBER, KEY_NOW, UPSTREAM(max_connections), RANGE(1, 16), .fallback = "2",
 		.help = "Connections at once, of each worker to each address." },
 	{ "upstreams[].max_outstanding", KEY_NUMBER, KEY_NOW, UPSTREAM(max_outstanding), RANGE(1, 1000), .fallback = "100",

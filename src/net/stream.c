@@ -636,3 +636,9 @@ stream_tls_version(const struct stream *stream)
 {
 	return stream->tls != NULL ? tls_version(stream->tls) : "";
 }
+
+bool
+stream_tls_resumed(const struct stream *stream)
+{
+	return stream->tls != NULL && tls_resumed(stream->tls);
+}

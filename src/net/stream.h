@@ -83,5 +83,7 @@ void stream_reset(struct stream **stream);
 
 /* The TLS version for the log, or "". */
 const char *stream_tls_version(const struct stream *stream);
+/* The TLS session was resumed from a ticket. */
+bool stream_tls_resumed(const struct stream *stream);
 
 #endif

@@ -99,8 +99,10 @@ generation_new(const struct generation_world *world, unsigned number, struct con
 	g->slots = must_alloc(config->workers, sizeof *g->slots);
 	if (sandbox_find_user(config->user, &g->user, why) == 0)
 		g->tls = tls_store_open(config->upstreams, config->upstream_count, why);
-	if (g->tls != NULL)
+	if (g->tls != NULL) {
+		tls_store_keep_tickets(g->tls, world->tickets);
 		g->sockets = sockets_open(config->listens, config->listen_count, config->workers, bound, why);
+	}
 	if (g->sockets != NULL) {
 		if (memory_make(g) && pipe2(g->ready, O_CLOEXEC | O_NONBLOCK) == 0)
 			return g;

@@ -11,6 +11,7 @@
 #include "process/sandbox.h"
 #include "shared/quarantine.h"
 #include "shared/stats.h"
+#include "shared/tickets.h"
 
 struct generation;
 
@@ -19,6 +20,7 @@ enum { GENERATION_WHY_BYTES = 512 };
 /* What all generations of one master share. */
 struct generation_world {
 	struct quarantine *quarantine;
+	struct tickets *tickets; /* NULL: none are kept */
 	uint64_t seed;
 	/* In a worker just forked: closes what belongs to the master alone. */
 	void (*leave_master)(void *arg);

@@ -644,6 +644,7 @@ master_run(const struct master_setup *setup)
 		return status;
 	}
 	m.shared = (struct generation_world){.quarantine = m.world->quarantine,
+	        .tickets = m.world->tickets,
 	        .seed = m.world->seed,
 	        .leave_master = leave_master,
 	        .arg = &m};

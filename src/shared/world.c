@@ -13,7 +13,7 @@
 
 struct world_header {
 	char magic[16];
-	uint64_t header_bytes, quarantine_bytes, stats_count;
+	uint64_t header_bytes, quarantine_bytes, stats_count, tickets_bytes;
 };
 
 struct world_memory {
@@ -35,6 +35,7 @@ header_of_ours(void)
 	        .header_bytes = sizeof(struct world_memory),
 	        .quarantine_bytes = sizeof(struct quarantine),
 	        .stats_count = STATS_COUNT,
+	        .tickets_bytes = tickets_bytes(),
 	};
 	memcpy(h.magic, "dotward-world-1", sizeof h.magic);
 	return h;
@@ -44,7 +45,7 @@ static size_t
 footprint(void)
 {
 	return shm_footprint(sizeof(struct world_memory)) + shm_footprint(sizeof(struct quarantine)) +
-	       shm_footprint(sizeof(struct stats_slab));
+	       shm_footprint(sizeof(struct stats_slab)) + shm_footprint(tickets_bytes());
 }
 
 /* Somebody else's memory with the same header, or NULL. */
@@ -75,10 +76,13 @@ world_open(int descriptor)
 	struct world_memory *memory = shm_carve(shm, sizeof *memory);
 	w->world.quarantine = shm_carve(shm, sizeof(struct quarantine));
 	w->world.retired = shm_carve(shm, sizeof(struct stats_slab));
+	w->world.tickets = shm_carve(shm, tickets_bytes());
+	shm_hide(shm);
 	if (fresh) {
 		memory->header = header_of_ours();
 		if (getrandom(&memory->seed, sizeof memory->seed, 0) < 0)
 			log_warn("no random seed for question hashes");
+		tickets_begin(w->world.tickets, memory->seed);
 	}
 	w->world.seed = memory->seed;
 	w->world.generation = &memory->generation;

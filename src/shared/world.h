@@ -1,7 +1,8 @@
 /*
  * What outlives every generation, and an upgrade of the binary: quarantine, the counters of generations that
- * are gone, the secret of the question hashes. One memfd; its header says exactly what is in it, and another
- * binary adopts it only when the header is the same to the byte.
+ * are gone, the secret of the question hashes, TLS session tickets. One memfd, which no core dump shows; its
+ * header says exactly what is in it, and another binary adopts it only when the header is the same to the
+ * byte.
  */
 #ifndef DOTWARD_SHARED_WORLD_H
 #define DOTWARD_SHARED_WORLD_H
@@ -9,12 +10,14 @@
 #include "shared/quarantine.h"
 #include "shared/shm.h"
 #include "shared/stats.h"
+#include "shared/tickets.h"
 
 #include <stdint.h>
 
 struct world {
 	struct quarantine *quarantine;
 	struct stats_slab *retired; /* counters of generations that are gone */
+	struct tickets *tickets;
 	uint64_t seed;
 	_Atomic unsigned *log_level; /* for log_share_level() */
 	uint32_t *generation;        /* number of the newest, over all upgrades */

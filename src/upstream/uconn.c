@@ -132,8 +132,10 @@ on_opened(void *arg)
 	conn->active_ms = clock_now_ms();
 	timer_set(conn, conn->idle_ms);
 	stats_one(conn->stats, STATS_upstream_handshakes);
-	log_info("upstream connected upstream=%s address=%s tls=%s", conn->target->upstream->name,
-	        conn->target->text, stream_tls_version(conn->stream));
+	stats_add(conn->stats, STATS_upstream_resumed, stream_tls_resumed(conn->stream));
+	log_info("upstream connected upstream=%s address=%s tls=%s%s", conn->target->upstream->name,
+	        conn->target->text, stream_tls_version(conn->stream),
+	        stream_tls_resumed(conn->stream) ? " resumed" : "");
 	conn->events->opened(conn->arg, conn);
 }
 

@@ -5,10 +5,12 @@
  *   faultup_conn.c    one TLS connection and what may go wrong with it
  *   faultup_answer.c  one answer and what may be wrong with it
  *   faultup_later.c   answers that wait for their time
+ *   faultup_ticket.c  tickets that come twice
  */
 #ifndef DOTWARD_TESTS_FAULTUP_H
 #define DOTWARD_TESTS_FAULTUP_H
 
+#include <gnutls/gnutls.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,6 +52,7 @@ struct settings {
 struct stats {
 	unsigned connections, open, max_open;
 	unsigned handshakes, handshake_failures, resumed, tls12, tls13, alpn_dot;
+	unsigned offered, offered_again; /* tickets */
 	unsigned queries, answers, records, max_outstanding, max_in_record;
 	unsigned padded, unpadded, opt, keepalive, subnet, dnssec_ok, cookie;
 	unsigned recursion, checking_disabled; /* RD, CD */
@@ -87,6 +90,10 @@ int later_wait(uint64_t now_ms);
 /* Loads certificate and key; ends the process when they cannot be used. */
 void conn_setup(int epoll_fd);
 void conn_accept(int listen_fd);
+/* As after a restart: no ticket is known any more. */
+void conn_forget_tickets(void);
+/* Counts what this session's client offers. */
+void ticket_watch(gnutls_session_t session);
 void conn_event(struct conn *conn, uint32_t events);
 /* Sends an answer that was kept; a connection that is gone loses it. */
 void conn_deliver(unsigned conn_number, struct answer answer);

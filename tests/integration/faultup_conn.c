@@ -102,6 +102,7 @@ tls_begin(struct conn *conn)
 	gnutls_credentials_set(conn->tls, GNUTLS_CRD_CERTIFICATE, credentials);
 	gnutls_alpn_set_protocols(conn->tls, &dot, 1, 0);
 	gnutls_session_ticket_enable_server(conn->tls, &ticket_key);
+	ticket_watch(conn->tls);
 	gnutls_transport_set_int(conn->tls, conn->fd);
 	gnutls_handshake_set_timeout(conn->tls, 0);
 }
@@ -118,6 +119,14 @@ conn_setup(int epoll_fd)
 		fprintf(stderr, "faultup: %s, %s: %s\n", settings.cert, settings.key, gnutls_strerror(error));
 		exit(2);
 	}
+	if (gnutls_session_ticket_key_generate(&ticket_key) < 0)
+		abort();
+}
+
+void
+conn_forget_tickets(void)
+{
+	gnutls_free(ticket_key.data);
 	if (gnutls_session_ticket_key_generate(&ticket_key) < 0)
 		abort();
 }
