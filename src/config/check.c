@@ -75,6 +75,20 @@ check_addresses(struct draft *draft, size_t index)
 }
 
 static void
+check_client(struct draft *draft, size_t index)
+{
+	const struct config_upstream *upstream = &draft->config->upstreams[index];
+	char subject[64];
+	bool certificate = *upstream->client_certificate != '\0', key = *upstream->client_key != '\0';
+	snprintf(subject, sizeof subject, "upstreams.[%zu].client_%s", index,
+	        certificate ? "certificate" : "key");
+	if (certificate != key)
+		complain(&draft->complaints, &draft->upstream_places[index], subject,
+		        "certificate and key go together; give client_%s, too",
+		        certificate ? "key" : "certificate");
+}
+
+static void
 check_upstreams(struct draft *draft)
 {
 	const struct config *config = draft->config;
@@ -87,6 +101,7 @@ check_upstreams(struct draft *draft)
 			        "at most %d addresses over all upstreams", CHECK_MAX_ADDRESSES);
 		if (addresses <= CHECK_MAX_ADDRESSES && check_name(draft, i))
 			check_addresses(draft, i);
+		check_client(draft, i);
 	}
 }
 

@@ -35,7 +35,11 @@ struct config_upstream {
 	unsigned max_outstanding; /* per connection */
 	unsigned idle_timeout_ms; /* 0: as the upstream says, else 9500 */
 	uint16_t port;
-	bool resumption; /* TLS sessions may be resumed from tickets */
+	bool opportunistic;       /* who cannot be verified is asked nevertheless */
+	bool only_tls13;          /* tls_min = "1.3" */
+	bool resumption;          /* TLS sessions may be resumed from tickets */
+	char *client_certificate; /* "": none */
+	char *client_key;
 };
 
 enum config_policy { CONFIG_SEQUENTIAL, CONFIG_ROUND_ROBIN, CONFIG_FASTEST, CONFIG_HASHED };

@@ -642,3 +642,9 @@ stream_tls_resumed(const struct stream *stream)
 {
 	return stream->tls != NULL && tls_resumed(stream->tls);
 }
+
+const char *
+stream_tls_doubt(const struct stream *stream)
+{
+	return stream->tls != NULL ? tls_doubt(stream->tls) : "";
+}

@@ -30,6 +30,7 @@ struct tls {
 	struct buffer output;
 	char version[16];
 	char why[TLS_WHY_BYTES];
+	char doubt[TLS_WHY_BYTES]; /* opportunistic: why the peer might be anybody */
 };
 
 static int
@@ -38,6 +39,11 @@ on_verify(gnutls_session_t session)
 	struct tls *tls = gnutls_session_get_ptr(session);
 	if (verify_peer(session, &tls->profile->identity, &tls->peer, tls->why, sizeof tls->why) == 0) {
 		tls->verified = true;
+		return 0;
+	}
+	if (tls->profile->opportunistic) {
+		snprintf(tls->doubt, sizeof tls->doubt, "%s", tls->why);
+		tls->why[0] = '\0';
 		return 0;
 	}
 	tls->unverified = true;
@@ -83,12 +89,13 @@ on_push(gnutls_transport_ptr_t pointer, const void *bytes, size_t count)
 	return (ssize_t)count;
 }
 
-/* What the session would be resumed with. */
+/* What the session would be resumed with. Not if its peer might be anybody: a resumed session is one that was
+ * verified. */
 static void
 ticket_keep(struct tls *tls)
 {
 	gnutls_datum_t ticket = {0};
-	if (gnutls_session_get_data2(tls->session, &ticket) < 0)
+	if (tls->doubt[0] != '\0' || gnutls_session_get_data2(tls->session, &ticket) < 0)
 		return;
 	tickets_put(
 	        tls->profile->tickets, &tls->tickets_of, tls->era, ticket.data, ticket.size, clock_boot_ms());
@@ -223,7 +230,7 @@ version_note(struct tls *tls)
 static enum tls_step
 opened(struct tls *tls)
 {
-	if (!tls->verified && gnutls_session_is_resumed(tls->session) == 0) {
+	if (!tls->verified && tls->doubt[0] == '\0' && gnutls_session_is_resumed(tls->session) == 0) {
 		tls->unverified = true;
 		snprintf(tls->why, sizeof tls->why, "TLS handshake: the server was not verified");
 		return TLS_FAILED;
@@ -341,4 +348,10 @@ bool
 tls_resumed(const struct tls *tls)
 {
 	return tls->opened && gnutls_session_is_resumed(tls->session) != 0;
+}
+
+const char *
+tls_doubt(const struct tls *tls)
+{
+	return tls->doubt;
 }

@@ -4,7 +4,8 @@
  * A session never touches a socket. Ciphertext that came from the peer is fed in, ciphertext for the peer is
  * taken from tls_output(); so a burst is one read and one write, whatever GnuTLS does in between.
  *
- * Profiles of RFC 8310: strict only. There is no way to make a session that does not verify its peer.
+ * Profiles of RFC 8310: strict, and opportunistic for an upstream that asks for it by that word; then a peer
+ * that cannot be verified is doubted and spoken with nevertheless.
  */
 #ifndef DOTWARD_NET_TLS_H
 #define DOTWARD_NET_TLS_H
@@ -34,7 +35,8 @@ void tls_feed(struct tls *tls, const uint8_t *bytes, size_t count);
 /* The peer's end of stream; tls_handshake() and tls_read() will find it. */
 void tls_feed_end(struct tls *tls);
 
-/* TLS_DONE: the peer is verified; in a resumed session, it was when the ticket came. */
+/* TLS_DONE: the peer is verified (or in doubt, see tls_doubt()); in a resumed session, it was when the ticket
+ * came. */
 enum tls_step tls_handshake(struct tls *tls);
 /* Reads plaintext; TLS_DONE with *count > 0. */
 enum tls_step tls_read(struct tls *tls, uint8_t *out, size_t room, size_t *count);
@@ -51,6 +53,8 @@ const char *tls_why(const struct tls *tls);
 bool tls_unverified(const struct tls *tls);
 /* After the handshake: it took a ticket's word for who the peer is. */
 bool tls_resumed(const struct tls *tls);
+/* After the handshake under profile "opportunistic": why the peer could not be verified; "" if it was. */
+const char *tls_doubt(const struct tls *tls);
 /* "TLS1.3" after the handshake */
 const char *tls_version(const struct tls *tls);
 

@@ -14,9 +14,10 @@ struct tls_profile {
 	const char *ca_file;
 	int loaded; /* authorities, or GnuTLS's word for why there are none */
 	bool owns_trust;
-	bool resumes;
-	struct tickets *tickets;           /* NULL: none are kept */
-	struct ticket_identity tickets_of; /* but for the address */
+	bool resumes, opportunistic;
+	const char *client_certificate, *client_key; /* "": none */
+	struct tickets *tickets;                     /* NULL: none are kept */
+	struct ticket_identity tickets_of;           /* but for the address */
 };
 
 #endif

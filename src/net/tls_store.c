@@ -50,9 +50,12 @@ static int
 trust_load(const struct tls_store *store, struct tls_profile *profile)
 {
 	for (size_t i = 0; i < store->count; i++) {
-		if (strcmp(store->profiles[i].ca_file, profile->ca_file) == 0) {
-			profile->trust = store->profiles[i].trust;
-			profile->loaded = store->profiles[i].loaded;
+		const struct tls_profile *other = &store->profiles[i];
+		if (strcmp(other->ca_file, profile->ca_file) == 0 &&
+		        strcmp(other->client_certificate, profile->client_certificate) == 0 &&
+		        strcmp(other->client_key, profile->client_key) == 0) {
+			profile->trust = other->trust;
+			profile->loaded = other->loaded;
 			return 0;
 		}
 	}
@@ -65,12 +68,29 @@ trust_load(const struct tls_store *store, struct tls_profile *profile)
 	return 0;
 }
 
+/* What is shown to a server that asks who we are. */
+static int
+client_load(const struct tls_profile *profile, const char *upstream, char why[TLS_WHY_BYTES])
+{
+	if (profile->client_certificate[0] == '\0' || !profile->owns_trust)
+		return 0;
+	int failed = gnutls_certificate_set_x509_key_file(
+	        profile->trust, profile->client_certificate, profile->client_key, GNUTLS_X509_FMT_PEM);
+	if (failed >= 0)
+		return 0;
+	snprintf(why, TLS_WHY_BYTES,
+	        "upstream %s: client_certificate \"%s\" with client_key \"%s\" cannot be used (%s)", upstream,
+	        profile->client_certificate, profile->client_key, gnutls_strerror(failed));
+	return -EINVAL;
+}
+
 /* Pins alone need no authority; everything else would fail later, question by question. */
 static int
 trust_check(const struct tls_profile *profile, const char *upstream, char why[TLS_WHY_BYTES])
 {
 	if (profile->loaded > 0 ||
-	        (profile->identity.pin_count > 0 && profile->identity.auth_name[0] == '\0'))
+	        (profile->identity.pin_count > 0 && profile->identity.auth_name[0] == '\0') ||
+	        (profile->opportunistic && profile->ca_file[0] == '\0'))
 		return 0;
 	const char *reason = profile->loaded < 0 ? gnutls_strerror(profile->loaded) : "no certificate in it";
 	if (profile->ca_file[0] == '\0')
@@ -89,10 +109,19 @@ trust_check(const struct tls_profile *profile, const char *upstream, char why[TL
 static int
 priority_load(struct tls_profile *profile, const struct config_upstream *upstream, char why[TLS_WHY_BYTES])
 {
+	char all[1024];
 	const char *text = upstream->tls_priority[0] ? upstream->tls_priority : TLS_DEFAULT_PRIORITY,
 	           *at = text;
-	if (gnutls_priority_init2(&profile->priority, text, &at, 0) == 0)
-		return 0;
+	int bytes = snprintf(
+	        all, sizeof all, "%s%s", text, upstream->only_tls13 ? ":-VERS-ALL:+VERS-TLS1.3" : "");
+	/* by itself first: `at` is to point into what was configured */
+	if (bytes > 0 && (size_t)bytes < sizeof all &&
+	        gnutls_priority_init2(&profile->priority, text, &at, 0) == 0) {
+		gnutls_priority_deinit(profile->priority);
+		profile->priority = NULL;
+		if (gnutls_priority_init2(&profile->priority, all, NULL, 0) == 0)
+			return 0;
+	}
 	snprintf(why, TLS_WHY_BYTES,
 	        "upstream %s: tls_priority = \"%s\": GnuTLS does not understand it from \"%s\" on",
 	        upstream->name, text, at ? at : "");
@@ -123,6 +152,17 @@ mix_text(struct ticket_identity *identity, const char *text)
 	ticket_identity_mix(identity, text, strlen(text));
 }
 
+static void
+mix_client(struct ticket_identity *identity, const struct tls_profile *profile)
+{
+	gnutls_datum_t shown = {0};
+	if (profile->client_certificate[0] != '\0' &&
+	        gnutls_certificate_get_crt_raw(profile->trust, 0, 0, &shown) == 0)
+		ticket_identity_mix(identity, shown.data, shown.size);
+	else
+		ticket_identity_mix(identity, "", 0);
+}
+
 /* GnuTLS's version is in it because a ticket is packed in its manner. */
 static void
 identity_make(struct tls_profile *profile, const struct config_upstream *upstream)
@@ -132,6 +172,9 @@ identity_make(struct tls_profile *profile, const struct config_upstream *upstrea
 	mix_text(identity, profile->identity.auth_name);
 	ticket_identity_mix(identity, upstream->pins, upstream->pin_count * CONFIG_PIN_BYTES);
 	mix_text(identity, upstream->tls_priority[0] ? upstream->tls_priority : TLS_DEFAULT_PRIORITY);
+	const uint8_t switches[] = {upstream->only_tls13, profile->opportunistic};
+	ticket_identity_mix(identity, switches, sizeof switches);
+	mix_client(identity, profile);
 	mix_text(identity, profile->ca_file);
 	mix_authorities(identity, profile->trust);
 }
@@ -149,11 +192,16 @@ tls_store_open(const struct config_upstream *upstreams, size_t count, char why[T
 		        .pins = (const uint8_t(*)[CONFIG_PIN_BYTES])upstream->pins,
 		        .pin_count = upstream->pin_count};
 		profile->resumes = upstream->resumption;
+		profile->opportunistic = upstream->opportunistic;
+		profile->client_certificate =
+		        upstream->client_certificate ? upstream->client_certificate : "";
+		profile->client_key = upstream->client_key ? upstream->client_key : "";
 		int failed = trust_load(store, profile);
 		store->count = i + 1;
 		if (failed < 0)
 			snprintf(why, TLS_WHY_BYTES, "out of memory");
 		if (failed < 0 || trust_check(profile, upstream->name, why) < 0 ||
+		        client_load(profile, upstream->name, why) < 0 ||
 		        priority_load(profile, upstream, why) < 0) {
 			tls_store_close(store);
 			return NULL;

@@ -132,6 +132,7 @@ on_opened(void *arg)
 	conn->active_ms = clock_now_ms();
 	timer_set(conn, conn->idle_ms);
 	stats_one(conn->stats, STATS_upstream_handshakes);
+	stats_add(conn->stats, STATS_upstream_doubted, *stream_tls_doubt(conn->stream) != '\0');
 	stats_add(conn->stats, STATS_upstream_resumed, stream_tls_resumed(conn->stream));
 	log_info("upstream connected upstream=%s address=%s tls=%s%s", conn->target->upstream->name,
 	        conn->target->text, stream_tls_version(conn->stream),
@@ -343,6 +344,12 @@ uint64_t
 uconn_heard_ms(const struct uconn *conn)
 {
 	return conn->heard_ms;
+}
+
+const char *
+uconn_doubt(const struct uconn *conn)
+{
+	return stream_tls_doubt(conn->stream);
 }
 
 const char *

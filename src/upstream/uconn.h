@@ -77,6 +77,8 @@ unsigned uconn_answers(const struct uconn *conn);
 /* When something last came from the server; 0: never. */
 uint64_t uconn_heard_ms(const struct uconn *conn);
 const char *uconn_tls_version(const struct uconn *conn);
+/* Once open, under profile "opportunistic": why the peer could not be verified, or "". */
+const char *uconn_doubt(const struct uconn *conn);
 
 /* Puts the question on the connection; it leaves before the loop sleeps, or once the connection is open.
  * False: full. */

@@ -36,6 +36,7 @@ static const struct {
         {"address", NULL, settings.address},
         {"cert", NULL, settings.cert},
         {"key", NULL, settings.key},
+        {"client-ca", NULL, settings.client_ca},
         {"tls", NULL, settings.tls},
         {"mode", NULL, settings.mode},
         {"port", &settings.port, NULL},
@@ -103,7 +104,7 @@ stats_print(char out[JSON_BYTES])
 	return snprintf(out, JSON_BYTES,
 	        "{\"connections\":%u,\"open\":%u,\"max_open\":%u,\"handshakes\":%u,\"handshake_failures\":%u,"
 	        "\"resumed\":%u,\"tls12\":%u,\"tls13\":%u,\"alpn_dot\":%u,\"queries\":%u,\"answers\":%u,"
-	        "\"offered\":%u,\"offered_again\":%u,\"records\":%u,"
+	        "\"offered\":%u,\"offered_again\":%u,\"showed\":%u,\"records\":%u,"
 	        "\"max_outstanding\":%u,\"max_in_record\":%u,\"padded\":%u,\"unpadded\":%u,\"opt\":%u,"
 	        "\"keepalive\":%u,"
 	        "\"subnet\":%u,\"dnssec_ok\":%u,\"cookie\":%u,\"recursion\":%u,\"checking_disabled\":%u,"
@@ -111,10 +112,10 @@ stats_print(char out[JSON_BYTES])
 	        "\"%s\"}\n",
 	        stats.connections, stats.open, stats.max_open, stats.handshakes, stats.handshake_failures,
 	        stats.resumed, stats.tls12, stats.tls13, stats.alpn_dot, stats.queries, stats.answers,
-	        stats.offered, stats.offered_again, stats.records, stats.max_outstanding, stats.max_in_record,
-	        stats.padded, stats.unpadded, stats.opt, stats.keepalive, stats.subnet, stats.dnssec_ok,
-	        stats.cookie, stats.recursion, stats.checking_disabled, stats.plaintext, stats.sni,
-	        stats.last_name);
+	        stats.offered, stats.offered_again, stats.showed, stats.records, stats.max_outstanding,
+	        stats.max_in_record, stats.padded, stats.unpadded, stats.opt, stats.keepalive, stats.subnet,
+	        stats.dnssec_ok, stats.cookie, stats.recursion, stats.checking_disabled, stats.plaintext,
+	        stats.sni, stats.last_name);
 }
 
 /* Counting starts anew; what is open stays open and keeps its number. */

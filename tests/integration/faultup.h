@@ -21,8 +21,10 @@ enum { TEXT_BYTES = 256 };
  */
 struct settings {
 	char address[TEXT_BYTES], cert[TEXT_BYTES], key[TEXT_BYTES];
-	char tls[TEXT_BYTES];  /* "1.2", "1.3", or "" for both */
-	char mode[TEXT_BYTES]; /* the fault of every answer, a word as in a name's first label */
+	char client_ca[TEXT_BYTES]; /* clients must have a certificate of this authority; "": they need none
+	                             */
+	char tls[TEXT_BYTES];       /* "1.2", "1.3", or "" for both */
+	char mode[TEXT_BYTES];      /* the fault of every answer, a word as in a name's first label */
 	unsigned port;
 	unsigned labels; /* 1: the first label of a name may ask for a fault */
 	unsigned delay_ms, jitter_ms;
@@ -53,6 +55,7 @@ struct stats {
 	unsigned connections, open, max_open;
 	unsigned handshakes, handshake_failures, resumed, tls12, tls13, alpn_dot;
 	unsigned offered, offered_again; /* tickets */
+	unsigned showed;                 /* clients' certificates */
 	unsigned queries, answers, records, max_outstanding, max_in_record;
 	unsigned padded, unpadded, opt, keepalive, subnet, dnssec_ok, cookie;
 	unsigned recursion, checking_disabled; /* RD, CD */

@@ -103,6 +103,10 @@ tls_begin(struct conn *conn)
 	gnutls_alpn_set_protocols(conn->tls, &dot, 1, 0);
 	gnutls_session_ticket_enable_server(conn->tls, &ticket_key);
 	ticket_watch(conn->tls);
+	if (settings.client_ca[0]) {
+		gnutls_certificate_server_set_request(conn->tls, GNUTLS_CERT_REQUIRE);
+		gnutls_session_set_verify_cert(conn->tls, NULL, 0);
+	}
 	gnutls_transport_set_int(conn->tls, conn->fd);
 	gnutls_handshake_set_timeout(conn->tls, 0);
 }
@@ -119,6 +123,9 @@ conn_setup(int epoll_fd)
 		fprintf(stderr, "faultup: %s, %s: %s\n", settings.cert, settings.key, gnutls_strerror(error));
 		exit(2);
 	}
+	if (settings.client_ca[0] && gnutls_certificate_set_x509_trust_file(
+	                                     credentials, settings.client_ca, GNUTLS_X509_FMT_PEM) < 1)
+		abort();
 	if (gnutls_session_ticket_key_generate(&ticket_key) < 0)
 		abort();
 }
@@ -359,7 +366,10 @@ handshake_count(struct conn *conn)
 	size_t bytes = sizeof(stats.sni);
 	unsigned type;
 
+	unsigned certificates = 0;
+
 	stats.handshakes++;
+	stats.showed += gnutls_certificate_get_peers(conn->tls, &certificates) != NULL && certificates > 0;
 	stats.resumed += gnutls_session_is_resumed(conn->tls) != 0;
 	stats.tls12 += gnutls_protocol_get_version(conn->tls) == GNUTLS_TLS1_2;
 	stats.tls13 += gnutls_protocol_get_version(conn->tls) == GNUTLS_TLS1_3;

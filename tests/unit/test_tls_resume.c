@@ -9,155 +9,9 @@
 /* cmocka needs those four before it */
 #include <cmocka.h>
 
-#include "base/clock.h"
-#include "certs.h"
-#include "memtls.h"
-#include "net/tls.h"
+#include "meeting.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
-static char folder[] = "/tmp/dotward-resume.XXXXXX";
-static char ca_path[64], both_path[64];
-static gnutls_certificate_credentials_t shown, shown_untrusted;
-static gnutls_datum_t key, other_key;
-static uint8_t pins[2][CONFIG_PIN_BYTES];
-static struct addr peer;
-static struct tickets *tickets;
-static char name[] = CERTS_NAME, other_name[] = "other.example.net", none[] = "",
-            priority[] = TLS_DEFAULT_PRIORITY ":%COMPAT";
-
-/* What a test changes before it meets the server. */
-static struct config_upstream upstream;
-static struct {
-	const gnutls_datum_t *key;
-	gnutls_certificate_credentials_t shown;
-	const char *priority;
-} server;
-
-enum outcome { FULL, RESUMED, UNVERIFIED, BROKEN };
-
-static int
-begin(void **state)
-{
-	(void)state;
-	certs_make();
-	if (mkdtemp(folder) == NULL)
-		return -1;
-	snprintf(ca_path, sizeof ca_path, "%s/ca.pem", folder);
-	snprintf(both_path, sizeof both_path, "%s/both.pem", folder);
-	cert_write(&certs.authority, ca_path);
-	cert_write(&certs.authority, both_path);
-	shown = cert_credentials(&certs.good);
-	shown_untrusted = cert_credentials(&certs.untrusted);
-	cert_pin(&certs.good, pins[0]);
-	cert_pin(&certs.stranger, pins[1]);
-	certs_must(gnutls_session_ticket_key_generate(&key));
-	certs_must(gnutls_session_ticket_key_generate(&other_key));
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	gnutls_certificate_free_credentials(shown);
-	gnutls_certificate_free_credentials(shown_untrusted);
-	gnutls_free(key.data);
-	gnutls_free(other_key.data);
-	certs_free();
-	unlink(ca_path);
-	unlink(both_path);
-	return rmdir(folder);
-}
-
-static int
-start(void **state)
-{
-	(void)state;
-	upstream = (struct config_upstream){.name = name,
-	        .auth_name = name,
-	        .ca_file = ca_path,
-	        .tls_priority = none,
-	        .resumption = true};
-	server.key = &key;
-	server.shown = shown;
-	server.priority = MEMTLS_13;
-	tickets = calloc(1, tickets_bytes());
-	tickets_begin(tickets, 4711);
-	return addr_parse(&peer, "127.0.0.1", 853);
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	free(tickets);
-	return 0;
-}
-
-/* Reads what is behind the handshake: tickets. */
-static void
-read_rest(struct tls *client, struct memtls *end)
-{
-	uint8_t out[64];
-	size_t got;
-	tls_feed(client, buffer_front(&end->out), buffer_held(&end->out));
-	assert_int_equal(tls_read(client, out, sizeof out, &got), TLS_AGAIN);
-	buffer_taken(&end->out, buffer_held(&end->out));
-}
-
-static enum tls_step
-shake(struct tls *client, struct memtls *end)
-{
-	enum tls_step step = TLS_AGAIN;
-	for (int i = 0; i < 8 && step == TLS_AGAIN; i++) {
-		tls_feed(client, buffer_front(&end->out), buffer_held(&end->out));
-		step = tls_handshake(client);
-		uint8_t out[64];
-		size_t got;
-		if (step == TLS_DONE)
-			assert_int_equal(tls_read(client, out, sizeof out, &got), TLS_AGAIN);
-		buffer_taken(&end->out, buffer_held(&end->out));
-		memtls_move(tls_output(client), &end->in);
-		gnutls_handshake(end->session);
-	}
-	if (step == TLS_DONE)
-		read_rest(client, end);
-	return step;
-}
-
-/* One connection, of a store of its own, as another worker or generation has it. */
-static enum outcome
-meet(void)
-{
-	char why[TLS_WHY_BYTES];
-	struct memtls end;
-	struct tls_store *store = tls_store_open(&upstream, 1, why);
-	if (store == NULL)
-		fail_msg("%s", why);
-	tls_store_keep_tickets(store, tickets);
-	struct tls *client = tls_new(tls_store_profile(store, 0), &peer);
-	memtls_begin(&end, GNUTLS_SERVER, server.priority, server.shown);
-	certs_must(gnutls_session_ticket_enable_server(end.session, server.key));
-	enum tls_step step = shake(client, &end);
-	enum outcome outcome = step == TLS_DONE         ? (tls_resumed(client) ? RESUMED : FULL)
-	                       : tls_unverified(client) ? UNVERIFIED
-	                                                : BROKEN;
-	/* Both ends must be of one opinion. */
-	if (step == TLS_DONE)
-		assert_int_equal(gnutls_session_is_resumed(end.session) != 0, outcome == RESUMED);
-	tls_free(client);
-	memtls_end(&end);
-	tls_store_close(store);
-	return outcome;
-}
-
-static unsigned
-held(void)
-{
-	return tickets_count(tickets, clock_boot_ms());
-}
+static char other_name[] = "other.example.net", priority[] = TLS_DEFAULT_PRIORITY ":%COMPAT";
 
 static void
 the_second_is_resumed(void **state)
@@ -316,7 +170,7 @@ who_stumbles_over_a_ticket_gets_no_other(void **state)
 	tls_store_close(store);
 }
 
-#define STARTED(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define STARTED(test) cmocka_unit_test_setup_teardown(test, meeting_start, meeting_stop)
 
 int
 main(void)
@@ -333,5 +187,5 @@ main(void)
 	        STARTED(late_from_the_last_network),
 	        STARTED(who_stumbles_over_a_ticket_gets_no_other),
 	};
-	return cmocka_run_group_tests_name("tls resume", tests, begin, finish);
+	return cmocka_run_group_tests_name("tls resume", tests, meeting_begin, meeting_finish);
 }
