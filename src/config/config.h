@@ -37,6 +37,7 @@ struct config_upstream {
 	uint16_t port;
 	bool opportunistic;       /* who cannot be verified is asked nevertheless */
 	bool only_tls13;          /* tls_min = "1.3" */
+	bool clock_bootstrap;     /* dates do not count while the clock is wrong */
 	bool resumption;          /* TLS sessions may be resumed from tickets */
 	char *client_certificate; /* "": none */
 	char *client_key;

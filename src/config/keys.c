@@ -97,6 +97,9 @@ const struct key keys[] = {
 		.help = "GnuTLS priority string. \"\": dotward's own." },
 	{ "upstreams[].tls_min", KEY_WORD, KEY_NOW, UPSTREAM(only_tls13), WORDS("1.2", "1.3"), .fallback = "1.2",
 		.help = "The oldest version of TLS that is spoken." },
+	{ "upstreams[].clock_bootstrap", KEY_BOOL, KEY_NOW, UPSTREAM(clock_bootstrap), .fallback = "false",
+		.help = "While the clock is wrong for certain (before dotward was built), certificates may be out of\n"
+			"date, but for nobody else: for machines that need DNS to learn the time." },
 	{ "upstreams[].client_certificate", KEY_TEXT, KEY_NOW, UPSTREAM(client_certificate), .fallback = "", .check = item_check_file,
 		.help = "Certificate chain (PEM) to show to the upstream, for one that wants to know who asks. \"\": none." },
 	{ "upstreams[].client_key", KEY_TEXT, KEY_NOW, UPSTREAM(client_key), .fallback = "", .check = item_check_file,

@@ -648,3 +648,9 @@ stream_tls_doubt(const struct stream *stream)
 {
 	return stream->tls != NULL ? tls_doubt(stream->tls) : "";
 }
+
+bool
+stream_tls_undated(const struct stream *stream)
+{
+	return stream->tls != NULL && tls_undated(stream->tls);
+}

@@ -85,6 +85,8 @@ void stream_reset(struct stream **stream);
 const char *stream_tls_version(const struct stream *stream);
 /* Under profile "opportunistic": why the peer could not be verified, or "". */
 const char *stream_tls_doubt(const struct stream *stream);
+/* The dates of the peer's certificates did not count, as the clock is wrong. */
+bool stream_tls_undated(const struct stream *stream);
 /* The TLS session was resumed from a ticket. */
 bool stream_tls_resumed(const struct stream *stream);
 

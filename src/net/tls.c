@@ -23,7 +23,7 @@ struct tls {
 	const uint8_t *fed;
 	size_t fed_bytes;
 	bool fed_end;
-	bool verified, unverified;
+	bool verified, undated, unverified;
 	bool offered, opened; /* a ticket; the handshake is done */
 	struct ticket_identity tickets_of;
 	uint64_t era;
@@ -37,8 +37,10 @@ static int
 on_verify(gnutls_session_t session)
 {
 	struct tls *tls = gnutls_session_get_ptr(session);
-	if (verify_peer(session, &tls->profile->identity, &tls->peer, tls->why, sizeof tls->why) == 0) {
+	int result = verify_peer(session, &tls->profile->identity, &tls->peer, tls->why, sizeof tls->why);
+	if (result >= 0) {
 		tls->verified = true;
+		tls->undated = result == VERIFY_UNDATED;
 		return 0;
 	}
 	if (tls->profile->opportunistic) {
@@ -95,7 +97,7 @@ static void
 ticket_keep(struct tls *tls)
 {
 	gnutls_datum_t ticket = {0};
-	if (tls->doubt[0] != '\0' || gnutls_session_get_data2(tls->session, &ticket) < 0)
+	if (tls->doubt[0] != '\0' || tls->undated || gnutls_session_get_data2(tls->session, &ticket) < 0)
 		return;
 	tickets_put(
 	        tls->profile->tickets, &tls->tickets_of, tls->era, ticket.data, ticket.size, clock_boot_ms());
@@ -354,4 +356,10 @@ const char *
 tls_doubt(const struct tls *tls)
 {
 	return tls->doubt;
+}
+
+bool
+tls_undated(const struct tls *tls)
+{
+	return tls->undated;
 }

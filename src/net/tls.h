@@ -55,6 +55,8 @@ bool tls_unverified(const struct tls *tls);
 bool tls_resumed(const struct tls *tls);
 /* After the handshake under profile "opportunistic": why the peer could not be verified; "" if it was. */
 const char *tls_doubt(const struct tls *tls);
+/* After the handshake: the dates of the peer's certificates did not count, as the clock is wrong. */
+bool tls_undated(const struct tls *tls);
 /* "TLS1.3" after the handshake */
 const char *tls_version(const struct tls *tls);
 

@@ -172,7 +172,7 @@ identity_make(struct tls_profile *profile, const struct config_upstream *upstrea
 	mix_text(identity, profile->identity.auth_name);
 	ticket_identity_mix(identity, upstream->pins, upstream->pin_count * CONFIG_PIN_BYTES);
 	mix_text(identity, upstream->tls_priority[0] ? upstream->tls_priority : TLS_DEFAULT_PRIORITY);
-	const uint8_t switches[] = {upstream->only_tls13, profile->opportunistic};
+	const uint8_t switches[] = {upstream->only_tls13, profile->opportunistic, upstream->clock_bootstrap};
 	ticket_identity_mix(identity, switches, sizeof switches);
 	mix_client(identity, profile);
 	mix_text(identity, profile->ca_file);
@@ -183,6 +183,7 @@ struct tls_store *
 tls_store_open(const struct config_upstream *upstreams, size_t count, char why[TLS_WHY_BYTES])
 {
 	struct tls_store *store = must_alloc(1, sizeof *store);
+	verify_dates_from_clock();
 	store->profiles = must_alloc(count, sizeof *store->profiles);
 	for (size_t i = 0; i < count; i++) {
 		struct tls_profile *profile = &store->profiles[i];
@@ -190,7 +191,8 @@ tls_store_open(const struct config_upstream *upstreams, size_t count, char why[T
 		profile->ca_file = upstream->ca_file;
 		profile->identity = (struct verify_identity){.auth_name = upstream->auth_name,
 		        .pins = (const uint8_t(*)[CONFIG_PIN_BYTES])upstream->pins,
-		        .pin_count = upstream->pin_count};
+		        .pin_count = upstream->pin_count,
+		        .clock_bootstrap = upstream->clock_bootstrap};
 		profile->resumes = upstream->resumption;
 		profile->opportunistic = upstream->opportunistic;
 		profile->client_certificate =

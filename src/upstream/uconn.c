@@ -137,6 +137,10 @@ on_opened(void *arg)
 	log_info("upstream connected upstream=%s address=%s tls=%s%s", conn->target->upstream->name,
 	        conn->target->text, stream_tls_version(conn->stream),
 	        stream_tls_resumed(conn->stream) ? " resumed" : "");
+	if (stream_tls_undated(conn->stream))
+		log_warn("upstream is verified but for its dates, as the clock is wrong upstream=%s "
+		         "address=%s",
+		        conn->target->upstream->name, conn->target->text);
 	conn->events->opened(conn->arg, conn);
 }
 
@@ -319,7 +323,7 @@ uconn_suspect(struct uconn *conn)
 bool
 uconn_is_suspect(const struct uconn *conn)
 {
-	return conn->suspect;
+	return conn->suspect || (stream_tls_undated(conn->stream) && !clock_is_wrong(clock_date()));
 }
 
 bool

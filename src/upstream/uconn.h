@@ -68,6 +68,7 @@ void uconn_abandon(struct uconn *conn, const char *why);
 
 /* Nothing has come for too long: it gets no new questions until something does. Late answers still count. */
 void uconn_suspect(struct uconn *conn);
+/* Or: it was let pass without regard to dates, and the clock can be right now. */
 bool uconn_is_suspect(const struct uconn *conn);
 
 bool uconn_is_open(const struct uconn *conn);
