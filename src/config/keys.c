@@ -104,7 +104,8 @@ const struct key keys[] = {
 		.help = "Certificate chain (PEM) to show to the upstream, for one that wants to know who asks. \"\": none." },
 	{ "upstreams[].client_key", KEY_TEXT, KEY_NOW, UPSTREAM(client_key), .fallback = "", .check = item_check_file,
 		.help = "Private key (PEM) of client_certificate." },
-	{ "upstreams[].source_address", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "", .help = "Local address to connect from." },
+	{ "upstreams[].source_address", KEY_ITEM, KEY_NOW, UPSTREAM(source_address), .item = &item_source_address, .fallback = "",
+		.help = "Local address to connect from, of the family of all its addresses. \"\": as the machine will." },
 	{ "upstreams[].resumption", KEY_BOOL, KEY_NOW, UPSTREAM(resumption), .fallback = "true",
 		.help = "Resume TLS sessions from tickets, each used once. A ticket tells the upstream which\n"
 			"connection came before; false: none does." },

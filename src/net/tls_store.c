@@ -174,6 +174,7 @@ identity_make(struct tls_profile *profile, const struct config_upstream *upstrea
 	mix_text(identity, upstream->tls_priority[0] ? upstream->tls_priority : TLS_DEFAULT_PRIORITY);
 	const uint8_t switches[] = {upstream->only_tls13, profile->opportunistic, upstream->clock_bootstrap};
 	ticket_identity_mix(identity, switches, sizeof switches);
+	ticket_identity_mix(identity, &upstream->source_address.any, addr_bytes(&upstream->source_address));
 	mix_client(identity, profile);
 	mix_text(identity, profile->ca_file);
 	mix_authorities(identity, profile->trust);

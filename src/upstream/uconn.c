@@ -284,8 +284,8 @@ uconn_open(struct stream_room *room, struct ev_loop *loop, const struct uconn_ta
 	ev_init(&conn->timer, on_timer);
 	conn->timer.data = conn;
 	stats_one(stats, STATS_upstream_connections);
-	conn->stream = stream_connect(room, &target->address, target->profile, &stream_events, conn,
-	        (size_t)(capacity + 1) * UCONN_ASK_BYTES);
+	conn->stream = stream_connect_from(room, &target->upstream->source_address, &target->address,
+	        target->profile, &stream_events, conn, (size_t)(capacity + 1) * UCONN_ASK_BYTES);
 	if (conn->stream == NULL) {
 		int error = errno;
 		uconn_free(conn);

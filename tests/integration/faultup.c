@@ -108,14 +108,14 @@ stats_print(char out[JSON_BYTES])
 	        "\"max_outstanding\":%u,\"max_in_record\":%u,\"padded\":%u,\"unpadded\":%u,\"opt\":%u,"
 	        "\"keepalive\":%u,"
 	        "\"subnet\":%u,\"dnssec_ok\":%u,\"cookie\":%u,\"recursion\":%u,\"checking_disabled\":%u,"
-	        "\"plaintext\":%u,\"sni\":\"%s\",\"last_name\":"
+	        "\"plaintext\":%u,\"sni\":\"%s\",\"peer\":\"%s\",\"last_name\":"
 	        "\"%s\"}\n",
 	        stats.connections, stats.open, stats.max_open, stats.handshakes, stats.handshake_failures,
 	        stats.resumed, stats.tls12, stats.tls13, stats.alpn_dot, stats.queries, stats.answers,
 	        stats.offered, stats.offered_again, stats.showed, stats.records, stats.max_outstanding,
 	        stats.max_in_record, stats.padded, stats.unpadded, stats.opt, stats.keepalive, stats.subnet,
 	        stats.dnssec_ok, stats.cookie, stats.recursion, stats.checking_disabled, stats.plaintext,
-	        stats.sni, stats.last_name);
+	        stats.sni, stats.peer, stats.last_name);
 }
 
 /* Counting starts anew; what is open stays open and keeps its number. */

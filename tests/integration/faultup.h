@@ -60,7 +60,7 @@ struct stats {
 	unsigned padded, unpadded, opt, keepalive, subnet, dnssec_ok, cookie;
 	unsigned recursion, checking_disabled; /* RD, CD */
 	unsigned plaintext;                    /* bytes on the TLS port that are no TLS, and datagrams */
-	char sni[TEXT_BYTES], last_name[TEXT_BYTES];
+	char sni[TEXT_BYTES], peer[TEXT_BYTES] /* who connected last */, last_name[TEXT_BYTES];
 };
 
 extern struct settings settings;

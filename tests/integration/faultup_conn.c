@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -165,8 +166,14 @@ void
 conn_accept(int listen_fd)
 {
 	int fd, on = 1;
+	struct sockaddr_storage from;
+	socklen_t from_bytes = sizeof(from);
 
-	while ((fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+	while ((fd = accept4(listen_fd, (struct sockaddr *)&from, &from_bytes,
+	                SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+		getnameinfo((struct sockaddr *)&from, from_bytes, stats.peer, sizeof(stats.peer), NULL, 0,
+		        NI_NUMERICHOST);
+		from_bytes = sizeof(from);
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		struct conn *conn = conn_new(fd);
 		if (!conn) {

@@ -102,3 +102,29 @@ counter() {
   assert_equal "$status" 1
   assert_has "$output" 'upstream up: client_certificate ".*good.pem" with client_key ".*wrong.key" cannot be used'
 }
+
+@test "profile: connections come from source_address, in the sandbox and after a reload" {
+  serve good "$NAMED source_address = \"127.0.0.7\";"
+  assert_resolves one.test
+  assert_equal "$(faultup_stat up peer)" 127.0.0.7
+  sed -i 's/127\.0\.0\.7/127.0.0.8/' "$CONFIG"
+  kill -HUP "$DOTWARD_PID"
+  wait_for 10 logged ' reloaded generation=2'
+  assert_resolves two.test
+  assert_equal "$(faultup_stat up peer)" 127.0.0.8
+  assert_equal "$(faultup_stat up resumed)" 0 "sessions that tell the upstream who 127.0.0.8 was before"
+}
+
+@test "profile: a source_address that is not ours, or of another family, is told at the start" {
+  dotward_config "$(upstream up 853 "$NAMED source_address = \"192.0.2.77\";")"
+  run dotward -t -c "$CONFIG"
+  assert_equal "$status" 1
+  assert_has "$output" 'upstream up: source_address "192.0.2.77" is no address of this machine'
+  run dotward -f -c "$CONFIG"
+  assert_equal "$status" 1
+  assert_has "$output" 'is no address of this machine'
+  dotward_config "$(upstream up 853 "$NAMED source_address = \"::1\";")"
+  run dotward -t -c "$CONFIG"
+  assert_equal "$status" 1
+  assert_has "$output" '127.0.0.1 cannot be reached from ::1'
+}

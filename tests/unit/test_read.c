@@ -298,9 +298,12 @@ static const struct loading_row upstreams[] = {
                 "directory\n"
                 "dotward.conf:1: upstreams.[0].client_certificate = \"c.pem\": cannot be read: No such file "
                 "or directory\n"},
-        {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; source_address = \"192.0.2.1\"; } );",
-                "dotward.conf:1: upstreams.[0].source_address = \"192.0.2.1\": not in this version; leave it "
-                "out\n"},
+        {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; source_address = \"192.0.2.1@53\"; } );",
+                "dotward.conf:1: upstreams.[0].source_address = \"192.0.2.1@53\": an address without a port "
+                "is wanted here\n"},
+        {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; source_address = \"::\"; } );",
+                "dotward.conf:1: upstreams.[0].source_address = \"::\": this address means every address; "
+                "leave it out\n"},
         {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; max_connections = 17; max_outstanding = 0; "
          "idle_timeout_ms = 600001; } );",
                 "dotward.conf:1: upstreams.[0].max_connections = 17: at most 16\n"
