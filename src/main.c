@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/must.h"
 #include "config/config.h"
+#include "net/source.h"
 #include "net/tls.h"
 #include "process/ask.h"
 #include "process/live.h"
@@ -205,11 +206,15 @@ file_to_read(const struct command *c)
 	return access(DOTWARD_CONFIG, F_OK) == 0 ? DOTWARD_CONFIG : NULL;
 }
 
-/* What only shows when the trust stores and priorities are loaded for real. */
+/* What only shows when the trust stores and priorities are loaded for real, on this machine. */
 static int
 test_tls(const struct config *config)
 {
 	char why[TLS_WHY_BYTES];
+	if (source_check(config->upstreams, config->upstream_count, why) < 0) {
+		fprintf(stderr, "dotward: %s\n", why);
+		return -1;
+	}
 	struct tls_store *store = tls_store_open(config->upstreams, config->upstream_count, why);
 	if (store == NULL)
 		fprintf(stderr, "dotward: %s\n", why);

@@ -3,6 +3,9 @@
  */
 #include "base/clock.h"
 
+#include "autoconf.h"
+#include "base/fault.h"
+
 #include <time.h>
 
 uint64_t
@@ -35,4 +38,30 @@ clock_now_us(void)
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static time_t (*date_source)(void);
+
+time_t
+clock_date(void)
+{
+	return date_source != NULL ? date_source() : time(NULL) + fault_clock_s();
+}
+
+bool
+clock_is_wrong(time_t date)
+{
+	return date < clock_built();
+}
+
+time_t
+clock_built(void)
+{
+	return DOTWARD_BUILT;
+}
+
+void
+clock_date_from(time_t (*source)(void))
+{
+	date_source = source;
 }

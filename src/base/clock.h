@@ -6,7 +6,9 @@
 #ifndef DOTWARD_BASE_CLOCK_H
 #define DOTWARD_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 uint64_t clock_now_ms(void);
 /* The same clock in microseconds, for those outside who compare it with readings of their own. */
@@ -21,5 +23,16 @@ uint64_t clock_boot_ms(void);
 
 /* Milliseconds since 1970 (CLOCK_REALTIME), which may go backwards: for what outlives a boot. */
 uint64_t clock_wall_ms(void);
+
+/*
+ * Today, in seconds since 1970: what the dates in certificates are compared with. Machines without a clock of
+ * their own begin in 1970, or when their system was made, until somebody tells them the time by network.
+ */
+time_t clock_date(void);
+/* That cannot be: this program was built later. */
+bool clock_is_wrong(time_t date);
+time_t clock_built(void);
+/* For tests: another opinion of the date. NULL: the machine's. */
+void clock_date_from(time_t (*source)(void));
 
 #endif

@@ -58,6 +58,21 @@ fault_open(void)
 		close(fd);
 }
 
+static bool clock_is_right;
+
+static void
+fault_clock(void)
+{
+	clock_is_right = true;
+}
+
+long
+fault_clock_s(void)
+{
+	const char *off = clock_is_right ? NULL : getenv("DOTWARD_FAULT_CLOCK");
+	return off != NULL ? strtol(off, NULL, 10) : 0;
+}
+
 static const struct {
 	const char *kind;
 	void (*commit)(void);
@@ -69,6 +84,7 @@ static const struct {
         {"exit", fault_exit},
         {"exec", fault_exec},
         {"open", fault_open},
+        {"clock", fault_clock},
 };
 
 /* The name begins with this label; *rest is what comes behind it. */

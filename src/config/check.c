@@ -76,6 +76,38 @@ check_addresses(struct draft *draft, size_t index)
 }
 
 static void
+check_client(struct draft *draft, size_t index)
+{
+	const struct config_upstream *upstream = &draft->config->upstreams[index];
+	char subject[64];
+	bool certificate = *upstream->client_certificate != '\0', key = *upstream->client_key != '\0';
+	snprintf(subject, sizeof subject, "upstreams.[%zu].client_%s", index,
+	        certificate ? "certificate" : "key");
+	if (certificate != key)
+		complain(&draft->complaints, &draft->upstream_places[index], subject,
+		        "certificate and key go together; give client_%s, too",
+		        certificate ? "key" : "certificate");
+}
+
+static void
+check_source(struct draft *draft, size_t index)
+{
+	const struct config_upstream *upstream = &draft->config->upstreams[index];
+	const struct addr *source = &upstream->source_address;
+	char subject[64], text[ADDR_TEXT_BYTES], other[ADDR_TEXT_BYTES];
+	snprintf(subject, sizeof subject, "upstreams.[%zu].source_address", index);
+	for (size_t i = 0; source->any.sa_family != AF_UNSPEC && i < upstream->address_count; i++) {
+		if (upstream->addresses[i].any.sa_family == source->any.sa_family)
+			continue;
+		complain(&draft->complaints, &draft->upstream_places[index], subject,
+		        "%s cannot be reached from %s; make two upstreams of it, one for IPv4 and one for "
+		        "IPv6",
+		        addr_host_text(&upstream->addresses[i], other), addr_host_text(source, text));
+		return;
+	}
+}
+
+static void
 check_upstreams(struct draft *draft)
 {
 	const struct config *config = draft->config;
@@ -88,6 +120,8 @@ check_upstreams(struct draft *draft)
 			        "at most %d addresses over all upstreams", CHECK_MAX_ADDRESSES);
 		if (addresses <= CHECK_MAX_ADDRESSES && check_name(draft, i))
 			check_addresses(draft, i);
+		check_client(draft, i);
+		check_source(draft, i);
 	}
 }
 

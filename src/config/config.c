@@ -165,3 +165,12 @@ config_free(struct config *config)
 	value_free("", config);
 	free(config);
 }
+
+bool
+config_has_source(const struct config *config)
+{
+	for (size_t i = 0; i < config->upstream_count; i++)
+		if (config->upstreams[i].source_address.any.sa_family != AF_UNSPEC)
+			return true;
+	return false;
+}

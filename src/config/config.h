@@ -36,6 +36,13 @@ struct config_upstream {
 	unsigned max_outstanding; /* per connection */
 	unsigned idle_timeout_ms; /* 0: as the upstream says, else 9500 */
 	uint16_t port;
+	struct addr source_address; /* AF_UNSPEC: as the machine will */
+	bool opportunistic;         /* who cannot be verified is asked nevertheless */
+	bool only_tls13;            /* tls_min = "1.3" */
+	bool clock_bootstrap;       /* dates do not count while the clock is wrong */
+	bool resumption;            /* TLS sessions may be resumed from tickets */
+	char *client_certificate;   /* "": none */
+	char *client_key;
 };
 
 struct config_domain {
@@ -152,6 +159,8 @@ struct config_sources {
  */
 struct config *config_load(const struct config_sources *sources, FILE *complaints);
 void config_free(struct config *config);
+/* Does any upstream have a source_address? */
+bool config_has_source(const struct config *config);
 /* Prints the effective configuration so that config_load() reads the same from it; every key, with its help
  * as comment. */
 void config_print(const struct config *config, FILE *out);

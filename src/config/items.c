@@ -105,6 +105,31 @@ upstream_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
 }
 
 static bool
+source_take(void *value, const void *object, const char *text, struct why *why)
+{
+	struct addr address = {.any.sa_family = AF_UNSPEC};
+	(void)object;
+	if (*text != '\0' && !address_take(&address, text, 0, why))
+		return false;
+	if (*text != '\0' && addr_port(&address) != 0)
+		return why_not(why, "an address without a port is wanted here");
+	if (*text != '\0' && addr_is_wildcard(&address))
+		return why_not(why, "this address means every address; leave it out");
+	*(struct addr *)value = address;
+	return true;
+}
+
+static void
+source_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
+{
+	const struct addr *address = value;
+	(void)object;
+	out[0] = '\0';
+	if (address->any.sa_family != AF_UNSPEC)
+		addr_host_text(address, out);
+}
+
+static bool
 net_take(void *value, const void *object, const char *text, struct why *why)
 {
 	struct addr_net *net = value;
@@ -315,6 +340,7 @@ const struct item item_upstream_address = {sizeof(struct addr), "an address", up
 const struct item item_net = {sizeof(struct addr_net), "a network", net_take, net_show};
 const struct item item_pin = {CONFIG_PIN_BYTES, "a pin", pin_take, pin_show};
 const struct item item_memory = {sizeof(uint64_t), "a size", memory_take, memory_show};
+const struct item item_source_address = {sizeof(struct addr), "an address", source_take, source_show};
 const struct item item_cache = {sizeof(uint64_t), "a size", cache_take, memory_show};
 const struct item item_domain = {sizeof(struct config_domain), "a domain name", domain_take, domain_show};
 const struct item item_member = {

@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/list.h"
 #include "base/must.h"
+#include "net/source.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -489,7 +490,7 @@ stream_adopt(
 
 /* A connecting socket, or -errno. */
 static int
-connect_begin(const struct addr *to)
+connect_begin(const struct addr *from, const struct addr *to)
 {
 	int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -499,18 +500,27 @@ connect_begin(const struct addr *to)
 	/* Saves a round trip where the server has given a cookie; refused where the machine has it off, and
 	 * then ignored. */
 	setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on);
-	if (connect(fd, &to->any, addr_bytes(to)) == 0 || errno == EINPROGRESS)
+	int failed = from != NULL && from->any.sa_family != AF_UNSPEC ? source_bind(fd, from) : 0;
+	if (failed == 0 && connect(fd, &to->any, addr_bytes(to)) < 0 && errno != EINPROGRESS)
+		failed = -errno;
+	if (failed == 0)
 		return fd;
-	int error = errno;
 	close(fd);
-	return -error;
+	return failed;
 }
 
 struct stream *
 stream_connect(struct stream_room *room, const struct addr *to, const struct tls_profile *profile,
         const struct stream_events *events, void *arg, size_t limit_bytes)
 {
-	int fd = connect_begin(to);
+	return stream_connect_from(room, NULL, to, profile, events, arg, limit_bytes);
+}
+
+struct stream *
+stream_connect_from(struct stream_room *room, const struct addr *from, const struct addr *to,
+        const struct tls_profile *profile, const struct stream_events *events, void *arg, size_t limit_bytes)
+{
+	int fd = connect_begin(from, to);
 	if (fd < 0) {
 		errno = -fd;
 		return NULL;
@@ -641,4 +651,22 @@ const char *
 stream_tls_version(const struct stream *stream)
 {
 	return stream->tls != NULL ? tls_version(stream->tls) : "";
+}
+
+bool
+stream_tls_resumed(const struct stream *stream)
+{
+	return stream->tls != NULL && tls_resumed(stream->tls);
+}
+
+const char *
+stream_tls_doubt(const struct stream *stream)
+{
+	return stream->tls != NULL ? tls_doubt(stream->tls) : "";
+}
+
+bool
+stream_tls_undated(const struct stream *stream)
+{
+	return stream->tls != NULL && tls_undated(stream->tls);
 }

@@ -48,11 +48,12 @@ struct stream_room *stream_room_new(struct ev_loop *loop);
 /* All streams must be closed or finishing; what those have left is sent if the kernel takes it at once. */
 void stream_room_free(struct stream_room *room);
 
-/*
- * Connects, without waiting; with a profile, speaks TLS. `from`: local address, or NULL. NULL with errno when
- * it failed at once. Queued bytes are bounded by `limit_bytes`.
- */
+/* Connects, without waiting; with a profile, speaks TLS. NULL with errno when it failed at once. Queued bytes
+ * are bounded by `limit_bytes`. */
 struct stream *stream_connect(struct stream_room *room, const struct addr *to,
+        const struct tls_profile *profile, const struct stream_events *events, void *arg, size_t limit_bytes);
+/* The same from this local address; NULL or AF_UNSPEC: from any. */
+struct stream *stream_connect_from(struct stream_room *room, const struct addr *from, const struct addr *to,
         const struct tls_profile *profile, const struct stream_events *events, void *arg, size_t limit_bytes);
 /* Takes over an accepted TCP connection (closed with the stream). NULL when memory is out: the descriptor is
  * closed then too. */
@@ -86,5 +87,11 @@ void stream_reset(struct stream **stream);
 struct tls *stream_tls(const struct stream *stream);
 /* The TLS version for the log, or "". */
 const char *stream_tls_version(const struct stream *stream);
+/* Under profile "opportunistic": why the peer could not be verified, or "". */
+const char *stream_tls_doubt(const struct stream *stream);
+/* The dates of the peer's certificates did not count, as the clock is wrong. */
+bool stream_tls_undated(const struct stream *stream);
+/* The TLS session was resumed from a ticket. */
+bool stream_tls_resumed(const struct stream *stream);
 
 #endif

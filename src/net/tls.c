@@ -1,33 +1,20 @@
 /*
  * GnuTLS sessions over memory. Invariant: between two calls GnuTLS has taken in all that was fed, or `fed`
- * says what is left.
+ * says what is left. A session is verified, or resumed from a ticket of one that was.
  *
- * Credentials (the trusted authorities) are loaded once per CA file and shared by all profiles that name it.
+ * Tickets are taken as they come, behind the handshake; gnutls_session_get_data2() would wait for one.
  */
 #include "net/tls.h"
 
+#include "base/clock.h"
 #include "base/must.h"
-#include "net/verify.h"
+#include "net/tls_profile.h"
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct tls_profile {
-	gnutls_certificate_credentials_t trust; /* owned by the first profile that names this CA file */
-	gnutls_priority_t priority;
-	struct verify_identity identity;
-	const char *ca_file;
-	int loaded; /* authorities, or GnuTLS's word for why there are none */
-	bool owns_trust;
-};
-
-struct tls_store {
-	struct tls_profile *profiles;
-	size_t count;
-};
 
 struct tls {
 	gnutls_session_t session;
@@ -36,18 +23,31 @@ struct tls {
 	const uint8_t *fed;
 	size_t fed_bytes;
 	bool fed_end;
-	bool unverified;
+	bool verified, undated, unverified;
+	bool offered, opened; /* a ticket; the handshake is done */
+	struct ticket_identity tickets_of;
+	uint64_t era;
 	struct buffer output;
 	char version[16];
 	char why[TLS_WHY_BYTES];
+	char doubt[TLS_WHY_BYTES]; /* opportunistic: why the peer might be anybody */
 };
 
 static int
 on_verify(gnutls_session_t session)
 {
 	struct tls *tls = gnutls_session_get_ptr(session);
-	if (verify_peer(session, &tls->profile->identity, &tls->peer, tls->why, sizeof tls->why) == 0)
+	int result = verify_peer(session, &tls->profile->identity, &tls->peer, tls->why, sizeof tls->why);
+	if (result >= 0) {
+		tls->verified = true;
+		tls->undated = result == VERIFY_UNDATED;
 		return 0;
+	}
+	if (tls->profile->opportunistic) {
+		snprintf(tls->doubt, sizeof tls->doubt, "%s", tls->why);
+		tls->why[0] = '\0';
+		return 0;
+	}
 	tls->unverified = true;
 	return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
 }
@@ -91,130 +91,48 @@ on_push(gnutls_transport_ptr_t pointer, const void *bytes, size_t count)
 	return (ssize_t)count;
 }
 
-/*
- * The system's authorities, from the file that the distribution makes of them. GnuTLS's own way is the last
- * one: in some distributions it is a PKCS#11 module, which reads its files anew at each verification, and a
- * worker cannot open files. How many there are, or GnuTLS's word for why there are none.
- */
-static int
-system_trust_load(gnutls_certificate_credentials_t trust)
+/* What the session would be resumed with. Not if its peer might be anybody: a resumed session is one that was
+ * verified. */
+static void
+ticket_keep(struct tls *tls)
 {
-	static const char *const bundles[] = {
-	        "/etc/ssl/certs/ca-certificates.crt",                /* Debian, Alpine, Arch, Gentoo */
-	        "/etc/pki/tls/certs/ca-bundle.crt",                  /* Fedora, RHEL */
-	        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* the same, newer */
-	        "/etc/ssl/ca-bundle.pem",                            /* SUSE */
-	        "/etc/ssl/cert.pem",
-	};
-	for (size_t i = 0; i < sizeof bundles / sizeof bundles[0]; i++) {
-		int loaded = gnutls_certificate_set_x509_trust_file(trust, bundles[i], GNUTLS_X509_FMT_PEM);
-		if (loaded > 0)
-			return loaded;
-	}
-	return gnutls_certificate_set_x509_system_trust(trust);
+	gnutls_datum_t ticket = {0};
+	if (tls->doubt[0] != '\0' || tls->undated || gnutls_session_get_data2(tls->session, &ticket) < 0)
+		return;
+	tickets_put(
+	        tls->profile->tickets, &tls->tickets_of, tls->era, ticket.data, ticket.size, clock_boot_ms());
+	explicit_bzero(ticket.data, ticket.size);
+	gnutls_free(ticket.data);
 }
 
-/* Loads the authorities of the profile, or borrows them from one before it. 0, or -ENOMEM. */
+/* In TLS 1.2 tickets come inside of the handshake, before it is known whether it is good. */
 static int
-trust_load(const struct tls_store *store, struct tls_profile *profile)
+on_ticket(
+        gnutls_session_t session, unsigned type, unsigned when, unsigned incoming, const gnutls_datum_t *msg)
 {
-	for (size_t i = 0; i < store->count; i++) {
-		if (strcmp(store->profiles[i].ca_file, profile->ca_file) == 0) {
-			profile->trust = store->profiles[i].trust;
-			profile->loaded = store->profiles[i].loaded;
-			return 0;
-		}
-	}
-	if (gnutls_certificate_allocate_credentials(&profile->trust) < 0)
-		return -ENOMEM;
-	profile->owns_trust = true;
-	profile->loaded = profile->ca_file[0] == '\0' ? system_trust_load(profile->trust)
-	                                              : gnutls_certificate_set_x509_trust_file(profile->trust,
-	                                                        profile->ca_file, GNUTLS_X509_FMT_PEM);
-	gnutls_certificate_set_verify_function(profile->trust, on_verify);
+	struct tls *tls = gnutls_session_get_ptr(session);
+	(void)type;
+	(void)when;
+	(void)msg;
+	if (incoming && tls->opened)
+		ticket_keep(tls);
 	return 0;
 }
 
-/* Pins alone need no authority; everything else would fail later, question by question. */
-static int
-trust_check(const struct tls_profile *profile, const char *upstream, char why[TLS_WHY_BYTES])
+static void
+tickets_begin_with(struct tls *tls)
 {
-	if (profile->loaded > 0 ||
-	        (profile->identity.pin_count > 0 && profile->identity.auth_name[0] == '\0'))
-		return 0;
-	const char *reason = profile->loaded < 0 ? gnutls_strerror(profile->loaded) : "no certificate in it";
-	if (profile->ca_file[0] == '\0')
-		snprintf(why, TLS_WHY_BYTES,
-		        "upstream %s: the system's trusted certificates cannot be loaded (%s); install the "
-		        "package "
-		        "ca-certificates, or set ca_file or pins",
-		        upstream, reason);
-	else
-		snprintf(why, TLS_WHY_BYTES,
-		        "upstream %s: ca_file \"%s\" cannot be loaded (%s); it must hold PEM certificates",
-		        upstream, profile->ca_file, reason);
-	return -EINVAL;
-}
-
-static int
-priority_load(struct tls_profile *profile, const struct config_upstream *upstream, char why[TLS_WHY_BYTES])
-{
-	const char *text = upstream->tls_priority[0] ? upstream->tls_priority : TLS_DEFAULT_PRIORITY,
-	           *at = text;
-	if (gnutls_priority_init2(&profile->priority, text, &at, 0) == 0)
-		return 0;
-	snprintf(why, TLS_WHY_BYTES,
-	        "upstream %s: tls_priority = \"%s\": GnuTLS does not understand it from \"%s\" on",
-	        upstream->name, text, at ? at : "");
-	return -EINVAL;
-}
-
-struct tls_store *
-tls_store_open(const struct config_upstream *upstreams, size_t count, char why[TLS_WHY_BYTES])
-{
-	struct tls_store *store = must_alloc(1, sizeof *store);
-	store->profiles = must_alloc(count, sizeof *store->profiles);
-	for (size_t i = 0; i < count; i++) {
-		struct tls_profile *profile = &store->profiles[i];
-		const struct config_upstream *upstream = &upstreams[i];
-		profile->ca_file = upstream->ca_file;
-		profile->identity = (struct verify_identity){.auth_name = upstream->auth_name,
-		        .pins = (const uint8_t(*)[CONFIG_PIN_BYTES])upstream->pins,
-		        .pin_count = upstream->pin_count};
-		int failed = trust_load(store, profile);
-		store->count = i + 1;
-		if (failed < 0)
-			snprintf(why, TLS_WHY_BYTES, "out of memory");
-		if (failed < 0 || trust_check(profile, upstream->name, why) < 0 ||
-		        priority_load(profile, upstream, why) < 0) {
-			tls_store_close(store);
-			return NULL;
-		}
-	}
-	return store;
-}
-
-void
-tls_store_close(struct tls_store *store)
-{
-	if (store == NULL)
-		return;
-	for (size_t i = 0; i < store->count; i++) {
-		struct tls_profile *profile = &store->profiles[i];
-		if (profile->owns_trust)
-			gnutls_certificate_free_credentials(profile->trust);
-		if (profile->priority != NULL)
-			gnutls_priority_deinit(profile->priority);
-	}
-	free(store->profiles);
-	free(store);
-}
-
-const struct tls_profile *
-tls_store_profile(const struct tls_store *store, size_t upstream)
-{
-	must(upstream < store->count);
-	return &store->profiles[upstream];
+	uint8_t ticket[TICKET_BYTES];
+	struct tickets *tickets = tls->profile->tickets;
+	tls->tickets_of = tls->profile->tickets_of;
+	ticket_identity_mix(&tls->tickets_of, &tls->peer.any, addr_bytes(&tls->peer));
+	tls->era = tickets_era(tickets);
+	gnutls_handshake_set_hook_function(
+	        tls->session, GNUTLS_HANDSHAKE_NEW_SESSION_TICKET, GNUTLS_HOOK_POST, on_ticket);
+	size_t bytes = tickets_claim(tickets, &tls->tickets_of, ticket, clock_boot_ms());
+	/* One that GnuTLS does not want is as good as none. */
+	tls->offered = bytes > 0 && gnutls_session_set_data(tls->session, ticket, bytes) == 0;
+	explicit_bzero(ticket, sizeof ticket);
 }
 
 static int
@@ -249,8 +167,12 @@ tls_new(const struct tls_profile *profile, const struct addr *peer)
 	gnutls_transport_set_pull_function(tls->session, on_pull);
 	gnutls_transport_set_pull_timeout_function(tls->session, on_pull_timeout);
 	gnutls_transport_set_push_function(tls->session, on_push);
-	if (session_dress(tls, profile) == 0)
+	gnutls_session_set_verify_function(tls->session, on_verify);
+	if (session_dress(tls, profile) == 0) {
+		if (profile->tickets != NULL)
+			tickets_begin_with(tls);
 		return tls;
+	}
 	tls_free(tls);
 	return NULL;
 }
@@ -305,6 +227,32 @@ version_note(struct tls *tls)
 	snprintf(tls->version, sizeof tls->version, "%s", name ? name : "?");
 }
 
+/* The end of the handshake. GnuTLS does not call the verifier for a session that it resumes; nobody else gets
+ * past it. */
+static enum tls_step
+opened(struct tls *tls)
+{
+	if (!tls->verified && tls->doubt[0] == '\0' && gnutls_session_is_resumed(tls->session) == 0) {
+		tls->unverified = true;
+		snprintf(tls->why, sizeof tls->why, "TLS handshake: the server was not verified");
+		return TLS_FAILED;
+	}
+	version_note(tls);
+	tls->opened = true;
+	if (tls->profile->tickets != NULL && gnutls_protocol_get_version(tls->session) <= GNUTLS_TLS1_2 &&
+	        (gnutls_session_get_flags(tls->session) & GNUTLS_SFLAGS_SESSION_TICKET))
+		ticket_keep(tls);
+	return TLS_DONE;
+}
+
+/* A server that stumbles over its own ticket would over the next one. */
+static void
+tickets_blame(struct tls *tls)
+{
+	if (tls->offered)
+		tickets_forget(tls->profile->tickets, &tls->tickets_of, clock_boot_ms());
+}
+
 /* GnuTLS also says "again" when it has only digested a ticket; what was fed may hold more. */
 static bool
 is_hungry(const struct tls *tls, size_t before)
@@ -318,15 +266,14 @@ tls_handshake(struct tls *tls)
 	for (;;) {
 		size_t before = tls->fed_bytes;
 		int result = gnutls_handshake(tls->session);
-		if (result == GNUTLS_E_SUCCESS) {
-			version_note(tls);
-			return TLS_DONE;
-		}
+		if (result == GNUTLS_E_SUCCESS)
+			return opened(tls);
 		if (result == GNUTLS_E_AGAIN && !is_hungry(tls, before))
 			return tls->fed_bytes == 0 ? TLS_AGAIN
 			                           : fail(tls, "TLS handshake", GNUTLS_E_INTERNAL_ERROR);
 		if (gnutls_error_is_fatal(result)) {
 			gnutls_alert_send_appropriate(tls->session, result);
+			tickets_blame(tls);
 			return fail(tls, "TLS handshake", result);
 		}
 		/* GNUTLS_E_INTERRUPTED and warning alerts: go on */
@@ -403,4 +350,22 @@ struct gnutls_session_int *
 tls_session(const struct tls *tls)
 {
 	return tls->session;
+}
+
+bool
+tls_resumed(const struct tls *tls)
+{
+	return tls->opened && gnutls_session_is_resumed(tls->session) != 0;
+}
+
+const char *
+tls_doubt(const struct tls *tls)
+{
+	return tls->doubt;
+}
+
+bool
+tls_undated(const struct tls *tls)
+{
+	return tls->undated;
 }

@@ -98,6 +98,11 @@ const struct call calls_worker[] = {
 	TOOLS_LEAKS
 };
 
+/* To what port, landlock bounds where there is one: none but what the kernel chooses. */
+const struct call calls_worker_source[] = {
+	CALL(bind), OPTION(setsockopt, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT),
+};
+
 /* Nothing is opened, and nobody is reached but who reads the log. */
 const struct call calls_errand[] = {
 	CALL(read), CALL(readv), CALL(pread64), CALL(write), CALL(writev), CALL(lseek), CALL(_llseek), CALL(close),
@@ -144,5 +149,6 @@ const struct call calls_master_refused[] = {
 /* clang-format on */
 
 const size_t calls_worker_count = sizeof calls_worker / sizeof calls_worker[0];
+const size_t calls_worker_source_count = sizeof calls_worker_source / sizeof calls_worker_source[0];
 const size_t calls_errand_count = sizeof calls_errand / sizeof calls_errand[0];
 const size_t calls_master_refused_count = sizeof calls_master_refused / sizeof calls_master_refused[0];

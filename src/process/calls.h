@@ -20,6 +20,10 @@ struct call {
 extern const struct call calls_worker[];
 extern const size_t calls_worker_count;
 
+/* What one may do besides where upstreams have a source_address. */
+extern const struct call calls_worker_source[];
+extern const size_t calls_worker_source_count;
+
 /* What a process on an errand (errand.h) may do. */
 extern const struct call calls_errand[];
 extern const size_t calls_errand_count;

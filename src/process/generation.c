@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/lastwords.h"
 #include "base/must.h"
+#include "net/source.h"
 #include "net/tls.h"
 #include "process/child.h"
 #include "process/handover.h"
@@ -97,10 +98,13 @@ generation_new(const struct generation_world *world, unsigned number, struct con
 	g->cache = cache;
 	g->ready[0] = g->ready[1] = -1;
 	g->slots = must_alloc(config->workers, sizeof *g->slots);
-	if (sandbox_find_user(config->user, &g->user, why) == 0)
+	if (sandbox_find_user(config->user, &g->user, why) == 0 &&
+	        source_check(config->upstreams, config->upstream_count, why) == 0)
 		g->tls = tls_store_open(config->upstreams, config->upstream_count, why);
-	if (g->tls != NULL)
+	if (g->tls != NULL) {
+		tls_store_keep_tickets(g->tls, world->tickets);
 		g->sockets = sockets_open(config->listens, config->listen_count, config->workers, bound, why);
+	}
 	if (g->sockets != NULL) {
 		if (memory_make(g) && pipe2(g->ready, O_CLOEXEC | O_NONBLOCK) == 0)
 			return g;

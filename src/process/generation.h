@@ -12,6 +12,7 @@
 #include "shared/health.h"
 #include "shared/quarantine.h"
 #include "shared/stats.h"
+#include "shared/tickets.h"
 
 struct generation;
 
@@ -21,6 +22,7 @@ enum { GENERATION_WHY_BYTES = 512 };
 struct generation_world {
 	struct quarantine *quarantine;
 	struct health_table *health; /* NULL: workers learn of upstreams each for itself */
+	struct tickets *tickets; /* NULL: none are kept */
 	uint64_t seed;
 	/* In a worker just forked: closes what belongs to the master alone. */
 	void (*leave_master)(void *arg);

@@ -645,6 +645,7 @@ master_run(const struct master_setup *setup)
 	}
 	m.shared = (struct generation_world){.quarantine = m.world->quarantine,
 	        .health = m.world->health,
+	        .tickets = m.world->tickets,
 	        .seed = m.world->seed,
 	        .leave_master = leave_master,
 	        .arg = &m};

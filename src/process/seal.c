@@ -107,6 +107,14 @@ fill_worker(scmp_filter_ctx filter)
 }
 
 static int
+fill_worker_source(scmp_filter_ctx filter)
+{
+	int failed = fill_worker(filter);
+	return failed < 0 ? failed
+	                  : add_calls(filter, SCMP_ACT_ALLOW, calls_worker_source, calls_worker_source_count);
+}
+
+static int
 fill_errand(scmp_filter_ctx filter)
 {
 	int failed = add_calls(filter, SCMP_ACT_ALLOW, calls_errand, calls_errand_count);
@@ -137,6 +145,7 @@ static const struct {
 } roles[] = {
         [SANDBOX_MASTER] = {SCMP_ACT_ALLOW, fill_master},
         [SANDBOX_WORKER] = {SCMP_ACT_TRAP, fill_worker},
+        [SANDBOX_WORKER_SOURCE] = {SCMP_ACT_TRAP, fill_worker_source},
         [SANDBOX_ERRAND] = {SCMP_ACT_TRAP, fill_errand},
 };
 

@@ -24,6 +24,7 @@
 enum {
 	WARD_VERSION = 1 << 0, /* LANDLOCK_CREATE_RULESET_VERSION */
 	WARD_RULE_NET_PORT = 2,
+	WARD_BIND_TCP = 1 << 0,    /* LANDLOCK_ACCESS_NET_BIND_TCP */
 	WARD_CONNECT_TCP = 1 << 1, /* LANDLOCK_ACCESS_NET_CONNECT_TCP */
 };
 
@@ -73,6 +74,11 @@ allow_ports(int rules, const struct config *config)
 			if (syscall(SYS_landlock_add_rule, rules, WARD_RULE_NET_PORT, &port, 0) < 0)
 				return -errno;
 		}
+	/* Port 0: one that the kernel chooses. */
+	struct ward_port any = {.allowed = WARD_BIND_TCP, .port = 0};
+	if (config_has_source(config) &&
+	        syscall(SYS_landlock_add_rule, rules, WARD_RULE_NET_PORT, &any, 0) < 0)
+		return -errno;
 	return 0;
 }
 

@@ -294,7 +294,10 @@ shut(const struct worker_setup *setup, char why[SANDBOX_WHY_BYTES])
 		return 0;
 	sandbox_on_violation(&setup->room.state->words.call);
 	int failed = sandbox_ward(setup->config, why);
-	return failed < 0 ? failed : sandbox_seal(SANDBOX_WORKER, why);
+	return failed < 0 ? failed
+	                  : sandbox_seal(
+	                            config_has_source(setup->config) ? SANDBOX_WORKER_SOURCE : SANDBOX_WORKER,
+	                            why);
 }
 
 int

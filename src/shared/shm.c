@@ -111,6 +111,12 @@ shm_descriptor(const struct shm *shm)
 }
 
 void
+shm_hide(const struct shm *shm)
+{
+	madvise(shm->bytes, shm->room, MADV_DONTDUMP);
+}
+
+void
 shm_free(struct shm *shm)
 {
 	if (shm == NULL)

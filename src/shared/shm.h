@@ -23,6 +23,9 @@ void *shm_start(const struct shm *shm) __attribute__((returns_nonnull));
 int shm_descriptor(const struct shm *shm);
 /* The next `bytes` of it, aligned to a cache line. Asking for more than is left is a bug of ours. */
 void *shm_carve(struct shm *shm, size_t bytes) __attribute__((returns_nonnull));
+/* Leaves all of it out of core dumps, of this process and of its children to come: there are secrets in it.
+ */
+void shm_hide(const struct shm *shm);
 /* What shm_carve() really takes for `bytes`; sum these for shm_new(). */
 size_t shm_footprint(size_t bytes);
 

@@ -57,6 +57,8 @@
 	X(upstream_connections, "connections to upstreams begun")                                            \
 	X(upstream_warmed, "of them before a question needed them")                                          \
 	X(upstream_handshakes, "TLS handshakes completed and verified")                                      \
+	X(upstream_doubted, "of them unverified, as the profile is opportunistic")                           \
+	X(upstream_resumed, "of them resumed from a ticket, without certificates")                           \
 	X(upstream_failures, "connections that could not be opened or failed")                               \
 	X(upstream_unverified, "of them because the certificate was not the right one")
 

@@ -13,7 +13,7 @@
 
 struct world_header {
 	char magic[16];
-	uint64_t header_bytes, quarantine_bytes, health_bytes, stats_count;
+	uint64_t header_bytes, quarantine_bytes, health_bytes, stats_count, tickets_bytes;
 };
 
 struct world_memory {
@@ -36,6 +36,7 @@ header_of_ours(void)
 	        .quarantine_bytes = sizeof(struct quarantine),
 	        .health_bytes = health_footprint(),
 	        .stats_count = STATS_COUNT,
+	        .tickets_bytes = tickets_bytes(),
 	};
 	memcpy(h.magic, "dotward-world-1", sizeof h.magic);
 	return h;
@@ -45,7 +46,8 @@ static size_t
 footprint(void)
 {
 	return shm_footprint(sizeof(struct world_memory)) + shm_footprint(sizeof(struct quarantine)) +
-	       shm_footprint(health_footprint()) + shm_footprint(sizeof(struct stats_slab));
+	       shm_footprint(health_footprint()) + shm_footprint(sizeof(struct stats_slab)) +
+	       shm_footprint(tickets_bytes());
 }
 
 /* Somebody else's memory with the same header, or NULL. */
@@ -77,10 +79,13 @@ world_open(int descriptor)
 	w->world.quarantine = shm_carve(shm, sizeof(struct quarantine));
 	w->world.health = shm_carve(shm, health_footprint());
 	w->world.retired = shm_carve(shm, sizeof(struct stats_slab));
+	w->world.tickets = shm_carve(shm, tickets_bytes());
+	shm_hide(shm);
 	if (fresh) {
 		memory->header = header_of_ours();
 		if (getrandom(&memory->seed, sizeof memory->seed, 0) < 0)
 			log_warn("no random seed for question hashes");
+		tickets_begin(w->world.tickets, memory->seed);
 	}
 	w->world.seed = memory->seed;
 	w->world.generation = &memory->generation;

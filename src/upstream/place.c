@@ -41,6 +41,7 @@ struct place {
 	uint64_t asked_ms, begun_ms; /* the last question and the last connection; 0: none */
 	uint64_t doubt_ms;           /* since when it is silent, until a sign of life; 0: it is not */
 	bool useless;                /* the last connection ended without an answer */
+	bool doubted;                /* profile "opportunistic": the last connection was not verified */
 	bool network_failure;        /* what `why` is about */
 	char why[TLS_WHY_BYTES];
 };
@@ -487,12 +488,28 @@ place_overdue(struct place_ask *ask, uint64_t now_ms)
 	return true;
 }
 
+/* Once each time that it changes, not with every connection. */
+static void
+note_doubt(struct place *place, const char *doubt)
+{
+	bool doubted = *doubt != '\0';
+	if (doubted == place->doubted)
+		return;
+	place->doubted = doubted;
+	if (doubted)
+		log_warn("upstream is not verified, and asked nevertheless upstream=%s address=%s why=\"%s\"",
+		        place->set.upstream->name, place->target.text, doubt);
+	else
+		log_notice("upstream is verified again upstream=%s address=%s", place->set.upstream->name,
+		        place->target.text);
+}
+
 static void
 on_opened(void *arg, struct uconn *conn)
 {
 	struct place *place = arg;
-	(void)conn;
 	place->doubt_ms = 0;
+	note_doubt(place, uconn_doubt(conn));
 	pump(place);
 }
 

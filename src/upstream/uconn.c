@@ -161,8 +161,15 @@ on_opened(void *arg)
 	        (uint32_t)(conn->opened_us - conn->begun_us));
 	timer_set(conn, idle_limit_ms(conn));
 	stats_one(conn->stats, STATS_upstream_handshakes);
-	log_info("upstream connected upstream=%s address=%s tls=%s", conn->target->upstream->name,
-	        conn->target->text, stream_tls_version(conn->stream));
+	stats_add(conn->stats, STATS_upstream_doubted, *stream_tls_doubt(conn->stream) != '\0');
+	stats_add(conn->stats, STATS_upstream_resumed, stream_tls_resumed(conn->stream));
+	log_info("upstream connected upstream=%s address=%s tls=%s%s", conn->target->upstream->name,
+	        conn->target->text, stream_tls_version(conn->stream),
+	        stream_tls_resumed(conn->stream) ? " resumed" : "");
+	if (stream_tls_undated(conn->stream))
+		log_warn("upstream is verified but for its dates, as the clock is wrong upstream=%s "
+		         "address=%s",
+		        conn->target->upstream->name, conn->target->text);
 	conn->events->opened(conn->arg, conn);
 }
 
@@ -323,8 +330,8 @@ uconn_open(struct stream_room *room, struct ev_loop *loop, const struct uconn_ta
 	ev_init(&conn->timer, on_timer);
 	conn->timer.data = conn;
 	stats_one(stats, STATS_upstream_connections);
-	conn->stream = stream_connect(room, &target->address, target->profile, &stream_events, conn,
-	        (size_t)(capacity + 1) * UCONN_ASK_BYTES);
+	conn->stream = stream_connect_from(room, &target->upstream->source_address, &target->address,
+	        target->profile, &stream_events, conn, (size_t)(capacity + 1) * UCONN_ASK_BYTES);
 	if (conn->stream == NULL) {
 		int error = errno;
 		uconn_free(conn);
@@ -362,7 +369,7 @@ uconn_suspect(struct uconn *conn)
 bool
 uconn_is_suspect(const struct uconn *conn)
 {
-	return conn->suspect;
+	return conn->suspect || (stream_tls_undated(conn->stream) && !clock_is_wrong(clock_date()));
 }
 
 bool
@@ -421,6 +428,12 @@ bool
 uconn_was_rested(const struct uconn *conn)
 {
 	return conn->rested_ms >= UCONN_RESTED_MS;
+}
+
+const char *
+uconn_doubt(const struct uconn *conn)
+{
+	return stream_tls_doubt(conn->stream);
 }
 
 const char *

@@ -74,6 +74,7 @@ void uconn_abandon(struct uconn *conn, const char *why);
 
 /* Nothing has come for too long: it gets no new questions until something does. Late answers still count. */
 void uconn_suspect(struct uconn *conn);
+/* Or: it was let pass without regard to dates, and the clock can be right now. */
 bool uconn_is_suspect(const struct uconn *conn);
 
 bool uconn_is_open(const struct uconn *conn);
@@ -102,6 +103,8 @@ enum health_cause uconn_blame(const struct uconn *conn, enum uconn_end end);
 uint64_t uconn_begun_us(const struct uconn *conn);
 /* When it opened, in microseconds; 0: it has not. */
 uint64_t uconn_opened_us(const struct uconn *conn);
+/* Once open, under profile "opportunistic": why the peer could not be verified, or "". */
+const char *uconn_doubt(const struct uconn *conn);
 
 /* Puts the question on the connection; it leaves before the loop sleeps, or once the connection is open.
  * False: full. */

@@ -7,6 +7,7 @@
 #   expired           upstream.test, signed by it, valid until yesterday
 #   future            upstream.test, signed by it, valid from tomorrow
 #   ip                no name but the addresses 127.0.0.1 and ::1, signed by it
+#   client            a client of upstreams that want to know who asks, signed by it
 #   self              upstream.test, signed by itself
 #   untrusted         upstream.test, signed by an authority that nobody trusts (untrusted-ca.pem)
 #
@@ -70,6 +71,7 @@ certs_make() {
     "activation_date = \"$(date -u -d '1 day' '+%F %T')\"" \
     "expiration_date = \"$(date -u -d '10 days' '+%F %T')\""
   certs_leaf ip ca 'ip_address = "127.0.0.1"' 'ip_address = "::1"'
+  certs_leaf client ca tls_www_client
   certs_leaf self self "$name"
   certs_leaf untrusted untrusted-ca "$name"
   # The daemon that reads them may have given up its privileges.

@@ -110,9 +110,9 @@ complains() {
   complains 'broken\.conf:2: routes.*"upp".*did you mean "up"'
 }
 
-@test "config: opportunistic is refused by name" {
-  file 'upstreams = ( { name = "up"; addresses = [ "192.0.2.1" ]; auth_name = "up.test";' '  profile = "opportunistic"; } );'
-  complains 'broken\.conf:2: .*opportunistic'
+@test "config: a profile there is not is refused by name" {
+  file 'upstreams = ( { name = "up"; addresses = [ "192.0.2.1" ]; auth_name = "up.test";' '  profile = "clear"; } );'
+  complains 'broken\.conf:2: .*clear.*write one of "strict", "opportunistic"'
 }
 
 @test "config: all complaints in one run, in the order of the file" {

@@ -4,9 +4,9 @@
  *   faultup --cert FILE --key FILE [--SETTING[=VALUE]]...
  *
  * Listens on loopback, prints "port=N control=M" when it serves. The control port (UDP) takes "stat",
- * "reset", "close" (all connections) and "set NAME VALUE"; each is answered with one line of JSON, what was
- * seen so far. SIGUSR1 prints the same on stdout. It ends by itself after a quarter of an hour, so that no
- * failed test leaves it behind.
+ * "reset", "close" (all connections), "forget" (tickets) and "set NAME VALUE"; each is answered with one line
+ * of JSON, what was seen so far. SIGUSR1 prints the same on stdout. It ends by itself after a quarter of an
+ * hour, so that no failed test leaves it behind.
  */
 #include "faultup.h"
 #include "oracle.h"
@@ -36,6 +36,7 @@ static const struct {
         {"address", NULL, settings.address},
         {"cert", NULL, settings.cert},
         {"key", NULL, settings.key},
+        {"client-ca", NULL, settings.client_ca},
         {"tls", NULL, settings.tls},
         {"mode", NULL, settings.mode},
         {"port", &settings.port, NULL},
@@ -106,17 +107,18 @@ stats_print(char out[JSON_BYTES])
 	return snprintf(out, JSON_BYTES,
 	        "{\"connections\":%u,\"open\":%u,\"max_open\":%u,\"handshakes\":%u,\"handshake_failures\":%u,"
 	        "\"resumed\":%u,\"tls12\":%u,\"tls13\":%u,\"alpn_dot\":%u,\"queries\":%u,\"answers\":%u,"
-	        "\"records\":%u,"
+	        "\"offered\":%u,\"offered_again\":%u,\"showed\":%u,\"records\":%u,"
 	        "\"max_outstanding\":%u,\"max_in_record\":%u,\"padded\":%u,\"unpadded\":%u,\"opt\":%u,"
 	        "\"keepalive\":%u,"
 	        "\"subnet\":%u,\"dnssec_ok\":%u,\"cookie\":%u,\"recursion\":%u,\"checking_disabled\":%u,"
-	        "\"plaintext\":%u,\"sni\":\"%s\",\"last_name\":"
+	        "\"plaintext\":%u,\"sni\":\"%s\",\"peer\":\"%s\",\"last_name\":"
 	        "\"%s\"}\n",
 	        stats.connections, stats.open, stats.max_open, stats.handshakes, stats.handshake_failures,
 	        stats.resumed, stats.tls12, stats.tls13, stats.alpn_dot, stats.queries, stats.answers,
-	        stats.records, stats.max_outstanding, stats.max_in_record, stats.padded, stats.unpadded,
-	        stats.opt, stats.keepalive, stats.subnet, stats.dnssec_ok, stats.cookie, stats.recursion,
-	        stats.checking_disabled, stats.plaintext, stats.sni, stats.last_name);
+	        stats.offered, stats.offered_again, stats.showed, stats.records, stats.max_outstanding,
+	        stats.max_in_record, stats.padded, stats.unpadded, stats.opt, stats.keepalive, stats.subnet,
+	        stats.dnssec_ok, stats.cookie, stats.recursion, stats.checking_disabled, stats.plaintext,
+	        stats.sni, stats.peer, stats.last_name);
 }
 
 /* Counting starts anew; what is open stays open and keeps its number. */
@@ -136,6 +138,8 @@ control_command(char *text)
 		stats_reset();
 	else if (strcmp(text, "close") == 0)
 		conn_close_all();
+	else if (strcmp(text, "forget") == 0)
+		conn_forget_tickets();
 	else if (strncmp(text, "set ", 4) == 0) {
 		char *name = text + 4, *space = strchr(name, ' ');
 		setting_put(name, space ? (size_t)(space - name) : strlen(name), space ? space + 1 : "");

@@ -5,10 +5,12 @@
  *   faultup_conn.c    one TLS connection and what may go wrong with it
  *   faultup_answer.c  one answer and what may be wrong with it
  *   faultup_later.c   answers that wait for their time
+ *   faultup_ticket.c  tickets that come twice
  */
 #ifndef DOTWARD_TESTS_FAULTUP_H
 #define DOTWARD_TESTS_FAULTUP_H
 
+#include <gnutls/gnutls.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,10 +21,12 @@ enum { TEXT_BYTES = 256 };
  */
 struct settings {
 	char address[TEXT_BYTES], cert[TEXT_BYTES], key[TEXT_BYTES];
-	char tls[TEXT_BYTES];  /* "1.2", "1.3", or "" for both */
-	char mode[TEXT_BYTES]; /* the fault of every answer, a word as in a name's first label */
-	unsigned mode_percent; /* so many of 100 answers have it; 0: all */
-	unsigned no_tickets;   /* sessions cannot be resumed */
+	char client_ca[TEXT_BYTES]; /* clients must have a certificate of this authority; "": they need none
+	                             */
+	char tls[TEXT_BYTES];       /* "1.2", "1.3", or "" for both */
+	char mode[TEXT_BYTES];      /* the fault of every answer, a word as in a name's first label */
+	unsigned mode_percent;      /* so many of 100 answers have it; 0: all */
+	unsigned no_tickets;        /* sessions cannot be resumed */
 	unsigned port;
 	unsigned labels; /* 1: the first label of a name may ask for a fault */
 	unsigned delay_ms, jitter_ms;
@@ -53,11 +57,13 @@ struct settings {
 struct stats {
 	unsigned connections, open, max_open;
 	unsigned handshakes, handshake_failures, resumed, tls12, tls13, alpn_dot;
+	unsigned offered, offered_again; /* tickets */
+	unsigned showed;                 /* clients' certificates */
 	unsigned queries, answers, records, max_outstanding, max_in_record;
 	unsigned padded, unpadded, opt, keepalive, subnet, dnssec_ok, cookie;
 	unsigned recursion, checking_disabled; /* RD, CD */
 	unsigned plaintext;                    /* bytes on the TLS port that are no TLS, and datagrams */
-	char sni[TEXT_BYTES], last_name[TEXT_BYTES];
+	char sni[TEXT_BYTES], peer[TEXT_BYTES] /* who connected last */, last_name[TEXT_BYTES];
 };
 
 extern struct settings settings;
@@ -90,6 +96,10 @@ int later_wait(uint64_t now_ms);
 /* Loads certificate and key; ends the process when they cannot be used. */
 void conn_setup(int epoll_fd);
 void conn_accept(int listen_fd);
+/* As after a restart: no ticket is known any more. */
+void conn_forget_tickets(void);
+/* Counts what this session's client offers. */
+void ticket_watch(gnutls_session_t session);
 void conn_event(struct conn *conn, uint32_t events);
 /* Sends an answer that was kept; a connection that is gone loses it. */
 void conn_deliver(unsigned conn_number, struct answer answer);

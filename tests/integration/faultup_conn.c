@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -101,8 +102,14 @@ tls_begin(struct conn *conn)
 	gnutls_priority_set_direct(conn->tls, priority, NULL);
 	gnutls_credentials_set(conn->tls, GNUTLS_CRD_CERTIFICATE, credentials);
 	gnutls_alpn_set_protocols(conn->tls, &dot, 1, 0);
-	if (!settings.no_tickets)
+	if (!settings.no_tickets) {
 		gnutls_session_ticket_enable_server(conn->tls, &ticket_key);
+		ticket_watch(conn->tls);
+	}
+	if (settings.client_ca[0]) {
+		gnutls_certificate_server_set_request(conn->tls, GNUTLS_CERT_REQUIRE);
+		gnutls_session_set_verify_cert(conn->tls, NULL, 0);
+	}
 	gnutls_transport_set_int(conn->tls, conn->fd);
 	gnutls_handshake_set_timeout(conn->tls, 0);
 }
@@ -119,6 +126,17 @@ conn_setup(int epoll_fd)
 		fprintf(stderr, "faultup: %s, %s: %s\n", settings.cert, settings.key, gnutls_strerror(error));
 		exit(2);
 	}
+	if (settings.client_ca[0] && gnutls_certificate_set_x509_trust_file(
+	                                     credentials, settings.client_ca, GNUTLS_X509_FMT_PEM) < 1)
+		abort();
+	if (gnutls_session_ticket_key_generate(&ticket_key) < 0)
+		abort();
+}
+
+void
+conn_forget_tickets(void)
+{
+	gnutls_free(ticket_key.data);
 	if (gnutls_session_ticket_key_generate(&ticket_key) < 0)
 		abort();
 }
@@ -150,8 +168,14 @@ void
 conn_accept(int listen_fd)
 {
 	int fd, on = 1;
+	struct sockaddr_storage from;
+	socklen_t from_bytes = sizeof(from);
 
-	while ((fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+	while ((fd = accept4(listen_fd, (struct sockaddr *)&from, &from_bytes,
+	                SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+		getnameinfo((struct sockaddr *)&from, from_bytes, stats.peer, sizeof(stats.peer), NULL, 0,
+		        NI_NUMERICHOST);
+		from_bytes = sizeof(from);
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		struct conn *conn = conn_new(fd);
 		if (!conn) {
@@ -356,7 +380,10 @@ handshake_count(struct conn *conn)
 	size_t bytes = sizeof(stats.sni);
 	unsigned type;
 
+	unsigned certificates = 0;
+
 	stats.handshakes++;
+	stats.showed += gnutls_certificate_get_peers(conn->tls, &certificates) != NULL && certificates > 0;
 	stats.resumed += gnutls_session_is_resumed(conn->tls) != 0;
 	stats.tls12 += gnutls_protocol_get_version(conn->tls) == GNUTLS_TLS1_2;
 	stats.tls13 += gnutls_protocol_get_version(conn->tls) == GNUTLS_TLS1_3;

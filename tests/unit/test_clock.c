@@ -66,11 +66,32 @@ the_wall_clock_counts_from_1970(void **state)
 	assert_true(wall >= before && wall <= before + 60);
 }
 
+static time_t
+another(void)
+{
+	return 4711;
+}
+
+static void
+the_date_is_the_wall_clock_or_what_a_test_says(void **state)
+{
+	(void)state;
+	time_t before = time(NULL), date = clock_date();
+	assert_true(date >= before && date <= before + 60);
+	assert_false(clock_is_wrong(date));
+	clock_date_from(another);
+	assert_int_equal(clock_date(), 4711);
+	assert_true(clock_is_wrong(clock_date()));
+	clock_date_from(NULL);
+	assert_true(clock_date() >= before);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(what_was_before_boot_has_a_time),
+	        cmocka_unit_test(the_date_is_the_wall_clock_or_what_a_test_says),
 	        cmocka_unit_test(the_wall_clock_counts_from_1970),
 	        cmocka_unit_test(never_goes_back),
 	        cmocka_unit_test(counts_milliseconds_of_the_monotonic_clock),

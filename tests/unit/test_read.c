@@ -283,9 +283,10 @@ static const struct loading_row upstreams[] = {
         {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; ca_file = \"/\"; } );",
                 "dotward.conf:1: upstreams.[0].ca_file = \"/\": no regular file; name a file of certificates "
                 "in PEM form\n"},
-        {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; profile = \"opportunistic\"; } );",
-                "dotward.conf:1: upstreams.[0].profile = \"opportunistic\": not in this version; write "
-                "\"strict\"\n"},
+        {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; profile = \"opportune\"; tls_min = \"1.1\"; } );",
+                "dotward.conf:1: upstreams.[0].profile = \"opportune\": write one of \"strict\", "
+                "\"opportunistic\"\n"
+                "dotward.conf:1: upstreams.[0].tls_min = \"1.1\": write one of \"1.2\", \"1.3\"\n"},
         {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; host = \"dns.quad9.net\"; } );",
                 "dotward.conf:1: upstreams.[0].host = \"dns.quad9.net\": not in this version; leave it "
                 "out\n"},
@@ -293,12 +294,16 @@ static const struct loading_row upstreams[] = {
                 "dotward.conf:1: upstreams.[0].bootstrap: not in this version; leave it out\n"},
         {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; client_key = \"k.pem\"; client_certificate = "
          "\"c.pem\"; } );",
-                "dotward.conf:1: upstreams.[0].client_key = \"k.pem\": not in this version; leave it out\n"
-                "dotward.conf:1: upstreams.[0].client_certificate = \"c.pem\": not in this version; leave it "
-                "out\n"},
-        {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; source_address = \"192.0.2.1\"; } );",
-                "dotward.conf:1: upstreams.[0].source_address = \"192.0.2.1\": not in this version; leave it "
-                "out\n"},
+                "dotward.conf:1: upstreams.[0].client_key = \"k.pem\": cannot be read: No such file or "
+                "directory\n"
+                "dotward.conf:1: upstreams.[0].client_certificate = \"c.pem\": cannot be read: No such file "
+                "or directory\n"},
+        {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; source_address = \"192.0.2.1@53\"; } );",
+                "dotward.conf:1: upstreams.[0].source_address = \"192.0.2.1@53\": an address without a port "
+                "is wanted here\n"},
+        {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; source_address = \"::\"; } );",
+                "dotward.conf:1: upstreams.[0].source_address = \"::\": this address means every address; "
+                "leave it out\n"},
         {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; max_connections = 17; max_outstanding = 0; "
          "idle_timeout_ms = 600001; } );",
                 "dotward.conf:1: upstreams.[0].max_connections = 17: at most 16\n"

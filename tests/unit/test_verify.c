@@ -10,6 +10,7 @@
 /* cmocka needs those four before it */
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "certs.h"
 #include "memtls.h"
 #include "net/verify.h"
@@ -19,6 +20,7 @@
 static gnutls_certificate_credentials_t trust;
 static struct verify_identity identity;
 static struct addr peer;
+enum { UNKNOWN = 99 };
 static int verdict;
 static char why[400];
 
@@ -55,10 +57,10 @@ show(const struct cert *server, const char *priority)
 {
 	gnutls_certificate_credentials_t shown = cert_credentials(server);
 	struct memtls left, right;
-	verdict = 1;
+	verdict = UNKNOWN;
 	memtls_begin(&left, GNUTLS_CLIENT, priority, trust);
 	memtls_begin(&right, GNUTLS_SERVER, priority, shown);
-	for (int i = 0; i < 10 && verdict == 1; i++) {
+	for (int i = 0; i < 10 && verdict == UNKNOWN; i++) {
 		gnutls_handshake(left.session);
 		memtls_move(&left.out, &right.in);
 		gnutls_handshake(right.session);
@@ -67,7 +69,7 @@ show(const struct cert *server, const char *priority)
 	memtls_end(&left);
 	memtls_end(&right);
 	gnutls_certificate_free_credentials(shown);
-	assert_int_not_equal(verdict, 1);
+	assert_int_not_equal(verdict, UNKNOWN);
 }
 
 static void
@@ -223,6 +225,109 @@ pin_text(void **state)
 	        verify_pin_text(pin, out), "sha256//AP////////////////////////////////////////8=");
 }
 
+/* --- a clock that is wrong --------------------------------------------------------------------------------
+ */
+
+static time_t
+in_1970(void)
+{
+	return 3600;
+}
+
+static time_t
+at_the_build(void)
+{
+	return clock_built();
+}
+
+static time_t
+far_ahead(void)
+{
+	return clock_built() + 100ll * 365 * 86400;
+}
+
+static void
+show_at(time_t (*date)(void), const struct cert *server)
+{
+	clock_date_from(date);
+	verify_dates_from_clock();
+	show(server, MEMTLS_13);
+	show(server, MEMTLS_12);
+	clock_date_from(NULL);
+}
+
+static void
+a_wrong_clock_is_named(void **state)
+{
+	(void)state;
+	identity = (struct verify_identity){.auth_name = CERTS_NAME};
+	show_at(in_1970, &certs.good);
+	assert_int_equal(verdict, -EACCES);
+	assert_matches(
+	        "becomes valid only on " DATE "; local clock 1970-01-01 01:00 UTC, which is wrong: dotward "
+	        "was built on 20[0-9]{2}-[0-9]{2}-[0-9]{2}$");
+	/* One that can be right is not accused. */
+	show_at(far_ahead, &certs.good);
+	assert_int_equal(verdict, -EACCES);
+	assert_matches("expired on " DATE "; local clock [0-9: -]* UTC$");
+}
+
+static void
+dates_do_not_count_by_leave_only(void **state)
+{
+	(void)state;
+	identity = (struct verify_identity){.auth_name = CERTS_NAME, .clock_bootstrap = true};
+	show_at(in_1970, &certs.good);
+	assert_int_equal(verdict, VERIFY_UNDATED);
+	show_at(in_1970, &certs.expired); /* who knows? */
+	assert_int_equal(verdict, VERIFY_UNDATED);
+	/* The clock can be right: dates count. */
+	show_at(far_ahead, &certs.good);
+	assert_int_equal(verdict, -EACCES);
+	show_at(NULL, &certs.expired);
+	assert_int_equal(verdict, -EACCES);
+	show_at(NULL, &certs.early);
+	assert_int_equal(verdict, -EACCES);
+	show_at(NULL, &certs.good);
+	assert_int_equal(verdict, VERIFY_RIGHT);
+}
+
+/* GnuTLS reports the dates and looks no further; we do. */
+static void
+all_but_the_dates_counts(void **state)
+{
+	uint8_t pins[1][CONFIG_PIN_BYTES];
+	(void)state;
+	identity = (struct verify_identity){.auth_name = CERTS_NAME, .clock_bootstrap = true};
+	const struct cert *const strangers[] = {
+	        &certs.untrusted, &certs.selfsigned, &certs.addressed, &certs.nameless};
+	for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++) {
+		show_at(in_1970, strangers[i]);
+		assert_int_equal(verdict, -EACCES);
+	}
+	identity.auth_name = "other.example.net";
+	show_at(in_1970, &certs.good);
+	assert_int_equal(verdict, -EACCES);
+	identity.auth_name = CERTS_NAME;
+	identity.pins = (const uint8_t(*)[CONFIG_PIN_BYTES])pins;
+	identity.pin_count = 1;
+	cert_pin(&certs.stranger, pins[0]);
+	show_at(in_1970, &certs.good);
+	assert_int_equal(verdict, -EACCES);
+	assert_matches("^no pin matches");
+	cert_pin(&certs.good, pins[0]);
+	show_at(in_1970, &certs.good);
+	assert_int_equal(verdict, VERIFY_UNDATED);
+}
+
+static void
+the_day_of_the_build_can_be_right(void **state)
+{
+	(void)state;
+	assert_false(clock_is_wrong(at_the_build()));
+	assert_true(clock_is_wrong(at_the_build() - 1));
+}
+
 int
 main(void)
 {
@@ -232,6 +337,10 @@ main(void)
 	        cmocka_unit_test(purpose),
 	        cmocka_unit_test(hostile_names_are_quoted),
 	        cmocka_unit_test(pin_text),
+	        cmocka_unit_test(a_wrong_clock_is_named),
+	        cmocka_unit_test(dates_do_not_count_by_leave_only),
+	        cmocka_unit_test(all_but_the_dates_counts),
+	        cmocka_unit_test(the_day_of_the_build_can_be_right),
 	};
 	return cmocka_run_group_tests_name("verify", tests, begin, finish);
 }

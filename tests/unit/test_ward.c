@@ -89,6 +89,21 @@ do_ports(void *arg)
 	return 0;
 }
 
+/* With a source_address a port may be had that the kernel chooses, and no other. */
+static int
+do_source(void *arg)
+{
+	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	(void)arg;
+	upstream.source_address.in4 = any;
+	NEED(ward() == 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0), other = socket(AF_INET, SOCK_STREAM, 0);
+	NEED(bind(fd, (struct sockaddr *)&any, sizeof any) == 0);
+	any.sin_port = htons(5300);
+	NEED(bind(other, (struct sockaddr *)&any, sizeof any) < 0 && errno == EACCES);
+	return 0;
+}
+
 static int
 do_signal(void *arg)
 {
@@ -138,6 +153,13 @@ only_the_upstreams_ports_can_be_reached(void **state)
 {
 	(void)state;
 	expect_success(do_ports, NET_VERSION);
+}
+
+static void
+a_source_address_is_bound(void **state)
+{
+	(void)state;
+	expect_success(do_source, NET_VERSION);
 }
 
 static void
@@ -192,6 +214,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(no_file_can_be_opened),
 	        cmocka_unit_test(only_the_upstreams_ports_can_be_reached),
+	        cmocka_unit_test(a_source_address_is_bound),
 	        cmocka_unit_test(nobody_else_can_be_signalled),
 	        cmocka_unit_test(syslogd_can_be_reached),
 	        cmocka_unit_test(a_kernel_without_landlock_is_no_failure),

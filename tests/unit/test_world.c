@@ -12,6 +12,8 @@
 #include "shared/world.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -144,7 +146,7 @@ other_headers_are_refused(void **state)
 	assert_int_equal(fstat(world_descriptor(world), &st), 0);
 	/* 16 bytes of magic and four numbers. */
 	for (off_t at = 0; at < 48; at++) {
-		static uint8_t bytes[1 << 20];
+		static uint8_t bytes[1 << 21];
 		assert_true((size_t)st.st_size <= sizeof bytes);
 		assert_int_equal(pread(world_descriptor(world), bytes, (size_t)st.st_size, 0), st.st_size);
 		bytes[at] ^= 1;
@@ -152,6 +154,40 @@ other_headers_are_refused(void **state)
 		assert_int_equal(write(fd, bytes, (size_t)st.st_size), st.st_size);
 		assert_made_anew(fd);
 	}
+}
+
+static void
+tickets_go_along(void **state)
+{
+	static const struct ticket_identity identity = {{1, 2}};
+	static uint8_t out[TICKET_BYTES];
+	(void)state;
+	assert_true(tickets_put(world->tickets, &identity, 0, "ticket", 6, 1000));
+	struct world *next = world_open(handed_over());
+	assert_int_equal(tickets_claim(next->tickets, &identity, out, 2000), 6);
+	assert_memory_equal(out, "ticket", 6);
+	assert_int_equal(tickets_claim(world->tickets, &identity, out, 2000), 0);
+	world_close(next);
+}
+
+/* The kernel's word for it: "dd" is do not dump. */
+static void
+no_core_dump_shows_it(void **state)
+{
+	char line[512];
+	bool inside = false, hidden = false;
+	uintptr_t from, to, at = (uintptr_t)world->tickets;
+	(void)state;
+	FILE *maps = fopen("/proc/self/smaps", "r");
+	assert_non_null(maps);
+	while (fgets(line, sizeof line, maps) != NULL) {
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &from, &to) == 2)
+			inside = from <= at && at < to;
+		else if (inside && strncmp(line, "VmFlags:", 8) == 0)
+			hidden = strstr(line, " dd") != NULL;
+	}
+	fclose(maps);
+	assert_true(hidden);
 }
 
 static void
@@ -177,6 +213,8 @@ main(void)
 	        STARTED(survives_a_change_of_binaries),
 	        STARTED(other_sizes_are_refused),
 	        STARTED(other_headers_are_refused),
+	        STARTED(tickets_go_along),
+	        STARTED(no_core_dump_shows_it),
 	        STARTED(what_is_no_memory_is_refused),
 	};
 	return cmocka_run_group_tests_name("world", tests, NULL, NULL);
