@@ -24,7 +24,7 @@ struct tls {
 	size_t fed_bytes;
 	bool fed_end;
 	bool verified, undated, unverified;
-	bool offered, opened; /* a ticket; the handshake is done */
+	bool begun, offered, opened; /* the handshake; a ticket; it is done */
 	struct ticket_identity tickets_of;
 	uint64_t era;
 	struct buffer output;
@@ -120,16 +120,24 @@ on_ticket(
 }
 
 static void
-tickets_begin_with(struct tls *tls)
+tickets_prepare(struct tls *tls)
 {
-	uint8_t ticket[TICKET_BYTES];
-	struct tickets *tickets = tls->profile->tickets;
 	tls->tickets_of = tls->profile->tickets_of;
 	ticket_identity_mix(&tls->tickets_of, &tls->peer.any, addr_bytes(&tls->peer));
-	tls->era = tickets_era(tickets);
+	tls->era = tickets_era(tls->profile->tickets);
 	gnutls_handshake_set_hook_function(
 	        tls->session, GNUTLS_HANDSHAKE_NEW_SESSION_TICKET, GNUTLS_HOOK_POST, on_ticket);
-	size_t bytes = tickets_claim(tickets, &tls->tickets_of, ticket, clock_boot_ms());
+}
+
+/* Not before there is somebody to offer it to: an address that cannot be reached would use them all up. */
+static void
+ticket_offer(struct tls *tls)
+{
+	uint8_t ticket[TICKET_BYTES];
+	tls->begun = true;
+	if (tls->profile->tickets == NULL)
+		return;
+	size_t bytes = tickets_claim(tls->profile->tickets, &tls->tickets_of, ticket, clock_boot_ms());
 	/* One that GnuTLS does not want is as good as none. */
 	tls->offered = bytes > 0 && gnutls_session_set_data(tls->session, ticket, bytes) == 0;
 	explicit_bzero(ticket, sizeof ticket);
@@ -170,7 +178,7 @@ tls_new(const struct tls_profile *profile, const struct addr *peer)
 	gnutls_session_set_verify_function(tls->session, on_verify);
 	if (session_dress(tls, profile) == 0) {
 		if (profile->tickets != NULL)
-			tickets_begin_with(tls);
+			tickets_prepare(tls);
 		return tls;
 	}
 	tls_free(tls);
@@ -263,6 +271,8 @@ is_hungry(const struct tls *tls, size_t before)
 enum tls_step
 tls_handshake(struct tls *tls)
 {
+	if (!tls->begun)
+		ticket_offer(tls);
 	for (;;) {
 		size_t before = tls->fed_bytes;
 		int result = gnutls_handshake(tls->session);

@@ -555,8 +555,8 @@ the_tables_name_calls(void **state)
 	static const struct {
 		const struct call *calls;
 		const size_t *count;
-	} tables[] = {
-	        {calls_worker, &calls_worker_count}, {calls_master_refused, &calls_master_refused_count}};
+	} tables[] = {{calls_worker, &calls_worker_count}, {calls_worker_source, &calls_worker_source_count},
+	        {calls_master_refused, &calls_master_refused_count}};
 	(void)state;
 	for (size_t t = 0; t < COUNT(tables); t++)
 		for (size_t i = 0; i < *tables[t].count; i++) {

@@ -147,6 +147,23 @@ late_from_the_last_network(void **state)
 	tls_store_close(store);
 }
 
+/* An address that cannot be reached is tried again and again. */
+static void
+who_was_never_reached_used_no_ticket(void **state)
+{
+	char why[TLS_WHY_BYTES];
+	(void)state;
+	assert_int_equal(meet(), FULL);
+	unsigned before = held();
+	struct tls_store *store = tls_store_open(&upstream, 1, why);
+	tls_store_keep_tickets(store, tickets);
+	for (unsigned i = 0; i < before; i++)
+		tls_free(tls_new(tls_store_profile(store, 0), &peer));
+	tls_store_close(store);
+	assert_int_equal(held(), before);
+	assert_int_equal(meet(), RESUMED);
+}
+
 /* A server that breaks off is not offered the next of its tickets. */
 static void
 who_stumbles_over_a_ticket_gets_no_other(void **state)
@@ -185,6 +202,7 @@ main(void)
 	        STARTED(authorities_count_by_their_bytes),
 	        STARTED(another_network),
 	        STARTED(late_from_the_last_network),
+	        STARTED(who_was_never_reached_used_no_ticket),
 	        STARTED(who_stumbles_over_a_ticket_gets_no_other),
 	};
 	return cmocka_run_group_tests_name("tls resume", tests, meeting_begin, meeting_finish);
