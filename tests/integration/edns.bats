@@ -50,7 +50,7 @@ SUBNET=8:00011800c63364
 
 @test "edns: an upstream's keepalive is honoured" {
   faultup_start up --keepalive 5
-  dotward_config "$(upstream up "$up_port")"
+  WORKERS=1 dotward_config "$(upstream up "$up_port")"
   dotward_start
   assert_resolves a.test
   closed() {

@@ -183,7 +183,7 @@ dot_acceptable(struct ev_loop *loop, ev_io *io, int events)
 	assert_true(c < s->conns + DOT_CONNS);
 	*c = (struct dot_conn){.server = s};
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
-	certs_must(gnutls_init(&c->session, GNUTLS_SERVER | GNUTLS_NONBLOCK));
+	certs_must(gnutls_init(&c->session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL));
 	certs_must(gnutls_priority_set_direct(c->session, s->priority, NULL));
 	certs_must(gnutls_credentials_set(c->session, GNUTLS_CRD_CERTIFICATE, s->shown));
 	certs_must(gnutls_session_ticket_enable_server(c->session, &s->ticket_key));
