@@ -30,5 +30,9 @@ upstream_identity(const struct config_upstream *upstream, const struct addr *add
 	hash = with(hash, upstream->pins, upstream->pin_count * sizeof *upstream->pins);
 	hash = with_text(hash, upstream->ca_file);
 	hash = with_text(hash, upstream->tls_priority);
+	hash = with_text(hash, upstream->client_certificate);
+	hash = with_text(hash, addr_text(&upstream->source_address, text));
+	const bool demands[] = {upstream->opportunistic, upstream->only_tls13, upstream->clock_bootstrap};
+	hash = with(hash, demands, sizeof demands);
 	return hash != 0 ? hash : 1;
 }

@@ -159,6 +159,7 @@ upstream_mark(const struct config_upstream *upstream)
 	}
 	for (size_t i = 0; i < upstream->pin_count; i++)
 		mark += XXH3_64bits_withSeed(upstream->pins[i], sizeof upstream->pins[i], 2);
+	mark += upstream->opportunistic; /* whoever that was, the answers are not those of a verified one */
 	return XXH3_64bits(&mark, sizeof mark);
 }
 
