@@ -2,7 +2,8 @@
  * Faults on purpose, for tests: only in a build with --enable-fault-injection, which is never a release.
  *
  * A question for KIND.POINT.fault.test does KIND when it passes POINT. Kinds: segv, abort, hang, leak, exit,
- * exec, open. Points: "begin" (a question was taken apart), "answer" (its answer came).
+ * exec, open, sleep (as far as clocks show). Points: "begin" (a question was taken apart), "answer" (its
+ * answer came).
  */
 #ifndef DOTWARD_BASE_FAULT_H
 #define DOTWARD_BASE_FAULT_H
@@ -12,7 +13,15 @@
 
 #ifdef DOTWARD_FAULTS
 void fault_pass(const char *point, const uint8_t *name, size_t name_bytes);
+/* How long the machine has "slept", which CLOCK_BOOTTIME would show and CLOCK_MONOTONIC not. */
+uint64_t fault_slept_ms(void);
 #else
+static inline uint64_t
+fault_slept_ms(void)
+{
+	return 0;
+}
+
 static inline void
 fault_pass(const char *point, const uint8_t *name, size_t name_bytes)
 {

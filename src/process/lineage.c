@@ -103,6 +103,14 @@ lineage_kill(const struct lineage *line)
 }
 
 void
+lineage_signal(const struct lineage *line, int signal)
+{
+	struct generation *all[LINEAGE_MOST];
+	for (unsigned i = lineage_all(line, all); i > 0; i--)
+		generation_signal(all[i - 1], signal);
+}
+
+void
 lineage_give_log(const struct lineage *line)
 {
 	struct generation *all[LINEAGE_MOST];

@@ -32,6 +32,8 @@ void lineage_tend(struct lineage *line, uint64_t now_ms);
 uint64_t lineage_next_ms(const struct lineage *line);
 /* All workers at once, and for good. */
 void lineage_kill(const struct lineage *line);
+/* To all workers. */
+void lineage_signal(const struct lineage *line, int signal);
 /* See generation_give_log(). */
 void lineage_give_log(const struct lineage *line);
 

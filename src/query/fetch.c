@@ -344,6 +344,12 @@ fetches_hopeless(const struct fetches *fs)
 	return upstreams_down(fs->upstreams);
 }
 
+void
+fetches_reconnect(struct fetches *fs)
+{
+	upstreams_reconnect(fs->upstreams);
+}
+
 unsigned
 fetches_in_flight(const struct fetches *fs)
 {

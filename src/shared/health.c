@@ -50,6 +50,12 @@ health_answered(struct health *h, uint32_t latency_us)
 	return was_down;
 }
 
+void
+health_forget(struct health *h)
+{
+	*h = (struct health){.down = h->down};
+}
+
 bool
 health_usable(const struct health *h, uint64_t now_ms)
 {

@@ -35,6 +35,8 @@ bool health_failed(struct health *h, uint64_t now_ms, uint32_t random);
 bool health_silent(struct health *h, uint64_t now_ms, uint32_t random);
 /* An answer came, after this time. True when the address has just come up again. */
 bool health_answered(struct health *h, uint32_t latency_us);
+/* The network is another one: as good as any again. Only what the log was told stays. */
+void health_forget(struct health *h);
 bool health_usable(const struct health *h, uint64_t now_ms);
 
 #endif

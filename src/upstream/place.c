@@ -333,6 +333,20 @@ static const struct uconn_events conn_events = {
         .ended = on_ended,
 };
 
+void
+place_forget(struct place *place, struct list *orphans)
+{
+	struct list ours;
+	list_init(&ours);
+	while (place->conn_count > 0)
+		uconn_leave(&place->conns[--place->conn_count], &ours);
+	give_up_queue(place, &ours);
+	leave_place(&ours);
+	list_take_all(orphans, &ours);
+	health_forget(&place->health);
+	place->why[0] = '\0';
+}
+
 bool
 place_usable(const struct place *place, uint64_t now_ms)
 {

@@ -65,6 +65,12 @@ void place_withdraw(struct place_ask *ask);
  */
 bool place_overdue(struct place_ask *ask, uint64_t now_ms);
 
+/*
+ * What is known of the place, and every connection to it, is of another network: all of it is forgotten. The
+ * questions that were there have left the place, and are appended to the orphans (place_ask.on.link).
+ */
+void place_forget(struct place *place, struct list *orphans);
+
 bool place_usable(const struct place *place, uint64_t now_ms);
 const struct health *place_health(const struct place *place);
 /* Questions outstanding and waiting. */

@@ -340,6 +340,25 @@ upstreams_free(struct upstreams *u)
 	free(u);
 }
 
+/* All connections are gone before the first question is asked again, or it would be asked on one of them. */
+void
+upstreams_reconnect(struct upstreams *u)
+{
+	struct list orphans;
+	list_init(&orphans);
+	for (unsigned i = 0; i < u->place_count; i++)
+		place_forget(u->places[i], &orphans);
+	while (!list_empty(&orphans)) {
+		struct uconn_ask *on = list_first(&orphans, struct uconn_ask, link);
+		struct upstream_ask *ask = ask_of(on);
+		list_remove(&on->link);
+		stats_one(u->stats, STATS_upstream_resent);
+		ask->tried = ask->broken = 0;
+		ask->attempts = 0;
+		advance(u, ask);
+	}
+}
+
 bool
 upstreams_down(const struct upstreams *u)
 {

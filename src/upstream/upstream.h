@@ -60,6 +60,12 @@ bool upstreams_down(const struct upstreams *upstreams);
  * the log. */
 void upstream_ask(struct upstreams *upstreams, struct upstream_ask *ask, const struct wire_query *query,
         uint64_t hash, uint32_t number);
+/*
+ * The network is another one, or the machine has slept: what is known of the upstreams is forgotten, all
+ * connections are closed, and the questions under way begin again. done() may come from inside. Not to be
+ * called from inside done().
+ */
+void upstreams_reconnect(struct upstreams *upstreams);
 /* What is known of a question that is under way, as done() would say it if this were the end. */
 void upstream_explain(
         const struct upstreams *upstreams, const struct upstream_ask *ask, struct upstream_result *result);

@@ -18,6 +18,7 @@
 
 static struct quarantine quarantine;
 static struct generation_world world;
+static struct epoch epoch;
 static struct generation *g, *old;
 static struct addr address;
 static int exit_at_birth; /* what a worker exits with as soon as it is forked; -1: it lives */
@@ -66,8 +67,11 @@ start(void **state)
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGTERM);
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
-	world = (struct generation_world){
-	        .quarantine = &quarantine, .seed = 1, .leave_master = leave_master, .arg = &reports};
+	world = (struct generation_world){.quarantine = &quarantine,
+	        .epoch = &epoch,
+	        .seed = 1,
+	        .leave_master = leave_master,
+	        .arg = &reports};
 	address = ports_free("127.0.0.1");
 	exit_at_birth = -1;
 	reports = 0;
