@@ -210,14 +210,13 @@ upstream_has() {
   WORKERS=1
   dotward_config "$(upstream up "$up_port")"
   dotward_start -o log.level=info
-  HELPED=$HELPERS
-  "$HELPED/rawdns" udp 127.0.0.1 "$PORT" --wait-ms $((1900 * PATIENCE)) flying.test >"$BATS_TEST_TMPDIR/answer" 3>&- &
-  local pid=$! begun
+  "$HELPERS/rawdns" udp 127.0.0.1 "$PORT" --wait-ms $((1900 * PATIENCE)) flying.test >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  local asker=$! begun
   wait_for 2 faultup_has 1
   faultup_say up set delay-ms 0
   begun=$(now_ms)
-  "$HELPED/rawdns" udp 127.0.0.1 "$PORT" sleep.begin.fault.test >/dev/null || true
-  wait "$pid"
+  "$HELPERS/rawdns" udp 127.0.0.1 "$PORT" sleep.begin.fault.test >/dev/null || true
+  wait "$asker"
   (($(now_ms) - begun < 1000 * PATIENCE)) || fail "it took $(($(now_ms) - begun)) ms"
   assert_has "$(cat "$BATS_TEST_TMPDIR/answer")" 'right=yes'
   assert_has "$(dotward_log)" 'notice worker 0: the machine slept: upstreams are connected anew s=5'

@@ -129,6 +129,25 @@ measured_as_nothing_is_still_measured(void **state)
 	assert_int_equal(h.latency_us, 1);
 }
 
+/* Another network: what was learned of the last one is gone, but for what the log was told. */
+static void
+all_is_forgotten_but_the_log(void **state)
+{
+	struct health h = {0};
+	(void)state;
+	health_answered(&h, 8000);
+	for (int i = 0; i < 5; i++)
+		health_failed(&h, 1000, 0);
+	health_silent(&h, 1000, 0);
+	health_forget(&h);
+	assert_true(health_usable(&h, 1000));
+	assert_int_equal(h.latency_us, 0);
+	assert_int_equal(h.failures + h.silences, 0);
+	assert_false(health_failed(&h, 2000, 0)); /* it was down already */
+	assert_int_equal(h.backoff_until_ms, 3000);
+	assert_true(health_answered(&h, 1000));
+}
+
 int
 main(void)
 {
@@ -141,6 +160,7 @@ main(void)
 	        cmocka_unit_test(coming_up_is_told_once),
 	        cmocka_unit_test(latency_is_smoothed),
 	        cmocka_unit_test(measured_as_nothing_is_still_measured),
+	        cmocka_unit_test(all_is_forgotten_but_the_log),
 	};
 	return cmocka_run_group_tests_name("health", tests, NULL, NULL);
 }
