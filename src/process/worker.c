@@ -300,6 +300,9 @@ tell_ready(const struct worker_setup *setup)
 	const char word = WORKER_SAYS_READY;
 	ssize_t ignored = write(setup->ready_fd, &word, 1);
 	(void)ignored;
+	/* A worker that is never alone has nothing more to say. */
+	if (setup->config->steer_all || setup->config->workers == 1)
+		close(setup->ready_fd);
 }
 
 /* Order matters: the hooks that send must be there before what they send. */
