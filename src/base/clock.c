@@ -21,7 +21,8 @@ clock_boot_ms(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	return CLOCK_BEFORE_BOOT_MS + (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return fault_slept_ms() + CLOCK_BEFORE_BOOT_MS + (uint64_t)now.tv_sec * 1000 +
+	       (uint64_t)now.tv_nsec / 1000000;
 }
 
 uint64_t

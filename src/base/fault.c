@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FAULT_LEAK_BYTES = 64 << 20 };
+enum { FAULT_LEAK_BYTES = 64 << 20, FAULT_SLEEP_MS = 5000 };
 
 static void
 fault_segv(void)
@@ -73,6 +73,20 @@ fault_clock_s(void)
 	return off != NULL ? strtol(off, NULL, 10) : 0;
 }
 
+static uint64_t slept_ms;
+
+static void
+fault_sleep(void)
+{
+	slept_ms += FAULT_SLEEP_MS;
+}
+
+uint64_t
+fault_slept_ms(void)
+{
+	return slept_ms;
+}
+
 static const struct {
 	const char *kind;
 	void (*commit)(void);
@@ -85,6 +99,7 @@ static const struct {
         {"exec", fault_exec},
         {"open", fault_open},
         {"clock", fault_clock},
+        {"sleep", fault_sleep},
 };
 
 /* The name begins with this label; *rest is what comes behind it. */

@@ -125,6 +125,7 @@ struct config {
 	struct config_limits limits;
 	struct config_log log;
 	unsigned workers;     /* never 0 here: the number to fork */
+	bool steer_all;       /* new questions go to all workers, however few they are */
 	char *user;           /* "": stay who we are */
 	char *pid_file;       /* "": none */
 	bool sandbox;         /* false, for debugging: neither system calls nor files are forbidden */

@@ -129,6 +129,9 @@ const struct key keys[] = {
 	/* --- the process */
 	{ "workers", KEY_NUMBER, KEY_NOW, CONFIG(workers), RANGE(0, 256), .fallback = "0",
 		.help = "Processes that serve. 0: one for each CPU available." },
+	{ "steering", KEY_WORD, KEY_NOW, CONFIG(steer_all), WORDS("auto", "all"), .fallback = "auto",
+		.help = "Which workers are given new questions: as many as there is something to do for, so that\n"
+			"their connections upstream stay open, or all." },
 	{ "user", KEY_TEXT, KEY_NOW, CONFIG(user), .fallback = "dotward",
 		.help = "Who the workers are once the sockets are open. \"\": who started them." },
 	{ "pid_file", KEY_TEXT, KEY_NOW, CONFIG(pid_file), .fallback = "", .help = "Where the master writes its process id. \"\": nowhere." },

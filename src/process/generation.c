@@ -5,7 +5,8 @@
  *        └──────────────────────── drain ──────────────────────┘
  *
  * A slot whose worker is not born again at once is taken out of the steering until it is, so that only what
- * is queued on its sockets already has to wait.
+ * is queued on its sockets already has to wait. Of the others as many are given something as there is
+ * something to do for (steering.h).
  */
 #include "process/generation.h"
 
@@ -16,6 +17,7 @@
 #include "net/tls.h"
 #include "process/child.h"
 #include "process/handover.h"
+#include "process/steering.h"
 #include "process/worker.h"
 
 #include <errno.h>
@@ -41,6 +43,7 @@ struct generation_slot {
 	uint64_t kill_ms;  /* when one that got SIGABRT gets SIGKILL; 0: not */
 	int log_end;       /* a new log file goes through it; while there is a pid */
 	uint32_t member;   /* of the cache */
+	uint64_t busy_us;  /* when the steering last looked */
 	unsigned deaths;
 	bool retired; /* cannot work */
 	bool leaves;  /* it served and was killed or crashed: what it had taken in waits for a successor */
@@ -61,6 +64,7 @@ struct generation {
 	struct stats *stats;
 	struct generation_slot *slots;
 	enum generation_state state;
+	struct steering steering;
 	bool failed, killed;
 	int ready[2];      /* a pipe on which workers report to serve */
 	uint64_t kill_ms;  /* draining: when patience ends */
@@ -82,6 +86,56 @@ memory_make(struct generation *g)
 		room->stats = stats_slab(g->stats, slot);
 	}
 	return true;
+}
+
+/* It has a worker, or will have one at once. */
+static bool
+is_well(const struct generation_slot *s, uint64_t now_ms)
+{
+	return s->pid != 0 || (!s->retired && s->birth_ms <= now_ms);
+}
+
+/* Chooses the slots that are given new questions, and tells all. */
+static void
+choose_active(struct generation *g, bool *active, uint64_t now_ms)
+{
+	unsigned slots = g->config->workers, width = g->steering.width, chosen = 0;
+	for (unsigned slot = 0; slot < slots; slot++) {
+		bool well = is_well(&g->slots[slot], now_ms);
+		active[slot] = well && chosen < width;
+		chosen += active[slot];
+		atomic_store(&g->slots[slot].room.state->steered, width == slots          ? SLOTS_SHARING
+		                                                  : well && !active[slot] ? SLOTS_SPARED
+		                                                                          : SLOTS_ALONE);
+	}
+}
+
+static void
+steer(struct generation *g, uint64_t now_ms)
+{
+	bool active[g->config->workers];
+	if (g->state != GENERATION_SERVING)
+		return;
+	choose_active(g, active, now_ms);
+	sockets_steer(g->sockets, active);
+}
+
+void
+generation_steer(struct generation *g, uint64_t now_ms)
+{
+	steer(g, now_ms);
+}
+
+/* Those that will be spared know it from the beginning. */
+static void
+steering_prepare(struct generation *g)
+{
+	bool active[g->config->workers];
+	unsigned slots = g->config->workers, qps = g->world->qps != NULL ? atomic_load(g->world->qps) : 0;
+	steering_begin(&g->steering, slots, qps, clock_now_ms());
+	if (g->config->steer_all)
+		steering_alarm(&g->steering, clock_now_ms());
+	choose_active(g, active, clock_now_ms());
 }
 
 struct generation *
@@ -106,8 +160,10 @@ generation_new(const struct generation_world *world, unsigned number, struct con
 		g->sockets = sockets_open(config->listens, config->listen_count, config->workers, bound, why);
 	}
 	if (g->sockets != NULL) {
-		if (memory_make(g) && pipe2(g->ready, O_CLOEXEC | O_NONBLOCK) == 0)
+		if (memory_make(g) && pipe2(g->ready, O_CLOEXEC | O_NONBLOCK) == 0) {
+			steering_prepare(g);
 			return g;
+		}
 		snprintf(why, GENERATION_WHY_BYTES, "no memory or descriptors for %u workers: %s",
 		        config->workers, strerror(errno));
 	}
@@ -135,19 +191,6 @@ generation_free(struct generation *g)
 	free(g);
 }
 
-/* Only slots that have a worker, or will have one at once, are given new questions. */
-static void
-steer(const struct generation *g, uint64_t now_ms)
-{
-	bool active[g->config->workers];
-	if (g->state != GENERATION_SERVING)
-		return;
-	for (unsigned slot = 0; slot < g->config->workers; slot++)
-		active[slot] = g->slots[slot].pid != 0 ||
-		               (!g->slots[slot].retired && g->slots[slot].birth_ms <= now_ms);
-	sockets_steer(g->sockets, active);
-}
-
 static struct worker_setup
 setup_of(const struct generation *g, unsigned slot, int log_end)
 {
@@ -157,6 +200,7 @@ setup_of(const struct generation *g, unsigned slot, int log_end)
 	        .tls = g->tls,
 	        .quarantine = g->world->quarantine,
 	        .health = g->world->health,
+	        .epoch = g->world->epoch,
 	        .cache = g->cache,
 	        .member = g->slots[slot].member,
 	        .seed = g->world->seed,
@@ -380,19 +424,28 @@ generation_bury(struct generation *g, int pid, int status, uint64_t now_ms)
 	return false;
 }
 
+/* What workers say. True when one has too much to do. */
+static bool
+listen_to_workers(const struct generation *g)
+{
+	char bytes[256];
+	bool alarm = false;
+	for (ssize_t got; (got = read(g->ready[0], bytes, sizeof bytes)) > 0;)
+		alarm |= memchr(bytes, WORKER_SAYS_BUSY, (size_t)got) != NULL;
+	return alarm;
+}
+
 bool
 generation_hear(struct generation *g)
 {
-	char bytes[256];
-	while (read(g->ready[0], bytes, sizeof bytes) > 0)
-		;
+	listen_to_workers(g);
 	if (g->state != GENERATION_STARTING)
 		return false;
 	for (unsigned slot = 0; slot < g->config->workers; slot++)
 		if (!atomic_load(&g->slots[slot].room.state->serving))
 			return false;
 	g->state = GENERATION_SERVING;
-	sockets_steer(g->sockets, NULL);
+	steer(g, clock_now_ms());
 	return true;
 }
 
@@ -416,9 +469,60 @@ watch_slot(struct generation *g, unsigned slot, uint64_t now_ms)
 	kill(s->pid, SIGABRT);
 }
 
+/* Is there anything to decide about how many slots are given something? */
+static bool
+is_steered(const struct generation *g)
+{
+	return g->state == GENERATION_SERVING && !g->config->steer_all && g->config->workers > 1;
+}
+
+/* What the workers have done since the last look. */
+static struct steering_look
+look(struct generation *g, uint64_t passed_ms)
+{
+	const struct config_limits *limits = &g->config->limits;
+	struct steering_look seen = {.questions = stats_sum(g->stats, STATS_queries)};
+	/* One client may have used up what is for one address. */
+	unsigned room = limits->tcp_clients < limits->tcp_clients_per_address
+	                        ? limits->tcp_clients
+	                        : limits->tcp_clients_per_address;
+	for (unsigned slot = 0; slot < g->config->workers; slot++) {
+		struct generation_slot *s = &g->slots[slot];
+		uint64_t busy_us = atomic_load(&s->room.state->busy_us);
+		unsigned busy = (unsigned)((busy_us - s->busy_us) / 10 / passed_ms);
+		unsigned clients = s->pid != 0 ? atomic_load(&s->room.state->tcp_clients) * 100 / room : 0;
+		s->busy_us = busy_us;
+		seen.busy = busy > seen.busy ? busy : seen.busy;
+		seen.clients = clients > seen.clients ? clients : seen.clients;
+	}
+	return seen;
+}
+
+static void
+watch_steering(struct generation *g, uint64_t now_ms)
+{
+	unsigned width = g->steering.width;
+	uint64_t passed_ms = now_ms - g->steering.looked_ms;
+	if (!is_steered(g))
+		return;
+	bool changed = listen_to_workers(g) && steering_alarm(&g->steering, now_ms);
+	if (passed_ms >= STEERING_LOOK_MS) {
+		const struct steering_look seen = look(g, passed_ms);
+		changed |= steering_look(&g->steering, &seen, now_ms);
+		if (g->world->qps != NULL)
+			atomic_store(g->world->qps, g->steering.qps);
+	}
+	if (!changed)
+		return;
+	log_info("workers that are given questions: %u, before %u qps=%u", g->steering.width, width,
+	        g->steering.qps);
+	steer(g, now_ms);
+}
+
 void
 generation_watch(struct generation *g, uint64_t now_ms)
 {
+	watch_steering(g, now_ms);
 	if (g->state == GENERATION_DRAINING && now_ms >= g->kill_ms) {
 		if (generation_alive(g) > 0)
 			log_warn("workers do not end: they are killed workers=%u generation=%u",
@@ -521,6 +625,8 @@ generation_next_ms(const struct generation *g)
 	uint64_t next_ms = UINT64_MAX;
 	if (g->config->watchdog_ms > 0)
 		next_ms = g->watch_ms + g->config->watchdog_ms / 4;
+	if (is_steered(g) && g->steering.looked_ms + STEERING_LOOK_MS < next_ms)
+		next_ms = g->steering.looked_ms + STEERING_LOOK_MS;
 	for (unsigned slot = 0; slot < g->config->workers; slot++) {
 		const struct generation_slot *s = &g->slots[slot];
 		if (s->pid == 0 && !s->retired && !g->failed && s->birth_ms < next_ms)

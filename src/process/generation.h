@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "net/sockets.h"
 #include "process/sandbox.h"
+#include "shared/epoch.h"
 #include "shared/health.h"
 #include "shared/quarantine.h"
 #include "shared/stats.h"
@@ -22,7 +23,9 @@ enum { GENERATION_WHY_BYTES = 512 };
 struct generation_world {
 	struct quarantine *quarantine;
 	struct health_table *health; /* NULL: workers learn of upstreams each for itself */
-	struct tickets *tickets; /* NULL: none are kept */
+	struct tickets *tickets;     /* NULL: none are kept */
+	struct epoch *epoch;         /* of the network */
+	_Atomic uint32_t *qps;       /* questions in a second of late, over all generations */
 	uint64_t seed;
 	/* In a worker just forked: closes what belongs to the master alone. */
 	void (*leave_master)(void *arg);
@@ -52,13 +55,16 @@ void generation_bear(struct generation *g, uint64_t now_ms);
 bool generation_bury(struct generation *g, int pid, int status, uint64_t now_ms);
 /* Reads who has reported to serve. True when that made it GENERATION_SERVING just now. */
 bool generation_hear(struct generation *g);
-/* To be called now and then: the watchdog, and the end of the patience with a drain. */
+/* To be called now and then: the watchdog, the end of the patience with a drain, and how many slots are given
+ * new questions. */
 void generation_watch(struct generation *g, uint64_t now_ms);
 /*
  * The workers answer what is in flight and end. No births any more, but for one thing: what a worker leaves
  * that dies meanwhile, or was dead before, is taken up by a successor, which ends like the others.
  */
 void generation_drain(struct generation *g, uint64_t now_ms);
+/* Steers new questions to its workers again, after somebody else has steered them elsewhere. */
+void generation_steer(struct generation *g, uint64_t now_ms);
 /* All at once, and for good. */
 void generation_kill(struct generation *g);
 /* The log has been opened anew: the workers, who may not open files, are given ours. */
@@ -71,7 +77,7 @@ unsigned generation_number(const struct generation *g);
 unsigned generation_alive(const struct generation *g);
 /* A worker ended with WORKER_CANNOT_WORK, or died before it served: this generation will not come up. */
 bool generation_has_failed(const struct generation *g);
-/* Readable when there is something for generation_hear(). */
+/* Readable when there is something for generation_hear(), or, once that was true, generation_watch(). */
 int generation_ready_fd(const struct generation *g);
 /* When generation_bear() or generation_watch() has something to do; UINT64_MAX: not before something happens.
  */

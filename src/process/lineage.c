@@ -30,6 +30,18 @@ lineage_all(const struct lineage *line, struct generation *out[LINEAGE_MOST])
 	return count;
 }
 
+int *
+lineage_sockets(const struct lineage *line, size_t *count)
+{
+	struct generation *all[LINEAGE_MOST];
+	unsigned generations = lineage_all(line, all);
+	int *fds = NULL;
+	*count = 0;
+	for (unsigned i = 0; i < generations; i++)
+		fds = sockets_append(generation_sockets(all[i]), fds, count);
+	return fds;
+}
+
 void
 lineage_retire(struct lineage *line, struct generation *g, uint64_t now_ms)
 {
@@ -100,6 +112,14 @@ lineage_kill(const struct lineage *line)
 	struct generation *all[LINEAGE_MOST];
 	for (unsigned i = lineage_all(line, all); i > 0; i--)
 		generation_kill(all[i - 1]);
+}
+
+void
+lineage_signal(const struct lineage *line, int signal)
+{
+	struct generation *all[LINEAGE_MOST];
+	for (unsigned i = lineage_all(line, all); i > 0; i--)
+		generation_signal(all[i - 1], signal);
 }
 
 void

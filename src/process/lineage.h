@@ -20,6 +20,8 @@ bool lineage_is_empty(const struct lineage *line);
 bool lineage_is_full(const struct lineage *line);
 /* All there are, the one that serves first, and of those that drain the newest. Returns how many. */
 unsigned lineage_all(const struct lineage *line, struct generation *out[LINEAGE_MOST]);
+/* The descriptors of all their sockets, to be freed; NULL: there are no generations. */
+int *lineage_sockets(const struct lineage *line, size_t *count);
 /* Drains it, and keeps it until its last worker has gone. */
 void lineage_retire(struct lineage *line, struct generation *g, uint64_t now_ms);
 /* Those whose last worker has gone, but for their counters, which are added to `retired`. */
@@ -32,6 +34,8 @@ void lineage_tend(struct lineage *line, uint64_t now_ms);
 uint64_t lineage_next_ms(const struct lineage *line);
 /* All workers at once, and for good. */
 void lineage_kill(const struct lineage *line);
+/* To all workers. */
+void lineage_signal(const struct lineage *line, int signal);
 /* See generation_give_log(). */
 void lineage_give_log(const struct lineage *line);
 

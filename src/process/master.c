@@ -15,11 +15,13 @@
 #include "process/background.h"
 #include "process/keeper.h"
 #include "process/lineage.h"
+#include "process/lookout.h"
 #include "process/notify.h"
 #include "process/pid_file.h"
 #include "process/signals.h"
 #include "process/survey.h"
 #include "process/upgrade.h"
+#include "process/worker.h"
 #include "shared/world.h"
 
 #include <errno.h>
@@ -37,8 +39,8 @@
 #endif
 
 enum {
-	MASTER_START_MS = 10000, /* for a new generation, or a new binary, to serve */
-	MASTER_OWN_FDS = 3,      /* signals, readiness, upgrade */
+	MASTER_START_MS = 10000,          /* for a new generation, or a new binary, to serve */
+	MASTER_OWN_FDS = 3 + LOOKOUT_FDS, /* signals, what workers say, upgrade */
 	MASTER_PATH_BYTES = 4096,
 };
 
@@ -50,6 +52,7 @@ struct master {
 	struct generation_world shared;
 	struct lineage line;
 	struct keeper *keeper;
+	struct lookout *lookout;
 	uint64_t starting_until_ms, starting_since_ms;
 	bool reload_again; /* asked for while one was under way */
 	struct upgrade upgrade;
@@ -83,6 +86,7 @@ leave_master(void *arg)
 		if (own[i] >= 0)
 			close(own[i]);
 	admin_leave(m->admin);
+	lookout_leave(m->lookout);
 }
 
 static int
@@ -118,14 +122,10 @@ generation_make(struct master *m, struct config *config, char why[GENERATION_WHY
 		config_free(config);
 		return NULL;
 	}
-	struct generation *all[LINEAGE_MOST];
-	unsigned count = lineage_all(&m->line, all);
 	struct sockets_bound bound = {0};
-	int *fds = NULL;
-	for (unsigned i = 0; i < count; i++)
-		fds = sockets_append(generation_sockets(all[i]), fds, &bound.count);
+	int *fds = lineage_sockets(&m->line, &bound.count);
 	bound.descriptors = fds;
-	if (count == 0)
+	if (fds == NULL)
 		bound = (struct sockets_bound){m->inheritance.sockets, m->inheritance.socket_count};
 	struct generation *g = generation_new(
 	        &m->shared, *m->world->generation + 1, config, cache, bound.count > 0 ? &bound : NULL, why);
@@ -273,7 +273,7 @@ give_up(struct master *m, const char *reason)
 	lineage_retire(&m->line, g, clock_now_ms());
 	if (m->line.serving != NULL) {
 		/* Its sockets may have changed the steering of a group it only shared. */
-		sockets_steer(generation_sockets(m->line.serving), NULL);
+		generation_steer(m->line.serving, clock_now_ms());
 		apply_log(m, generation_config(m->line.serving));
 		reload_answer(m, false, why);
 		return;
@@ -340,7 +340,7 @@ upgrade_failed(struct master *m, const char *why)
 	upgrade_end(&m->upgrade, true);
 	keeper_share(m->keeper, false, clock_now_ms());
 	/* The new master may have changed the steering, and who is behind the socket, before it failed. */
-	sockets_steer(generation_sockets(m->line.serving), NULL);
+	generation_steer(m->line.serving, clock_now_ms());
 	admin_claim(m->admin);
 	admin_done(m->admin, ADMIN_UPGRADE, false, why);
 }
@@ -464,7 +464,7 @@ wait_ms(const struct master *m)
 		next_ms = earlier(next_ms, m->starting_until_ms);
 	if (m->upgrade.pid != 0)
 		next_ms = earlier(next_ms, m->upgrade.until_ms);
-	next_ms = earlier(next_ms, admin_due_ms(m->admin));
+	next_ms = earlier(earlier(next_ms, admin_due_ms(m->admin)), lookout_due_ms(m->lookout));
 	if (next_ms == UINT64_MAX)
 		return -1;
 	return next_ms > now_ms ? (int)earlier(next_ms - now_ms, 60000) : 0;
@@ -483,12 +483,13 @@ tend(struct master *m, uint64_t now_ms)
 static void
 turn(struct master *m)
 {
+	const struct generation *newest = m->line.starting != NULL ? m->line.starting : m->line.serving;
 	struct pollfd fds[MASTER_OWN_FDS + ADMIN_POLL_MOST] = {
 	        {.fd = m->signal_fd, .events = POLLIN},
-	        {.fd = m->line.starting != NULL ? generation_ready_fd(m->line.starting) : -1,
-	                .events = POLLIN},
+	        {.fd = newest != NULL ? generation_ready_fd(newest) : -1, .events = POLLIN},
 	        {.fd = m->upgrade.ready, .events = POLLIN},
 	};
+	lookout_poll(m->lookout, fds + MASTER_OWN_FDS - LOOKOUT_FDS);
 	/* Before we serve, somebody else may still be behind the socket. */
 	bool attend = m->line.serving != NULL || m->stopping;
 	size_t asked = attend ? admin_poll(m->admin, fds + MASTER_OWN_FDS, ADMIN_POLL_MOST) : 0;
@@ -497,6 +498,11 @@ turn(struct master *m)
 	uint64_t now_ms = clock_now_ms();
 	if (polled && attend)
 		admin_heed(m->admin, fds + MASTER_OWN_FDS, asked, now_ms);
+	if (lookout_heed(m->lookout, now_ms)) {
+		health_forget_all(m->world->health, now_ms);
+		tickets_forget_all(m->world->tickets, clock_boot_ms());
+		lineage_signal(&m->line, WORKER_EPOCH_SIGNAL);
+	}
 	judge_upgrade(m, polled && fds[2].revents != 0, now_ms);
 	judge_starting(m, now_ms);
 	tend(m, now_ms);
@@ -617,6 +623,7 @@ take_apart(struct master *m)
 	upgrade_forget(&m->inheritance);
 	log_share_level(NULL);
 	keeper_free(m->keeper);
+	lookout_close(m->lookout);
 	/* last but for the memory, so that who hears of the end can start the next one at once */
 	admin_free(m->admin, m->handed_over, "stopped");
 	world_close(m->world);
@@ -643,9 +650,12 @@ master_run(const struct master_setup *setup)
 		fail(&m, "no shared memory");
 		return status;
 	}
+	m.lookout = lookout_open(m.world->epoch);
 	m.shared = (struct generation_world){.quarantine = m.world->quarantine,
 	        .health = m.world->health,
 	        .tickets = m.world->tickets,
+	        .epoch = m.world->epoch,
+	        .qps = m.world->qps,
 	        .seed = m.world->seed,
 	        .leave_master = leave_master,
 	        .arg = &m};

@@ -21,6 +21,17 @@
 #include <string.h>
 #include <unistd.h>
 
+enum {
+	WORKER_WINDOW_US = 100000, /* in which */
+	WORKER_MANY = 200,         /* so many questions, */
+	WORKER_LONG_US = 50000,    /* or so much work, are more than what one is to do alone */
+};
+
+/* What was done when a stretch of time began. */
+struct worker_window {
+	uint64_t begun_us, busy_us, questions;
+};
+
 struct worker {
 	const struct worker_setup *setup;
 	struct ev_loop *loop;
@@ -30,8 +41,13 @@ struct worker {
 	struct listener_udp **udp; /* by listen address; NULL where there is none */
 	ev_signal terminate;
 	ev_io new_log;
+	ev_check after_sleep;
 	ev_prepare before_sleep;
 	ev_timer patience, pulse;
+	ev_signal new_epoch;
+	uint32_t epoch; /* that the upstream connections belong to */
+	uint64_t woken_us;
+	struct worker_window window;
 	bool draining;
 };
 
@@ -80,7 +96,7 @@ beat(const struct worker *w)
 	atomic_store_explicit(&w->setup->room.state->heartbeat_ms, clock_now_ms(), memory_order_relaxed);
 }
 
-/* Nothing to do but to come round: the hook below writes the heartbeat. */
+/* Nothing to do but to come round: the hooks below write the heartbeat, and look at the epoch. */
 static void
 on_pulse(struct ev_loop *loop, ev_timer *timer, int events)
 {
@@ -90,11 +106,82 @@ on_pulse(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 static void
+on_epoch_signal(struct ev_loop *loop, ev_signal *signal, int events)
+{
+	(void)loop;
+	(void)signal;
+	(void)events;
+}
+
+/* Before anything else that waking brought: what is asked now is asked on connections of this epoch. */
+static void
+heed_epoch(struct worker *w)
+{
+	struct epoch *epoch = w->setup->epoch;
+	uint64_t boot_ms = clock_boot_ms(), slept_ms = epoch_woke(epoch, boot_ms, clock_now_ms());
+	if (slept_ms > 0)
+		log_notice("the machine slept: upstreams are connected anew s=%llu",
+		        (unsigned long long)(slept_ms / 1000));
+	uint32_t now = epoch_now(epoch);
+	if (now == w->epoch)
+		return;
+	w->epoch = now;
+	/* The master does so as well, but who was first is not known. */
+	health_forget_all(w->setup->health, clock_now_ms());
+	log_info("upstreams are connected anew in_flight=%u", queries_in_flight(w->queries));
+	queries_reconnect(w->queries);
+}
+
+static void
+on_after_sleep(struct ev_loop *loop, ev_check *check, int events)
+{
+	struct worker *w = check->data;
+	(void)loop;
+	(void)events;
+	w->woken_us = clock_now_us();
+	heed_epoch(w);
+}
+
+/* The master spares the others; does that still do? */
+static void
+cry_for_help(struct worker *w, uint64_t busy_us, uint64_t now_us)
+{
+	struct slot_state *state = w->setup->room.state;
+	uint64_t questions =
+	        atomic_load_explicit(&w->setup->room.stats->counters[STATS_queries], memory_order_relaxed);
+	bool much =
+	        questions - w->window.questions > WORKER_MANY || busy_us - w->window.busy_us > WORKER_LONG_US;
+	if (!much && now_us < w->window.begun_us + WORKER_WINDOW_US)
+		return;
+	bool in_time = now_us < w->window.begun_us + 2 * WORKER_WINDOW_US;
+	w->window = (struct worker_window){now_us, busy_us, questions};
+	const char word = WORKER_SAYS_BUSY;
+	if (much && in_time && atomic_load_explicit(&state->steered, memory_order_relaxed) == SLOTS_ALONE) {
+		ssize_t ignored = write(w->setup->ready_fd, &word, 1);
+		(void)ignored;
+	}
+}
+
+static void
+count_work(struct worker *w)
+{
+	struct slot_state *state = w->setup->room.state;
+	uint64_t now_us = clock_now_us(),
+	         busy_us = atomic_load_explicit(&state->busy_us, memory_order_relaxed);
+	if (w->woken_us != 0)
+		busy_us += now_us - w->woken_us;
+	atomic_store_explicit(&state->busy_us, busy_us, memory_order_relaxed);
+	atomic_store_explicit(&state->tcp_clients, listener_stream_clients(w->tcp), memory_order_relaxed);
+	cry_for_help(w, busy_us, now_us);
+}
+
+static void
 on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
 {
 	struct worker *w = prepare->data;
 	(void)events;
 	beat(w);
+	count_work(w);
 	if (w->draining && queries_in_flight(w->queries) == 0 && listener_stream_clients(w->tcp) == 0)
 		ev_break(loop, EVBREAK_ALL);
 }
@@ -105,6 +192,9 @@ watch(struct worker *w)
 	ev_signal_init(&w->terminate, on_terminate, SIGTERM);
 	ev_io_init(&w->new_log, on_new_log, w->setup->log_end, EV_READ);
 	ev_timer_init(&w->patience, on_patience, w->setup->config->drain_timeout_ms / 1000., 0.);
+	ev_signal_init(&w->new_epoch, on_epoch_signal, WORKER_EPOCH_SIGNAL);
+	ev_check_init(&w->after_sleep, on_after_sleep);
+	ev_set_priority(&w->after_sleep, EV_MAXPRI);
 	ev_prepare_init(&w->before_sleep, on_before_sleep);
 	/* After the hooks that send: what they sent is gone when this one looks. */
 	ev_set_priority(&w->before_sleep, EV_MINPRI);
@@ -112,8 +202,10 @@ watch(struct worker *w)
 	ev_timer_init(&w->pulse, on_pulse, pulse_s, pulse_s);
 	if (w->setup->config->watchdog_ms > 0)
 		ev_timer_start(w->loop, &w->pulse);
-	w->terminate.data = w->patience.data = w->before_sleep.data = w;
+	w->terminate.data = w->patience.data = w->before_sleep.data = w->after_sleep.data = w;
 	ev_signal_start(w->loop, &w->terminate);
+	ev_signal_start(w->loop, &w->new_epoch);
+	ev_check_start(w->loop, &w->after_sleep);
 	if (w->setup->log_end >= 0)
 		ev_io_start(w->loop, &w->new_log);
 	ev_prepare_start(w->loop, &w->before_sleep);
@@ -160,6 +252,8 @@ take_apart(struct worker *w)
 	queries_free(w->queries);
 	stream_room_free(w->room);
 	ev_signal_stop(w->loop, &w->terminate);
+	ev_signal_stop(w->loop, &w->new_epoch);
+	ev_check_stop(w->loop, &w->after_sleep);
 	ev_io_stop(w->loop, &w->new_log);
 	ev_timer_stop(w->loop, &w->patience);
 	ev_timer_stop(w->loop, &w->pulse);
@@ -205,9 +299,12 @@ static void
 tell_ready(const struct worker_setup *setup)
 {
 	atomic_store(&setup->room.state->serving, 1);
-	ssize_t ignored = write(setup->ready_fd, "r", 1);
+	const char word = WORKER_SAYS_READY;
+	ssize_t ignored = write(setup->ready_fd, &word, 1);
 	(void)ignored;
-	close(setup->ready_fd);
+	/* A worker that is never alone has nothing more to say. */
+	if (setup->config->steer_all || setup->config->workers == 1)
+		close(setup->ready_fd);
 }
 
 /* Order matters: the hooks that send must be there before what they send. */
@@ -318,7 +415,7 @@ worker_run(const struct worker_setup *setup)
 		log_warn("limits.worker_memory cannot be set why=\"%s\"", strerror(errno));
 	if (setup->cache != NULL)
 		cache_join(setup->cache, setup->member, setup->room.stats);
-	struct worker w = {.setup = setup};
+	struct worker w = {.setup = setup, .epoch = epoch_now(setup->epoch)};
 	if (!put_together(&w))
 		return EXIT_FAILURE;
 	if (shut(setup, why) < 0) {

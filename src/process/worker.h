@@ -9,11 +9,14 @@
 #include "net/sockets.h"
 #include "net/tls.h"
 #include "process/sandbox.h"
+#include "shared/epoch.h"
 #include "shared/health.h"
 #include "shared/quarantine.h"
 #include "shared/shm.h"
 #include "shared/slots.h"
 #include "shared/stats.h"
+
+#include <signal.h>
 
 /* What belongs to one slot, in the shared memory of its generation; a successor finds what was left. */
 struct worker_room {
@@ -38,14 +41,21 @@ struct worker_setup {
 	struct health_table *health;
 	struct cache *cache; /* NULL: none */
 	uint32_t member;     /* of it */
+	struct epoch *epoch; /* of the network */
 	uint64_t seed;
 	struct worker_room room;
 	struct sandbox_user user;
 	int log_end; /* where a new log file comes through (handover.h); -1: none will */
 	pid_t master;
 	unsigned slot;
-	int ready_fd; /* gets one byte when the worker serves */
+	int ready_fd; /* gets a byte when the worker serves, and when it has suddenly much to do */
 };
+
+/* Tells workers that the epoch is another one. */
+enum { WORKER_EPOCH_SIGNAL = SIGUSR1 };
+
+/* What a worker writes to ready_fd. */
+enum { WORKER_SAYS_READY = 'r', WORKER_SAYS_BUSY = 'b' };
 
 /* Exit status of a worker that will never be able to work: it is not born again. */
 enum { WORKER_CANNOT_WORK = 78 /* EX_CONFIG */ };

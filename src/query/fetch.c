@@ -344,6 +344,12 @@ fetches_hopeless(const struct fetches *fs, const struct wire_query *query)
 	return upstreams_down(fs->upstreams, query);
 }
 
+void
+fetches_reconnect(struct fetches *fs)
+{
+	upstreams_reconnect(fs->upstreams);
+}
+
 unsigned
 fetches_in_flight(const struct fetches *fs)
 {

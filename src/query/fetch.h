@@ -60,6 +60,8 @@ void fetch_leave(struct fetches *fetches, struct fetch_wait *wait, struct upstre
 bool fetch_is_shareable(const struct config *config, const struct wire_query *query);
 /* Every upstream that may be asked this is known not to work. */
 bool fetches_hopeless(const struct fetches *fetches, const struct wire_query *query);
+/* See upstreams_reconnect(). */
+void fetches_reconnect(struct fetches *fetches);
 /* Questions under way. */
 unsigned fetches_in_flight(const struct fetches *fetches);
 

@@ -573,6 +573,12 @@ queries_in_flight(const struct queries *qs)
 }
 
 void
+queries_reconnect(struct queries *qs)
+{
+	fetches_reconnect(qs->fetches);
+}
+
+void
 queries_drain(struct queries *qs)
 {
 	qs->replies.draining = true;

@@ -3,6 +3,7 @@
  */
 #include "shared/world.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/must.h"
 
@@ -21,6 +22,8 @@ struct world_memory {
 	uint64_t seed;
 	uint32_t generation;
 	_Atomic unsigned log_level;
+	struct epoch epoch;
+	_Atomic uint32_t qps;
 };
 
 struct world_whole {
@@ -83,6 +86,8 @@ world_open(int descriptor)
 	shm_hide(shm);
 	if (fresh) {
 		memory->header = header_of_ours();
+		uint64_t now_ms = clock_now_ms();
+		epoch_begin(&memory->epoch, now_ms, clock_boot_ms());
 		if (getrandom(&memory->seed, sizeof memory->seed, 0) < 0)
 			log_warn("no random seed for question hashes");
 		tickets_begin(w->world.tickets, memory->seed);
@@ -90,6 +95,8 @@ world_open(int descriptor)
 	w->world.seed = memory->seed;
 	w->world.generation = &memory->generation;
 	w->world.log_level = &memory->log_level;
+	w->world.epoch = &memory->epoch;
+	w->world.qps = &memory->qps;
 	return &w->world;
 }
 

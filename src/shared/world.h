@@ -7,6 +7,7 @@
 #ifndef DOTWARD_SHARED_WORLD_H
 #define DOTWARD_SHARED_WORLD_H
 
+#include "shared/epoch.h"
 #include "shared/health.h"
 #include "shared/quarantine.h"
 #include "shared/shm.h"
@@ -23,6 +24,8 @@ struct world {
 	uint64_t seed;
 	_Atomic unsigned *log_level; /* for log_share_level() */
 	uint32_t *generation;        /* number of the newest, over all upgrades */
+	struct epoch *epoch;         /* of the network */
+	_Atomic uint32_t *qps;       /* questions in a second of late, for a generation that begins */
 };
 
 /* Makes it, or adopts what comes in this descriptor (-1: nothing; taken over in every case). NULL when memory

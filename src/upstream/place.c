@@ -6,7 +6,7 @@
  * Invariant: questions wait in the queue only while no connection has room, and never without a connection
  * that will end or get room.
  */
-#include "upstream/place.h"
+#include "upstream/place_inside.h"
 
 #include "base/clock.h"
 #include "base/must.h"
@@ -20,30 +20,9 @@
 #include <sys/random.h>
 
 enum {
-	PLACE_CONNECTIONS = 16,     /* the most that max_connections allows */
-	PLACE_PATIENCE_US = 100000, /* with a connection that is being opened, at least */
-	PLACE_CROWD = 4,            /* so many unanswered questions are no slow name any more */
-	PLACE_BURST_MS = 25,        /* what comes at once needs no second connection */
-	PLACE_DOUBT_MS = 60000,     /* then a question may try */
-	PLACE_AGAIN_MS = 250,       /* when to look whether there is budget for a handshake again */
-};
-
-struct place {
-	struct place_settings set;
-	struct uconn_target target;
-	struct health *health;
-	uint64_t identity;
-	struct uconn *conns[PLACE_CONNECTIONS]; /* oldest first, without gaps */
-	unsigned conn_count;
-	struct list waiting;
-	unsigned waiting_count;
-	ev_timer warm;
-	uint64_t asked_ms, begun_ms; /* the last question and the last connection; 0: none */
-	uint64_t doubt_ms;           /* since when it is silent, until a sign of life; 0: it is not */
-	bool useless;                /* the last connection ended without an answer */
-	bool doubted;                /* profile "opportunistic": the last connection was not verified */
-	bool network_failure;        /* what `why` is about */
-	char why[TLS_WHY_BYTES];
+	PLACE_CROWD = 4,      /* so many unanswered questions are no slow name any more */
+	PLACE_BURST_MS = 25,  /* what comes at once needs no second connection */
+	PLACE_AGAIN_MS = 250, /* when to look whether there is budget for a handshake again */
 };
 
 static const struct uconn_events conn_events;
@@ -622,37 +601,21 @@ static const struct uconn_events conn_events = {
         .ended = on_ended,
 };
 
-bool
-place_usable(const struct place *place, uint64_t now_ms)
+void
+place_forget(struct place *place, struct list *orphans)
 {
-	bool doubted = place->doubt_ms != 0 && now_ms < place->doubt_ms + PLACE_DOUBT_MS;
-	return health_state(place->health, now_ms) == HEALTH_WELL && !doubted;
-}
-
-bool
-place_stuck(const struct place *place, uint64_t now_us)
-{
-	uint64_t begun_us = now_us;
-	for (unsigned i = 0; i < place->conn_count; i++) {
-		if (uconn_is_open(place->conns[i]))
-			return false;
-		if (uconn_begun_us(place->conns[i]) < begun_us)
-			begun_us = uconn_begun_us(place->conns[i]);
-	}
-	uint64_t patience_us = 3 * (uint64_t)health_handshake_us(place->health);
-	return now_us - begun_us > (patience_us > PLACE_PATIENCE_US ? patience_us : PLACE_PATIENCE_US);
-}
-
-struct health *
-place_health(const struct place *place)
-{
-	return place->health;
-}
-
-uint64_t
-place_identity(const struct place *place)
-{
-	return place->identity;
+	struct list ours;
+	list_init(&ours);
+	while (place->conn_count > 0)
+		uconn_leave(&place->conns[--place->conn_count], &ours);
+	give_up_queue(place, &ours);
+	leave_place(&ours);
+	list_take_all(orphans, &ours);
+	place->doubt_ms = 0;
+	place->useless = false;
+	place->begun_ms = 0;
+	place->why[0] = '\0';
+	show_gauge(place);
 }
 
 void
@@ -664,37 +627,4 @@ place_contradicted(struct place *place, uint64_t now_ms)
 		snprintf(place->why, sizeof place->why, "%s", refuses);
 	}
 	tell(place, news, now_ms);
-}
-
-unsigned
-place_load(const struct place *place)
-{
-	unsigned load = place->waiting_count;
-	for (unsigned i = 0; i < place->conn_count; i++)
-		load += uconn_outstanding(place->conns[i]);
-	return load;
-}
-
-const struct config_upstream *
-place_upstream(const struct place *place)
-{
-	return place->set.upstream;
-}
-
-const char *
-place_text(const struct place *place)
-{
-	return place->target.text;
-}
-
-const char *
-place_why(const struct place *place)
-{
-	return place->why;
-}
-
-bool
-place_unreachable(const struct place *place)
-{
-	return !place->network_failure;
 }

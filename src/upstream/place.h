@@ -93,6 +93,13 @@ uint32_t place_slow_us(const struct place *place);
 
 /* Another upstream had a real answer to what this one answered with SERVFAIL or REFUSED. */
 void place_contradicted(struct place *place, uint64_t now_ms);
+/*
+ * Every connection to the place is of another network: all are broken off, and forgotten. The questions that
+ * were there have left the place, and are appended to the orphans (place_ask.on.link). What all workers know
+ * of it is forgotten with health_forget_all().
+ */
+void place_forget(struct place *place, struct list *orphans);
+
 /* Nothing is known against it, and its connections are not silent. */
 bool place_usable(const struct place *place, uint64_t now_ms);
 /* It has no open connection, and the one that is being opened takes longer than it should: it may be that

@@ -62,15 +62,21 @@ uconn_free(struct uconn *conn)
 	free(conn);
 }
 
+static void
+hand_back(struct uconn *conn, struct list *orphans)
+{
+	list_each (at, &conn->outstanding)
+		list_entry(at, struct uconn_ask, link)->conn = NULL;
+	list_take_all(orphans, &conn->outstanding);
+}
+
 /* Hands everything back and is gone. The stream is closed. */
 static void
 end(struct uconn *conn, enum uconn_end how, const char *why)
 {
 	struct list orphans;
 	list_init(&orphans);
-	list_take_all(&orphans, &conn->outstanding);
-	list_each (at, &orphans)
-		list_entry(at, struct uconn_ask, link)->conn = NULL;
+	hand_back(conn, &orphans);
 	conn->events->ended(conn->arg, conn, how, why, &orphans);
 	uconn_free(conn);
 }
@@ -350,6 +356,21 @@ uconn_close(struct uconn **at)
 	*at = NULL;
 	must(list_empty(&conn->outstanding));
 	stream_finish(&conn->stream);
+	uconn_free(conn);
+}
+
+/*
+ * No word of farewell: on another network it would tell who we were on the last one, and where nobody hears
+ * it the kernel would say it again and again, and keep the neighbour's entry in a state in which a new
+ * connection has to wait for up to a second.
+ */
+void
+uconn_leave(struct uconn **at, struct list *orphans)
+{
+	struct uconn *conn = *at;
+	*at = NULL;
+	hand_back(conn, orphans);
+	stream_reset(&conn->stream);
 	uconn_free(conn);
 }
 

@@ -71,6 +71,9 @@ void uconn_close(struct uconn **conn);
 /* Declares it dead: ends with UCONN_SILENT, or UCONN_FAILED if it never was open, and this reason, from
  * inside. */
 void uconn_abandon(struct uconn *conn, const char *why);
+/* Breaks it off, without an event, and appends the questions that were on it to the orphans. Nulls the
+ * caller's pointer. */
+void uconn_leave(struct uconn **conn, struct list *orphans);
 
 /* Nothing has come for too long: it gets no new questions until something does. Late answers still count. */
 void uconn_suspect(struct uconn *conn);

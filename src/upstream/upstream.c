@@ -102,40 +102,6 @@ index_of(const struct upstreams *u, const struct place *place)
 	return -1;
 }
 
-/* The refusal that was kept, as an answer: header and question without records. */
-static size_t
-refusal_message(const struct upstream_ask *ask, uint8_t *out)
-{
-	const struct wire_question *q = &ask->tries[0].on.query->question;
-	const uint16_t words[6] = {
-	        0, (uint16_t)((ask->refusal.flags & ~WIRE_FLAG_RCODE) | (ask->refusal.rcode & 15)), 1};
-	for (size_t i = 0; i < 6; i++) {
-		out[i * 2] = (uint8_t)(words[i] >> 8);
-		out[i * 2 + 1] = (uint8_t)words[i];
-	}
-	uint8_t *end = out + WIRE_HEADER_BYTES;
-	memcpy(end, q->name, q->name_bytes);
-	end += q->name_bytes;
-	*end++ = (uint8_t)(q->type >> 8);
-	*end++ = (uint8_t)q->type;
-	*end++ = (uint8_t)(q->class >> 8);
-	*end++ = (uint8_t)q->class;
-	return (size_t)(end - out);
-}
-
-static void
-refusal_keep(struct upstream_ask *ask, const struct wire_answer *answer)
-{
-	struct upstream_refusal *r = &ask->refusal;
-	if (r->held)
-		return;
-	r->held = true;
-	r->rcode = answer->rcode;
-	r->flags = (uint16_t)(answer->msg[2] << 8 | answer->msg[3]);
-	r->ede_bytes = answer->edns.ede_bytes;
-	memcpy(r->ede, answer->edns.ede, answer->edns.ede_bytes);
-}
-
 /* What is known when no answer came. */
 static void
 reason(const struct upstreams *u, const struct upstream_ask *ask, struct upstream_result *result)
@@ -165,9 +131,10 @@ finish_empty(struct upstreams *u, struct upstream_ask *ask)
 		u->done(u->arg, ask, &result);
 		return;
 	}
-	uint8_t msg[WIRE_HEADER_BYTES + NAME_BYTES + 4];
-	struct wire_answer answer = {
-	        .msg = msg, .bytes = refusal_message(ask, msg), .rcode = ask->refusal.rcode};
+	uint8_t msg[REFUSAL_MESSAGE_BYTES];
+	struct wire_answer answer = {.msg = msg,
+	        .bytes = refusal_message(&ask->refusal, &ask->tries[0].on.query->question, msg),
+	        .rcode = ask->refusal.rcode};
 	answer.edns.ede_bytes = ask->refusal.ede_bytes;
 	memcpy(answer.edns.ede, ask->refusal.ede, ask->refusal.ede_bytes);
 	result.answer = &answer;
@@ -468,7 +435,7 @@ on_answered(void *arg, struct place *place, struct place_ask *at, const struct w
 		return;
 	}
 	if (answer->rcode == WIRE_RCODE_SERVFAIL || answer->rcode == WIRE_RCODE_REFUSED) {
-		refusal_keep(ask, answer);
+		refusal_keep(&ask->refusal, answer);
 		ask->refused |= 1ull << u->upstream_of[index];
 		ask->refusing |= 1ull << index;
 		if (has_another(ask))
@@ -625,6 +592,32 @@ upstreams_free(struct upstreams *u)
 	route_free(u->routes);
 	free(u->groups);
 	free(u);
+}
+
+/* All connections are gone before the first question is asked again, or it would be asked on one of them. */
+void
+upstreams_reconnect(struct upstreams *u)
+{
+	struct list orphans;
+	list_init(&orphans);
+	for (unsigned i = 0; i < u->place_count; i++)
+		place_forget(u->places[i], &orphans);
+	while (!list_empty(&orphans)) {
+		struct uconn_ask *on = list_first(&orphans, struct uconn_ask, link);
+		struct place_ask *try = list_entry(on, struct place_ask, on);
+		struct upstream_ask *ask = try->asker;
+		list_remove(&on->link);
+		if (probe_ended(u->probes, try))
+			continue;
+		list_remove(&ask->watch);
+		if (has_another(ask))
+			continue; /* it had two tries, and is asked anew already */
+		stats_one(u->stats, STATS_upstream_resent);
+		ask->tried = 0;
+		ask->broken = ~u->groups[ask->group].places;
+		ask->attempts = 0;
+		advance(u, ask);
+	}
 }
 
 bool

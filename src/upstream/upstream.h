@@ -11,20 +11,11 @@
 #define DOTWARD_UPSTREAM_UPSTREAM_H
 
 #include "upstream/place.h"
+#include "upstream/refusal.h"
 
 struct upstreams;
 
 enum { UPSTREAM_PLACES = 64, UPSTREAM_WHY_BYTES = 512, UPSTREAM_TRIES = 2 };
-
-/* An answer that nobody wants to hear, kept while others are asked: SERVFAIL or REFUSED, without its records.
- */
-struct upstream_refusal {
-	bool held;
-	uint16_t rcode;
-	uint16_t flags;
-	uint16_t ede_bytes;
-	uint8_t ede[EDNS_EDE_BYTES];
-};
 
 /* One question on its way; part of the asker's own object, zeroed by upstream_ask(). */
 struct upstream_ask {
@@ -42,7 +33,7 @@ struct upstream_ask {
 	unsigned group;                         /* of upstreams that may be asked */
 	unsigned attempts, resends;
 	int last; /* the last place, or -1 */
-	struct upstream_refusal refusal;
+	struct refusal refusal;
 };
 
 struct upstream_result {
@@ -69,6 +60,12 @@ bool upstreams_down(const struct upstreams *upstreams, const struct wire_query *
  * the log. */
 void upstream_ask(struct upstreams *upstreams, struct upstream_ask *ask, const struct wire_query *query,
         uint64_t hash, uint32_t number);
+/*
+ * The network is another one, or the machine has slept: what is known of the upstreams is forgotten, all
+ * connections are closed, and the questions under way begin again. done() may come from inside. Not to be
+ * called from inside done().
+ */
+void upstreams_reconnect(struct upstreams *upstreams);
 /* What is known of a question that is under way, as done() would say it if this were the end. */
 void upstream_explain(
         const struct upstreams *upstreams, const struct upstream_ask *ask, struct upstream_result *result);

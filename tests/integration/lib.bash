@@ -251,6 +251,7 @@ handshake_timeout_ms 500'
 
 # dotward_config UPSTREAM...: writes dotward.conf with these upstreams. It listens on both loopback addresses, on PORT (set if it
 # is not), or as LISTEN says; WORKERS, CONTROL (socket) and FORWARD may say otherwise than the defaults, MORE is added at the end.
+# A test is to meet every worker, so all are given questions, unless STEERING says otherwise.
 dotward_config() {
   local upstreams
   printf -v upstreams '%s, ' "$@"
@@ -261,6 +262,7 @@ dotward_config() {
 listen = ( ${LISTEN:-$listen} );
 upstreams = ( ${upstreams%, } );
 workers = ${WORKERS:-2};
+steering = "${STEERING:-all}";
 user = "";
 control: { socket = "${CONTROL-$(lib_dir)/${DOTWARD_NAME:-dotward}.control}"; };
 forward: { ${FORWARD:-$(forward_default)} };

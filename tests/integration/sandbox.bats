@@ -75,6 +75,14 @@ status_of() {
   for pid in $(workers); do
     assert_lacks "$(ls -l "/proc/$pid/fd")" 'pipe:|memfd|/tmp/.*\.conf'
   done
+  dotward_stop
+  # where a worker may be alone it keeps a pipe, to say that it has too much to do
+  STEERING=auto serve
+  for pid in $(workers); do
+    assert_count "$(ls -l "/proc/$pid/fd")" 'pipe:' 1
+    assert_has "$(ls -l "/proc/$pid/fd")" '^l-wx.*pipe:'
+    assert_lacks "$(ls -l "/proc/$pid/fd")" 'memfd|/tmp/.*\.conf'
+  done
 }
 
 @test "sandbox: limits.worker_memory bounds what a worker may ask for" {

@@ -9,6 +9,7 @@
 /* cmocka needs those four before it */
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "forked.h"
 
@@ -75,6 +76,18 @@ faults_of_each_kind(void **state)
 	assert_passes("\4open\5begin\5fault\4test", "begin");
 }
 
+/* The clock that counts sleep is ahead by it, in this process. */
+static void
+a_machine_that_sleeps(void **state)
+{
+	static const uint8_t name[] = "\5sleep\5begin\5fault\4test";
+	uint64_t boot_ms = clock_boot_ms(), slept_ms = fault_slept_ms();
+	(void)state;
+	fault_pass("begin", name, sizeof name);
+	assert_int_equal(fault_slept_ms(), slept_ms + 5000);
+	assert_true(clock_boot_ms() >= boot_ms + 5000);
+}
+
 #ifndef DOTWARD_SANITIZERS
 static void
 leak(void **state)
@@ -119,6 +132,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #ifdef DOTWARD_FAULTS
 	        cmocka_unit_test(faults_of_each_kind),
+	        cmocka_unit_test(a_machine_that_sleeps),
 #ifndef DOTWARD_SANITIZERS
 	        cmocka_unit_test(leak), /* a sanitizer's own memory does not fit into a limit */
 #endif

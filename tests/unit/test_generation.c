@@ -18,6 +18,7 @@
 
 static struct quarantine quarantine;
 static struct generation_world world;
+static struct epoch epoch;
 static struct generation *g, *old;
 static struct addr address;
 static int exit_at_birth; /* what a worker exits with as soon as it is forked; -1: it lives */
@@ -66,8 +67,11 @@ start(void **state)
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGTERM);
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
-	world = (struct generation_world){
-	        .quarantine = &quarantine, .seed = 1, .leave_master = leave_master, .arg = &reports};
+	world = (struct generation_world){.quarantine = &quarantine,
+	        .epoch = &epoch,
+	        .seed = 1,
+	        .leave_master = leave_master,
+	        .arg = &reports};
 	address = ports_free("127.0.0.1");
 	exit_at_birth = -1;
 	reports = 0;
@@ -200,6 +204,50 @@ comes_up_and_serves(void **state)
 	assert_int_equal(stats_sum(generation_stats(g), STATS_servfail), 8);
 	assert_false(generation_has_failed(g));
 	assert_false(generation_bury(g, getpid(), 0, clock_now_ms())); /* none of its own */
+}
+
+static uint64_t
+questions_of(unsigned slot)
+{
+	return atomic_load(&g->slots[slot].room.stats->counters[STATS_queries]);
+}
+
+/* With little to do one slot is given all, and when that is down the next. */
+static void
+few_questions_are_for_one_slot(void **state)
+{
+	(void)state;
+	serve(1, "workers = 3;\n");
+	assert_int_equal(atomic_load(&g->slots[2].room.state->steered), SLOTS_SPARED);
+	for (int i = 0; i < 30; i++)
+		assert_true(answers() && questions_of(0) == i + 1u);
+	/* its second crash costs it half a second */
+	for (unsigned death = 1; death <= 2; death++) {
+		TURN_UNTIL(worker(0).serving);
+		kill(worker(0).pid, SIGABRT);
+		TURN_UNTIL(worker(0).deaths == death);
+		if (death == 1)
+			generation_bear(g, clock_now_ms());
+	}
+	for (int i = 0; i < 30; i++)
+		assert_true(answers() && questions_of(1) == i + 1u);
+	assert_int_equal(questions_of(2), 0);
+}
+
+/* As its predecessor had much to do, it begins with two slots; a cry for help is for all. */
+static void
+more_slots_when_there_is_need(void **state)
+{
+	_Atomic uint32_t qps = 300;
+	(void)state;
+	world.qps = &qps;
+	serve(2, "workers = 3;\n");
+	assert_int_equal(atomic_load(&g->slots[1].room.state->steered), SLOTS_ALONE);
+	assert_int_equal(atomic_load(&g->slots[2].room.state->steered), SLOTS_SPARED);
+	assert_int_equal(write(g->ready[1], "b", 1), 1); /* as a worker does */
+	generation_watch(g, clock_now_ms());
+	for (unsigned slot = 0; slot < 3; slot++)
+		assert_int_equal(atomic_load(&g->slots[slot].room.state->steered), SLOTS_SHARING);
 }
 
 static void
@@ -623,6 +671,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        STARTED(comes_up_and_serves),
+	        STARTED(few_questions_are_for_one_slot),
+	        STARTED(more_slots_when_there_is_need),
 	        STARTED(killed_worker_is_reborn),
 	        STARTED(crashing_worker_waits),
 	        STARTED(question_in_hand_is_blamed),

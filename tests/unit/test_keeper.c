@@ -50,6 +50,7 @@ said_to_be_spare(void)
 #undef getppid
 
 static struct generation_world world;
+static struct epoch epoch;
 static struct quarantine quarantine;
 static struct keeper_setup setup;
 static struct keeper *k;
@@ -91,8 +92,10 @@ start(void **state)
 {
 	(void)state;
 	log_set_level(LOG_LEVEL_ERROR);
-	world = (struct generation_world){
-	        .quarantine = &quarantine, .seed = ANSWERS_SEED, .leave_master = leave_master};
+	world = (struct generation_world){.quarantine = &quarantine,
+	        .epoch = &epoch,
+	        .seed = ANSWERS_SEED,
+	        .leave_master = leave_master};
 	setup = (struct keeper_setup){.seed = ANSWERS_SEED, .inherited = -1, .leave_master = leave_master};
 	snprintf(file, sizeof file, "%s/cache", loading_folder);
 	routes = "";

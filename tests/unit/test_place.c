@@ -541,6 +541,49 @@ no_way_there_at_all(void **state)
 	place_free(nowhere);
 }
 
+/* Questions on connections, open or not, and in the queue: all come back, and no loss is told. */
+static void
+forgotten_with_all_that_is_there(void **state)
+{
+	struct list orphans;
+	unsigned count = 0;
+	(void)state;
+	list_init(&orphans);
+	world.upstreams[0].max_outstanding = 8;
+	world.upstreams[0].max_connections = 2;
+	server->manner = HOLDS;
+	put(0, 8);
+	LOOP_UNTIL(world.loop, server->held_count == 8);
+	put(8, 12);
+	assert_int_equal(place_load(place), 20);
+	health_failed((struct health *)(uintptr_t)place_health(place), clock_now_ms(), 0);
+	assert_false(place_usable(place, clock_now_ms()));
+	place_forget(place, &orphans);
+	assert_int_equal(place_load(place), 0);
+	assert_true(place_usable(place, clock_now_ms()));
+	assert_string_equal(place_why(place), "");
+	while (!list_empty(&orphans)) {
+		struct uconn_ask *on = list_first(&orphans, struct uconn_ask, link);
+		struct place_ask *ask = list_entry(on, struct place_ask, on);
+		list_remove(&on->link);
+		assert_null(ask->at);
+		assert_null(on->conn);
+		count++;
+	}
+	assert_int_equal(count, 20);
+	assert_int_equal(loss_calls, 0);
+	/* and it begins anew */
+	unsigned accepted = server->dot.accepted;
+	server->manner = ANSWERS;
+	put(0, 1);
+	LOOP_UNTIL(world.loop, answered == 1);
+	assert_true(server->dot.accepted > accepted);
+	/* harmless when there is nothing */
+	place_forget(place, &orphans);
+	place_forget(place, &orphans);
+	assert_true(list_empty(&orphans));
+}
+
 #define STARTED(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int
@@ -570,6 +613,7 @@ main(void)
 	        STARTED(comes_up_again),
 	        STARTED(answer_to_another_question),
 	        STARTED(no_way_there_at_all),
+	        STARTED(forgotten_with_all_that_is_there),
 	};
 	return cmocka_run_group_tests_name("place", tests, world_begin, world_finish);
 }

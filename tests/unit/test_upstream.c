@@ -332,6 +332,34 @@ last_attempt_takes_what_time_there_is(void **state)
 	assert_non_null(last.answer);
 }
 
+/* Another network: what is in flight is asked again, at the first again, and not on a connection of before.
+ */
+static void
+all_begins_anew(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		world.servers[i].manner = HOLDS;
+	world.config.forward.attempt_timeout_ms = 100;
+	ask(0);
+	LOOP_UNTIL(world.loop, world.servers[0].held_count == 1);
+	LOOP_UNTIL(world.loop, world.servers[1].held_count == 1); /* its second attempt */
+	ask(1);
+	LOOP_UNTIL(world.loop, world.servers[0].held_count == 2);
+	unsigned accepted = world.servers[0].dot.accepted;
+	uint64_t resent = counted(STATS_upstream_resent);
+	for (unsigned i = 0; i < 3; i++)
+		world.servers[i].manner = ANSWERS;
+	upstreams_reconnect(upstreams);
+	assert_int_equal(done, 0);
+	LOOP_UNTIL(world.loop, done == 2);
+	assert_int_equal(done_of[0] + done_of[1], 2);
+	assert_string_equal(last.upstream, "u0");
+	assert_int_equal(counted(STATS_upstream_resent), resent + 2);
+	assert_int_equal(world.servers[0].dot.accepted, accepted + 1);
+	assert_false(upstreams_down(upstreams));
+}
+
 static void
 withdrawn_questions_say_what_is_known(void **state)
 {
@@ -712,6 +740,7 @@ main(void)
 	        STARTED(answers_to_others_are_none),
 	        STARTED(silence_asks_another_in_time),
 	        STARTED(last_attempt_takes_what_time_there_is),
+	        STARTED(all_begins_anew),
 	        STARTED(withdrawn_questions_say_what_is_known),
 	        STARTED(slow_question_is_hedged),
 	        STARTED(first_answer_wins),
