@@ -84,12 +84,22 @@ ede_take(const uint8_t *data, size_t bytes, struct edns *out)
 	return true;
 }
 
+static bool
+padding_take(const uint8_t *data, size_t bytes, struct edns *out)
+{
+	(void)data;
+	(void)bytes;
+	out->padding = true;
+	return true;
+}
+
 static const struct {
 	uint16_t code;
 	bool (*take)(const uint8_t *data, size_t bytes, struct edns *out);
 } options[] = {
         {EDNS_OPTION_SUBNET, subnet_take},
         {EDNS_OPTION_KEEPALIVE, keepalive_take},
+        {EDNS_OPTION_PADDING, padding_take},
         {EDNS_OPTION_EDE, ede_take},
 };
 

@@ -43,6 +43,7 @@ struct edns {
 	bool dnssec_ok;
 	bool keepalive;       /* the option was there */
 	bool keepalive_value; /* ... and carried a timeout */
+	bool padding;         /* the option was there */
 	uint8_t version;
 	uint8_t extended_rcode;            /* upper eight bits */
 	uint16_t udp_bytes;                /* as announced, not yet raised to 512 */

@@ -20,7 +20,7 @@
 enum {
 	UCONN_ASK_BYTES =
 	        1152, /* header, longest question, OPT with client subnet, padding to the next 512 */
-	UCONN_RESTED_MS = 500,
+	UCONN_RESTED_MS = 300,
 	UCONN_WAITS_MS = 1000, /* how long one that may not rest yet waits for its successor, at most */
 	UCONN_UDP_BYTES =
 	        1232, /* what our OPT announces; means nothing over TLS, but some servers look at it */
@@ -209,6 +209,16 @@ asker(const struct uconn *conn, const uint8_t *msg)
 	return ask != NULL && ask->id == id ? ask : NULL;
 }
 
+/* What the server does without being asked for more than it must. */
+static void
+note_manners(const struct uconn *conn, const struct uconn_ask *ask, const struct edns *edns)
+{
+	if (conn->outstanding.next != &ask->link)
+		health_seen(conn->target->health, HEALTH_OUT_OF_ORDER);
+	if (edns->padding)
+		health_seen(conn->target->health, HEALTH_PADDING);
+}
+
 static void
 on_message(void *arg, uint8_t *msg, size_t bytes)
 {
@@ -232,8 +242,8 @@ on_message(void *arg, uint8_t *msg, size_t bytes)
 	lastwords_take_hand(ask->hash);
 	fault_pass("answer", ask->query->question.name, ask->query->question.name_bytes);
 	enum wire_match match = wire_answer_take(msg, bytes, &ask->query->question, &answer);
-	if (match == WIRE_MATCH && conn->outstanding.next != &ask->link)
-		health_seen(conn->target->health, HEALTH_OUT_OF_ORDER);
+	if (match == WIRE_MATCH)
+		note_manners(conn, ask, &answer.edns);
 	slot_release(conn, ask);
 	if (match == WIRE_MATCH) {
 		conn->answers++;

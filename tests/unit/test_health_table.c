@@ -72,12 +72,12 @@ a_newcomer_knows_it_all(void **state)
 	health_failed(one, HEALTH_VERIFY, "expired", 1000, 0);
 	assert_int_equal(health_state(two, 1500), HEALTH_BACKED_OFF);
 	health_answered(two, 7000, false, 1500);
-	health_idle_closed(two, 2000);
+	health_idle_closed(two, 6000);
 	health_close(one);
 	health_close(two);
 	struct health *late = open_key(5, 2000);
 	assert_int_equal(health_latency_us(late), 7000);
-	assert_int_equal(health_idle_ms(late), 1900);
+	assert_int_equal(health_idle_ms(late), 5700);
 	assert_true(health_find(table, 5, &view, 2000));
 	assert_int_equal(view.failed[HEALTH_VERIFY], 1);
 	assert_string_equal(view.why, "expired");
@@ -153,14 +153,14 @@ a_change_of_the_network_forgets(void **state)
 	(void)state;
 	struct health *h = open_key(9, 1);
 	health_failed(h, HEALTH_CONNECT, "unreachable", 1000, 0);
-	health_idle_closed(h, 2000);
+	health_idle_closed(h, 6000);
 	health_answered(h, 5000, true, 999);
 	while (health_may_shake(h, 1000))
 		;
 	health_forget_all(table, 1100);
 	assert_int_equal(health_state(h, 1100), HEALTH_WELL);
 	assert_true(health_may_shake(h, 1100));
-	assert_int_equal(health_idle_ms(h), 1900);
+	assert_int_equal(health_idle_ms(h), 5700);
 	assert_int_equal(health_latency_us(h), 5000);
 	/* What breaks now breaks because of that. */
 	assert_int_equal(health_failed(h, HEALTH_RESET, "reset", 1200, 0), HEALTH_NO_NEWS);
