@@ -20,7 +20,7 @@
 enum {
 	UCONN_ASK_BYTES =
 	        1152, /* header, longest question, OPT with client subnet, padding to the next 512 */
-	UCONN_RESTED_MS = 500,
+	UCONN_RESTED_MS = 300,
 	UCONN_WAITS_MS = 1000, /* how long one that may not rest yet waits for its successor, at most */
 	UCONN_UDP_BYTES =
 	        1232, /* what our OPT announces; means nothing over TLS, but some servers look at it */

@@ -402,11 +402,13 @@ learned_idle_time_and_a_successor(void **state)
 	(void)state;
 	put(0, 1);
 	LOOP_UNTIL(world.loop, answered == 1);
-	wait_ms(1300);
-	dot_close_all(&server->dot, DOT_BYE);
-	LOOP_UNTIL(world.loop, server->dot.shaken == 2);
+	for (unsigned i = 1; i < 3; i++) {
+		wait_ms(1300);
+		dot_close_all(&server->dot, DOT_BYE);
+		LOOP_UNTIL(world.loop, server->dot.shaken == i + 1);
+	}
 	uint64_t begun_ms = clock_now_ms();
-	LOOP_UNTIL(world.loop, server->dot.shaken == 3);
+	LOOP_UNTIL(world.loop, server->dot.shaken == 4);
 	assert_in_range(clock_now_ms() - begun_ms, 1150, 1900);
 	assert_int_equal(server->dot.open, 2); /* the old one stayed until the new one was there */
 	LOOP_UNTIL(world.loop, server->dot.open == 1);
