@@ -134,8 +134,8 @@ const struct key keys[] = {
 	{ "forward", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "How upstreams are asked." },
 	{ "forward.policy", KEY_WORD, KEY_NOW, CONFIG(forward.policy), WORDS("sequential", "round-robin", "fastest", "hashed"),
 		.fallback = "fastest",
-		.help = "Which upstream is asked first: the first of the list, each in turn, the fastest,\n"
-			"or one chosen by the name asked for (so that none sees all names)." },
+		.help = "Which upstream is asked first, of those that are well: the first of the list, each in turn,\n"
+			"one of the fastest, or one chosen by the name asked for (so that none sees all names)." },
 	{ "forward.timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(forward.timeout_ms), RANGE(10, 60000), .fallback = "5000", IN_MS,
 		.help = "What a client waits at most." },
 	{ "forward.attempt_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(forward.attempt_timeout_ms), RANGE(10, 60000),
@@ -145,7 +145,7 @@ const struct key keys[] = {
 	{ "forward.handshake_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(forward.handshake_timeout_ms), RANGE(10, 60000),
 		.fallback = "3000", IN_MS, .help = "For the TLS handshake." },
 	{ "forward.attempts", KEY_NUMBER, KEY_NOW, CONFIG(forward.attempts), RANGE(1, 16), .fallback = "3",
-		.help = "How often a question is asked before it is given up." },
+		.help = "How often a question is asked before it is given up; upstreams that cannot be reached do not count." },
 	{ "forward.hedge", KEY_BOOL, KEY_LATER, NO_FIELD, .fallback = "true",
 		.help = "Ask once more elsewhere when an answer is slow." },
 	{ "forward.padding", KEY_NUMBER, KEY_NOW, CONFIG(forward.padding), RANGE(16, 512), .or_zero = true, .fallback = "128",

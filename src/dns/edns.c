@@ -72,15 +72,6 @@ keepalive_take(const uint8_t *data, size_t bytes, struct edns *out)
 }
 
 static bool
-padding_take(const uint8_t *data, size_t bytes, struct edns *out)
-{
-	(void)data;
-	(void)bytes;
-	out->padding = true;
-	return true;
-}
-
-static bool
 ede_take(const uint8_t *data, size_t bytes, struct edns *out)
 {
 	if (bytes < EDNS_EDE_CODE_BYTES)
@@ -90,6 +81,15 @@ ede_take(const uint8_t *data, size_t bytes, struct edns *out)
 		out->ede_bytes = (uint16_t)kept;
 		memcpy(out->ede, data, kept);
 	}
+	return true;
+}
+
+static bool
+padding_take(const uint8_t *data, size_t bytes, struct edns *out)
+{
+	(void)data;
+	(void)bytes;
+	out->padding = true;
 	return true;
 }
 

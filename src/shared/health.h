@@ -113,7 +113,8 @@ void health_shaken(struct health *h, bool resumed, const char *tls_version, uint
 void health_seen(struct health *h, enum health_feature feature);
 /* The server told in a keepalive option how long it keeps idle connections. */
 void health_told_keepalive(struct health *h, uint32_t idle_ms);
-/* The server closed a connection that had been idle for so long. */
+/* The server closed a connection that had been idle for so long. Much less than ever counts when it happens
+ * again. */
 void health_idle_closed(struct health *h, uint32_t idle_ms);
 /* We closed after health_idle_ms() and the server had not: it may be given longer, unless it was ever seen to
  * close. */
@@ -131,6 +132,8 @@ bool health_is_refusing(const struct health *h);
 uint64_t health_backoff_until_ms(const struct health *h);
 /* Smoothed, of questions on open connections; 0: never measured. */
 uint32_t health_latency_us(const struct health *h);
+/* How long a handshake takes, from the first packet on, smoothed; 0: never measured. */
+uint32_t health_handshake_us(const struct health *h);
 /* What 95 of 100 recent answers stayed below; 0: never measured. */
 uint32_t health_slow_us(const struct health *h);
 /* How long to keep an idle connection: as the server told, else learned. */
@@ -160,7 +163,7 @@ struct health_view {
 	uint32_t failures, silences, refusals;      /* in a row */
 	uint32_t idle_ms;                           /* health_idle_ms() */
 	uint32_t keepalive_ms;                      /* as last told; 0: never */
-	bool idle_learned;                          /* it was seen to close idle connections */
+	bool idle_learned;                          /* it was seen to close an idle connection */
 	unsigned features;                          /* enum health_feature */
 	const char *tls_version;                    /* "": never seen */
 	uint64_t answers, handshakes_full, handshakes_resumed;

@@ -1,5 +1,6 @@
 /*
- * What lies in shared memory for each upstream address. Only for health.c, health_table.c and health_view.c.
+ * What lies in shared memory for each upstream address. Only for health_learn.c, health_table.c and
+ * health_view.c.
  */
 #ifndef DOTWARD_SHARED_HEALTH_INSIDE_H
 #define DOTWARD_SHARED_HEALTH_INSIDE_H
@@ -37,7 +38,9 @@ struct health_facts {
 	_Atomic uint64_t cells[HEALTH_CELLS]; /* process id, connections (16 bits), questions (16 bits) */
 	_Atomic uint32_t silences, refusals, down, cause;
 	_Atomic uint32_t latency_us, slow_us, shaken_us, samples;
-	_Atomic uint32_t idle_ms, idle_closed, keepalive_told, keepalive_ms;
+	_Atomic uint32_t idle_ms;     /* learned; 0: nothing yet */
+	_Atomic uint32_t idle_closed; /* after how many ms it last closed; 0: never */
+	_Atomic uint32_t keepalive_told, keepalive_ms;
 	_Atomic uint32_t features, tls_version;
 	_Atomic uint16_t latencies[HEALTH_OCTAVES * HEALTH_STEPS];
 	struct health_text why;

@@ -1,6 +1,12 @@
 /*
- * The order in which places are asked: sequential, round-robin, fastest, hashed. Pure, so that it can be
- * tested without a network.
+ * The order in which places are asked. Pure, so that it can be tested without a network.
+ *
+ * sequential   in the order of the configuration: the first that is well
+ * round-robin  in turns
+ * fastest      of two places at random the one with the lower latency x (load + 1); only places that are not
+ *              twice as slow as the fastest by that measure are drawn, and now and then any, to learn
+ * hashed       by name, with a rendezvous hash: a name keeps to its place, over restarts as well, no place
+ * sees all names, and a place that goes away moves only its own
  */
 #ifndef DOTWARD_UPSTREAM_CHOOSE_H
 #define DOTWARD_UPSTREAM_CHOOSE_H
@@ -12,8 +18,9 @@
 
 /* What is known of a place at the moment of choosing. */
 struct choose_place {
+	uint32_t key;      /* the same over restarts, reloads and in every worker */
 	unsigned upstream; /* its upstream's index, below 64 */
-	bool usable;       /* not backed off */
+	bool usable;       /* not backed off, and not found wanting just now */
 	uint64_t backoff_until_ms;
 	uint32_t latency_us; /* 0: never measured */
 	unsigned load;       /* questions outstanding there */
@@ -26,7 +33,7 @@ struct choose_question {
 	uint64_t refused;   /* upstreams that are out of the question */
 	uint32_t name_hash; /* for "hashed" */
 	uint32_t turn;      /* for "round-robin": counts up with each question */
-	uint32_t random;    /* for "fastest" */
+	uint32_t random;    /* for "fastest": uniform */
 };
 
 /*

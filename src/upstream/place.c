@@ -16,7 +16,10 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { PLACE_CONNECTIONS = 16 /* the most that max_connections allows */ };
+enum {
+	PLACE_CONNECTIONS = 16,     /* the most that max_connections allows */
+	PLACE_PATIENCE_US = 100000, /* with a connection that is being opened, at least */
+};
 
 struct place {
 	struct place_settings set;
@@ -180,6 +183,8 @@ int
 place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 {
 	struct uconn *conn = pick(place);
+	/* With nobody well, a question is the trial; the others need not make it as well. */
+	health_claim_probe(place->health, now_ms, place->set.forward->attempt_timeout_ms);
 	/* All are suspect, and there may not be another: the oldest has had its chance. */
 	if (conn == NULL && place->conn_count >= place->set.upstream->max_connections) {
 		uconn_abandon(place->conns[0], "no answer, and others are waiting");
@@ -385,6 +390,20 @@ bool
 place_usable(const struct place *place, uint64_t now_ms)
 {
 	return health_state(place->health, now_ms) == HEALTH_WELL;
+}
+
+bool
+place_stuck(const struct place *place, uint64_t now_us)
+{
+	uint64_t begun_us = now_us;
+	for (unsigned i = 0; i < place->conn_count; i++) {
+		if (uconn_is_open(place->conns[i]))
+			return false;
+		if (uconn_begun_us(place->conns[i]) < begun_us)
+			begun_us = uconn_begun_us(place->conns[i]);
+	}
+	uint64_t patience_us = 3 * (uint64_t)health_handshake_us(place->health);
+	return now_us - begun_us > (patience_us > PLACE_PATIENCE_US ? patience_us : PLACE_PATIENCE_US);
 }
 
 struct health *

@@ -73,6 +73,9 @@ bool place_overdue(struct place_ask *ask, uint64_t now_ms);
 void place_contradicted(struct place *place, uint64_t now_ms);
 /* Nothing is known against it. */
 bool place_usable(const struct place *place, uint64_t now_ms);
+/* It has no open connection, and the one that is being opened takes longer than it should: it may be that
+ * nobody is there. */
+bool place_stuck(const struct place *place, uint64_t now_us);
 struct health *place_health(const struct place *place);
 /* Of what it is (identity.h). */
 uint64_t place_identity(const struct place *place);

@@ -185,6 +185,16 @@ asker(const struct uconn *conn, const uint8_t *msg)
 	return ask != NULL && ask->id == id ? ask : NULL;
 }
 
+/* What the server does without being asked for more than it must. */
+static void
+note_manners(const struct uconn *conn, const struct uconn_ask *ask, const struct edns *edns)
+{
+	if (conn->outstanding.next != &ask->link)
+		health_seen(conn->target->health, HEALTH_OUT_OF_ORDER);
+	if (edns->padding)
+		health_seen(conn->target->health, HEALTH_PADDING);
+}
+
 static void
 on_message(void *arg, uint8_t *msg, size_t bytes)
 {
@@ -207,8 +217,8 @@ on_message(void *arg, uint8_t *msg, size_t bytes)
 	lastwords_take_hand(ask->hash);
 	fault_pass("answer", ask->query->question.name, ask->query->question.name_bytes);
 	enum wire_match match = wire_answer_take(msg, bytes, &ask->query->question, &answer);
-	if (match == WIRE_MATCH && conn->outstanding.next != &ask->link)
-		health_seen(conn->target->health, HEALTH_OUT_OF_ORDER);
+	if (match == WIRE_MATCH)
+		note_manners(conn, ask, &answer.edns);
 	slot_release(conn, ask);
 	if (match == WIRE_MATCH) {
 		conn->answers++;
@@ -369,6 +379,12 @@ uconn_blame(const struct uconn *conn, enum uconn_end how)
 	if (conn->open)
 		return how == UCONN_SILENT ? HEALTH_SILENCE : HEALTH_RESET;
 	return conn->connected ? HEALTH_HANDSHAKE : HEALTH_CONNECT;
+}
+
+uint64_t
+uconn_begun_us(const struct uconn *conn)
+{
+	return conn->begun_us;
 }
 
 uint64_t

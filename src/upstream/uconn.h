@@ -81,6 +81,8 @@ uint64_t uconn_heard_ms(const struct uconn *conn);
 const char *uconn_tls_version(const struct uconn *conn);
 /* What to blame for an end with UCONN_FAILED, UCONN_CLOSED, UCONN_SILENT or UCONN_UNVERIFIED. */
 enum health_cause uconn_blame(const struct uconn *conn, enum uconn_end end);
+/* When it was begun, in microseconds. */
+uint64_t uconn_begun_us(const struct uconn *conn);
 /* When it opened, in microseconds; 0: it has not. */
 uint64_t uconn_opened_us(const struct uconn *conn);
 

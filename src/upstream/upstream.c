@@ -14,7 +14,9 @@
 #include "base/must.h"
 #include "dns/hash.h"
 #include "upstream/choose.h"
+#include "upstream/probe.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,7 @@ struct upstreams {
 	struct place *places[UPSTREAM_PLACES];
 	unsigned upstream_of[UPSTREAM_PLACES];
 	unsigned place_count;
+	struct probes *probes;
 	struct list attempts; /* upstream_ask.timer */
 	ev_timer timer;
 	struct stats_slab *stats;
@@ -135,17 +138,18 @@ finish_empty(struct upstreams *u, struct upstream_ask *ask)
 	u->done(u->arg, ask, &result);
 }
 
-/* The place to go next, or -1. */
+/* The place to go next, or -1. Those in `full` do not count. */
 static int
-choose_next(struct upstreams *u, const struct upstream_ask *ask, bool other_only)
+choose_next(struct upstreams *u, const struct upstream_ask *ask, uint64_t full, bool other_only)
 {
-	uint64_t now_ms = clock_now_ms();
+	uint64_t now_us = clock_now_us(), now_ms = now_us / 1000;
 	struct choose_place places[UPSTREAM_PLACES];
 	for (unsigned i = 0; i < u->place_count; i++) {
 		const struct health *health = place_health(u->places[i]);
 		places[i] = (struct choose_place){
+		        .key = (uint32_t)place_identity(u->places[i]),
 		        .upstream = u->upstream_of[i],
-		        .usable = place_usable(u->places[i], now_ms),
+		        .usable = place_usable(u->places[i], now_ms) && !place_stuck(u->places[i], now_us),
 		        .backoff_until_ms = health_backoff_until_ms(health),
 		        .latency_us = health_latency_us(health),
 		        .load = place_load(u->places[i]),
@@ -153,7 +157,7 @@ choose_next(struct upstreams *u, const struct upstream_ask *ask, bool other_only
 	}
 	struct choose_question question = {
 	        .tried = ask->tried,
-	        .broken = ask->broken,
+	        .broken = ask->broken | full,
 	        .refused = ask->refused,
 	        .name_hash = ask->name_hash,
 	        .turn = u->turn,
@@ -182,20 +186,49 @@ clock_attempt(struct upstreams *u, struct upstream_ask *ask, uint64_t now_ms)
 		timer_start(u, u->config->forward.attempt_timeout_ms);
 }
 
+/*
+ * While somebody is well, those whose back-off has ended are tried with questions of our own. With nobody
+ * well, questions go there anyway, and are the trial.
+ */
+static void
+probe_due(struct upstreams *u, uint64_t now_ms)
+{
+	bool due = false, well = false;
+	for (unsigned i = 0; i < u->place_count; i++) {
+		enum health_state state = health_state(place_health(u->places[i]), now_ms);
+		due |= state == HEALTH_DUE;
+		well |= state == HEALTH_WELL;
+	}
+	for (unsigned i = 0; due && well && i < u->place_count; i++)
+		if (health_state(place_health(u->places[i]), now_ms) == HEALTH_DUE)
+			probe_begin(u->probes, i, now_ms);
+}
+
 /* On to the next place, or done. */
 static void
 advance(struct upstreams *u, struct upstream_ask *ask)
 {
-	uint64_t now_ms = clock_now_ms();
+	uint64_t now_ms = clock_now_ms(), full = 0;
+	ask->place.insist = false;
 	while (ask->attempts < u->config->forward.attempts) {
 		/* An upstream that refused is only given up for another; the same place again makes no sense.
 		 */
-		int next = choose_next(u, ask, ask->refusal.held);
+		int next = choose_next(u, ask, full, ask->refusal.held);
+		if (next < 0 && full != 0) {
+			full = 0;
+			ask->place.insist = true;
+			continue;
+		}
 		if (next < 0)
 			break;
+		int failed = place_put(u->places[next], &ask->place, now_ms);
+		if (failed == -EAGAIN && !ask->place.insist) {
+			full |= 1ull << next;
+			continue;
+		}
 		ask->tried |= 1ull << next;
 		ask->last = next;
-		if (place_put(u->places[next], &ask->place, now_ms) == 0) {
+		if (failed == 0) {
 			ask->attempts++;
 			clock_attempt(u, ask, now_ms);
 			return;
@@ -211,7 +244,7 @@ overdue(struct upstreams *u, struct upstream_ask *ask, uint64_t now_ms)
 {
 	if (ask->place.at == NULL || place_overdue(&ask->place, now_ms))
 		return; /* lost() has taken care of it */
-	if (choose_next(u, ask, true) < 0) {
+	if (choose_next(u, ask, 0, true) < 0) {
 		clock_attempt(u, ask, now_ms); /* nobody else to ask: the answer may still come */
 		return;
 	}
@@ -238,10 +271,21 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	}
 }
 
+/* Somebody had an answer: those who refused one are at fault, and not the question. */
+static void
+contradict(struct upstreams *u, const struct upstream_ask *ask)
+{
+	for (unsigned i = 0; ask->refusing >> i != 0; i++)
+		if (ask->refusing >> i & 1)
+			place_contradicted(u->places[i], clock_now_ms());
+}
+
 static void
 on_answered(void *arg, struct place *place, struct place_ask *at, const struct wire_answer *answer)
 {
 	struct upstreams *u = arg;
+	if (probe_ended(u->probes, at))
+		return;
 	struct upstream_ask *ask = list_entry(at, struct upstream_ask, place);
 	int index = index_of(u, place);
 	if (answer == NULL) {
@@ -252,11 +296,14 @@ on_answered(void *arg, struct place *place, struct place_ask *at, const struct w
 	if (answer->rcode == WIRE_RCODE_SERVFAIL || answer->rcode == WIRE_RCODE_REFUSED) {
 		refusal_keep(ask, answer);
 		ask->refused |= 1ull << u->upstream_of[index];
-		if (choose_next(u, ask, true) >= 0) {
+		ask->refusing |= 1ull << index;
+		if (choose_next(u, ask, 0, true) >= 0) {
 			stats_one(u->stats, STATS_upstream_failed_over);
 			advance(u, ask);
 			return;
 		}
+	} else {
+		contradict(u, ask);
 	}
 	list_remove(&ask->timer);
 	struct upstream_result result = {.answer = answer, .upstream = place_upstream(place)->name};
@@ -272,12 +319,17 @@ on_lost(void *arg, struct place *place, enum place_loss loss, struct list *orpha
 		struct uconn_ask *on = list_first(orphans, struct uconn_ask, link);
 		struct upstream_ask *ask = ask_of(on);
 		list_remove(&on->link);
+		if (probe_ended(u->probes, &ask->place))
+			continue;
 		stats_one(u->stats, STATS_upstream_resent);
 		if (loss == PLACE_RETRY && ask->resends++ < UPSTREAM_RESENDS) {
 			ask->tried &= ~bit;
 			ask->attempts--;
 		} else if (loss == PLACE_BROKEN) {
+			/* It was never asked, or never answered anybody: there may be enough of those to use
+			 * up all attempts. Each place can break once. */
 			ask->broken |= bit;
+			ask->attempts--;
 		}
 		advance(u, ask);
 	}
@@ -328,6 +380,7 @@ upstreams_new(struct ev_loop *loop, struct stream_room *room, const struct confi
 		u->random = clock_now_ms() | 1;
 	u->turn = (uint32_t)u->random;
 	places_make(u, room, tls, health);
+	u->probes = probes_new(loop, u->places, u->place_count, &config->forward);
 	return u;
 }
 
@@ -338,6 +391,7 @@ upstreams_free(struct upstreams *u)
 		return;
 	must(list_empty(&u->attempts));
 	ev_timer_stop(u->loop, &u->timer);
+	probes_free(u->probes);
 	for (unsigned i = 0; i < u->place_count; i++)
 		place_free(u->places[i]);
 	free(u);
@@ -348,8 +402,13 @@ upstreams_down(const struct upstreams *u)
 {
 	uint64_t now_ms = clock_now_ms();
 	for (unsigned i = 0; i < u->place_count; i++)
-		if (place_usable(u->places[i], now_ms))
+		switch (health_state(place_health(u->places[i]), now_ms)) {
+		case HEALTH_WELL:
+		case HEALTH_DUE:
 			return false;
+		default:
+			break;
+		}
 	return true;
 }
 
@@ -365,7 +424,7 @@ upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_qu
 	list_init(&ask->timer);
 	list_init(&ask->place.link);
 	list_init(&ask->place.on.link);
-	ask->tried = ask->broken = ask->refused = 0;
+	ask->tried = ask->broken = ask->refused = ask->refusing = 0;
 	ask->attempts = ask->resends = 0;
 	ask->last = -1;
 	ask->refusal.held = false;
@@ -376,6 +435,7 @@ upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_qu
 		ask->name_hash =
 		        (uint32_t)hash_name(query->question.name, query->question.name_bytes, 0, 0, 0);
 	u->turn++;
+	probe_due(u, clock_now_ms());
 	advance(u, ask);
 }
 

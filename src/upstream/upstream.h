@@ -32,6 +32,7 @@ struct upstream_ask {
 	uint64_t tried;         /* places, a bit each */
 	uint64_t broken;        /* places that are of no use to this question */
 	uint64_t refused;       /* upstreams that answered SERVFAIL or REFUSED, a bit each */
+	uint64_t refusing;      /* and at which of their places */
 	uint32_t name_hash;     /* for the policy "hashed" */
 	unsigned attempts, resends;
 	int last; /* the last place, or -1 */
@@ -54,7 +55,7 @@ struct upstreams *upstreams_new(struct ev_loop *loop, struct stream_room *room, 
 /* No question may be under way. Closes all connections in order. */
 void upstreams_free(struct upstreams *upstreams);
 
-/* No place can be expected to answer: all are backed off. */
+/* No place can be expected to answer: all are backed off, or somebody is finding out already. */
 bool upstreams_down(const struct upstreams *upstreams);
 
 /* The query must stay until done() or upstream_withdraw(). `hash` is that of its question; `number` is for

@@ -26,7 +26,8 @@ all_fit(void **state)
 	memset(&question, 0, sizeof question);
 	question.random = 1;
 	for (unsigned i = 0; i < PLACES; i++)
-		places[i] = (struct choose_place){.upstream = i / 2, .usable = true};
+		places[i] = (struct choose_place){
+		        .key = (i + 1) * 2654435761u, .upstream = i / 2, .usable = true};
 	return 0;
 }
 
@@ -136,31 +137,78 @@ round_robin_takes_turns(void **state)
 	}
 	for (unsigned i = 0; i < 5; i++)
 		assert_int_equal(times[i], 10);
-	question.turn = 3;
+	/* Those who are left share the turns of one who is not well. */
 	places[3].usable = false;
+	memset(times, 0, sizeof times);
+	for (uint32_t turn = 0; turn < 40; turn++) {
+		question.turn = turn;
+		times[choose(CONFIG_ROUND_ROBIN, places, 5, &question, false)]++;
+	}
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(times[i], i == 3 ? 0 : 10);
+	question.turn = 3;
 	assert_int_equal(choose(CONFIG_ROUND_ROBIN, places, 5, &question, false), 4);
 	question.turn = UINT32_MAX;
 	assert_in_range(choose(CONFIG_ROUND_ROBIN, places, 5, &question, false), 0, 4);
 }
 
+/* How often each of the first four is chosen for so many questions, of which none explores. */
+static void
+draw(unsigned seen[4])
+{
+	memset(seen, 0, 4 * sizeof *seen);
+	srand(7);
+	for (unsigned i = 0; i < 10000; i++) {
+		question.random = (uint32_t)rand() * 50u + 1;
+		question.random += question.random % 50 == 0;
+		seen[choose(CONFIG_FASTEST, places, 4, &question, false)]++;
+	}
+}
+
 static void
 fastest_is_latency_times_load(void **state)
 {
+	unsigned seen[4];
 	(void)state;
 	places[0].latency_us = 30000;
 	places[1].latency_us = 10000;
-	places[2].latency_us = 20000;
+	places[2].latency_us = 21000;
 	places[3].latency_us = 90000;
-	assert_int_equal(choose(CONFIG_FASTEST, places, 4, &question, false), 1);
-	places[1].load = 1; /* 20000, as much as the other; the first wins */
-	assert_int_equal(choose(CONFIG_FASTEST, places, 4, &question, false), 1);
+	draw(seen);
+	assert_int_equal(seen[1], 10000);
+	/* 30000 against 30000 and 21000: all three contend, and of any two the lower wins. */
 	places[1].load = 2;
-	assert_int_equal(choose(CONFIG_FASTEST, places, 4, &question, false), 2);
+	draw(seen);
+	assert_in_range(seen[2], 6500, 6850); /* two pairs of three */
+	assert_in_range(seen[0], 1400, 1950);
+	assert_in_range(seen[1], 1400, 1950);
+	assert_int_equal(seen[3], 0);
 	places[2].usable = false;
-	assert_int_equal(choose(CONFIG_FASTEST, places, 4, &question, false), 0);
+	draw(seen);
+	assert_int_equal(seen[0] + seen[1], 10000);
 	places[0].latency_us = places[1].latency_us = UINT32_MAX;
 	places[0].load = places[1].load = 1000000;
-	assert_int_equal(choose(CONFIG_FASTEST, places, 4, &question, false), 3);
+	draw(seen);
+	assert_int_equal(seen[3], 10000);
+}
+
+/* Places that are alike share the questions. */
+static void
+fastest_spreads_over_equals(void **state)
+{
+	unsigned seen[4];
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		places[i].latency_us = 10000;
+	draw(seen);
+	for (unsigned i = 0; i < 4; i++)
+		assert_in_range(seen[i], 2250, 2750);
+	/* A little slower, and it gets what is drawn without a better one: nothing. */
+	places[2].latency_us = 12000;
+	draw(seen);
+	assert_int_equal(seen[2], 0);
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(i == 2 || seen[i] > 2900);
 }
 
 static void
@@ -208,6 +256,25 @@ hashed_keeps_to_its_place(void **state)
 	}
 	for (unsigned i = 0; i < 8; i++)
 		assert_in_range(times[i], 750, 1250);
+}
+
+/* It is the key that counts: another order in the configuration, or a place less, moves nothing. */
+static void
+hashed_goes_by_key(void **state)
+{
+	uint32_t before[1000];
+	(void)state;
+	for (uint32_t name = 0; name < 1000; name++) {
+		question.name_hash = name * 2654435761u;
+		before[name] = places[choose(CONFIG_HASHED, places, 8, &question, false)].key;
+	}
+	struct choose_place first = places[0];
+	memmove(places, places + 1, 7 * sizeof first);
+	for (uint32_t name = 0; name < 1000; name++) {
+		question.name_hash = name * 2654435761u;
+		uint32_t after = places[choose(CONFIG_HASHED, places, 7, &question, false)].key;
+		assert_true(after == before[name] || before[name] == first.key);
+	}
 }
 
 /* A place that goes away moves only its own names. */
@@ -268,9 +335,11 @@ main(void)
 	        FIT(any_fit_place_is_better_than_one_backed_off),
 	        FIT(round_robin_takes_turns),
 	        FIT(fastest_is_latency_times_load),
+	        FIT(fastest_spreads_over_equals),
 	        FIT(fastest_counts_the_unknown_as_slow_but_not_hopeless),
 	        FIT(fastest_explores_now_and_then),
 	        FIT(hashed_keeps_to_its_place),
+	        FIT(hashed_goes_by_key),
 	        FIT(hashed_moves_no_other_names),
 	        FIT(sixty_four_places),
 	};

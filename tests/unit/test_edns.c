@@ -44,9 +44,24 @@ the_fixed_part_is_read(void **state)
 	assert_int_equal(edns.version, 0);
 	assert_false(edns.keepalive);
 	assert_false(edns.keepalive_value);
+	assert_false(edns.padding);
 	assert_int_equal(edns.keepalive_tenths, 0);
 	assert_int_equal(edns.subnet_bytes, 0);
 	assert_int_equal(edns.ede_bytes, 0);
+}
+
+static void
+padding_is_seen(void **state)
+{
+	const uint8_t record[] = {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 7, 0, 12, 0, 3, 0, 0, 0};
+	const uint8_t empty[] = {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 4, 0, 12, 0, 0};
+	struct edns edns;
+
+	(void)state;
+	assert_int_equal(edns_parse(record, sizeof(record), &edns), 0);
+	assert_true(edns.padding);
+	assert_int_equal(edns_parse(empty, sizeof(empty), &edns), 0);
+	assert_true(edns.padding);
 }
 
 static void
@@ -404,6 +419,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(the_fixed_part_is_read),
+	        cmocka_unit_test(padding_is_seen),
 	        cmocka_unit_test(do_is_the_top_bit_of_the_flags),
 	        cmocka_unit_test(clearing_is_as_if_there_were_none),
 	        cmocka_unit_test(padding_is_noticed),

@@ -229,15 +229,31 @@ idle_time_is_learned(void **state)
 {
 	(void)state;
 	assert_int_equal(health_idle_ms(h), 9500);
-	health_idle_closed(h, 1500);
-	assert_int_equal(health_idle_ms(h), 1425);
-	assert_true(known(1)->idle_learned);
+	assert_false(known(1)->idle_learned);
 	health_idle_closed(h, 10000);
 	assert_int_equal(health_idle_ms(h), 9500);
-	health_idle_closed(h, 0);
-	assert_int_equal(health_idle_ms(h), 100);
+	assert_true(known(1)->idle_learned);
+	health_idle_closed(h, 6000);
+	assert_int_equal(health_idle_ms(h), 5700);
 	health_idle_closed(h, UINT32_MAX);
 	assert_int_equal(health_idle_ms(h), 60000);
+}
+
+/* A restart of the server is not its idle time; one that closes early again and again means it. */
+static void
+one_early_close_is_none(void **state)
+{
+	(void)state;
+	health_idle_closed(h, 30);
+	assert_int_equal(health_idle_ms(h), 9500);
+	health_idle_closed(h, 1500);
+	assert_int_equal(health_idle_ms(h), 9500);
+	health_idle_closed(h, 1510);
+	assert_int_equal(health_idle_ms(h), 1434);
+	health_idle_closed(h, 0);
+	assert_int_equal(health_idle_ms(h), 1434);
+	health_idle_closed(h, 3);
+	assert_int_equal(health_idle_ms(h), 100);
 }
 
 static void
@@ -269,6 +285,9 @@ keepalive_is_the_servers_word(void **state)
 	assert_int_equal(health_idle_ms(h), 100);
 	/* One who closes earlier than he says is not believed. */
 	health_told_keepalive(h, 30000);
+	health_idle_outlived(h);
+	health_idle_closed(h, 2000);
+	assert_int_equal(health_idle_ms(h), 28500);
 	health_idle_closed(h, 2000);
 	assert_int_equal(health_idle_ms(h), 1900);
 }
@@ -365,6 +384,7 @@ main(void)
 	        STARTED(latency_is_smoothed),
 	        STARTED(slow_is_what_95_of_100_stay_below),
 	        STARTED(idle_time_is_learned),
+	        STARTED(one_early_close_is_none),
 	        STARTED(idle_time_grows_while_nobody_closes),
 	        STARTED(keepalive_is_the_servers_word),
 	        STARTED(one_probe_at_a_time),

@@ -44,6 +44,9 @@ on_answered(void *arg, struct uconn *c, struct uconn_ask *ask, const struct wire
 	bad += answer == NULL;
 }
 
+static struct health *health;
+static enum health_cause blamed;
+
 static void
 on_ended(void *arg, struct uconn *c, enum uconn_end end, const char *words, struct list *orphans)
 {
@@ -52,6 +55,7 @@ on_ended(void *arg, struct uconn *c, enum uconn_end end, const char *words, stru
 	conn = NULL;
 	how = end;
 	ended++;
+	blamed = uconn_blame(c, end);
 	snprintf(why, sizeof why, "%s", words);
 	while (!list_empty(orphans)) {
 		struct uconn_ask *ask = list_first(orphans, struct uconn_ask, link);
@@ -62,7 +66,6 @@ on_ended(void *arg, struct uconn *c, enum uconn_end end, const char *words, stru
 	}
 }
 
-static struct health *health;
 static const struct uconn_events events = {on_opened, on_answered, on_ended};
 
 static int
@@ -277,6 +280,7 @@ nobody_there(void **state)
 	LOOP_UNTIL(world.loop, ended == 1);
 	assert_int_equal(how, UCONN_FAILED);
 	assert_string_equal(why, "Connection refused");
+	assert_int_equal(blamed, HEALTH_CONNECT);
 	assert_int_equal(orphaned, 1);
 }
 
@@ -306,6 +310,7 @@ handshake_that_does_not_end(void **state)
 	LOOP_UNTIL(world.loop, ended == 1);
 	assert_int_equal(how, UCONN_FAILED);
 	assert_string_equal(why, "no TLS handshake within 120 ms");
+	assert_int_equal(blamed, HEALTH_TIMEOUT);
 	assert_int_equal(orphaned, 1);
 }
 
@@ -321,6 +326,7 @@ abandoned(void **state)
 	assert_int_equal(ended, 1);
 	assert_int_equal(how, UCONN_SILENT);
 	assert_string_equal(why, "no answer for 7 ms");
+	assert_int_equal(blamed, HEALTH_SILENCE);
 	assert_int_equal(orphaned, 1);
 	open_it();
 	uconn_abandon(conn, "early");
@@ -379,6 +385,63 @@ administrator_knows_better_than_keepalive(void **state)
 	assert_int_equal(ended, 0);
 }
 
+static struct health_view
+known(void)
+{
+	struct health_view view;
+	health_read(health, &view, clock_now_ms());
+	return view;
+}
+
+/* What is seen on a connection its address is known for. */
+static void
+teaches_the_health(void **state)
+{
+	(void)state;
+	server->manner = HOLDS;
+	open_it();
+	ask(0);
+	ask(1);
+	LOOP_UNTIL(world.loop, server->held_count == 2);
+	assert_int_equal(known().handshakes_full, 1);
+	assert_true(known().handshake_us > 0);
+	assert_string_equal(known().tls_version, "TLS1.3");
+	assert_int_equal(known().features, 0);
+	server->keepalive = 200;
+	world_release(server, 1);
+	LOOP_UNTIL(world.loop, answered == 1);
+	assert_int_equal(known().features, HEALTH_OUT_OF_ORDER | HEALTH_KEEPALIVE);
+	assert_int_equal(known().keepalive_ms, 20000);
+	world_release(server, 0);
+	LOOP_UNTIL(world.loop, answered == 2);
+}
+
+/* The server closes first: next time we do. */
+static void
+learns_the_idle_time(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		open_it();
+		ask(i);
+		LOOP_UNTIL(world.loop, answered == i + 1);
+		uint64_t begun_ms = clock_now_ms();
+		LOOP_UNTIL(world.loop, clock_now_ms() - begun_ms > 400);
+		dot_close_all(&server->dot, DOT_BYE);
+		LOOP_UNTIL(world.loop, ended == i + 1);
+		assert_int_equal(how, UCONN_IDLE);
+	}
+	assert_in_range(health_idle_ms(health), 380, 800);
+	open_it();
+	ask(2);
+	LOOP_UNTIL(world.loop, answered == 3);
+	LOOP_UNTIL(world.loop, ended == 3);
+	assert_int_equal(how, UCONN_IDLE);
+	assert_int_equal(server->dot.accepted, 3);
+	/* It was not closed on this time, so it gets a little longer. */
+	assert_in_range(health_idle_ms(health), 400, 860);
+}
+
 #define STARTED(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int
@@ -398,6 +461,8 @@ main(void)
 	        STARTED(abandoned),
 	        STARTED(idle_one_closes_itself),
 	        STARTED(keepalive_of_zero),
+	        STARTED(teaches_the_health),
+	        STARTED(learns_the_idle_time),
 	        STARTED(administrator_knows_better_than_keepalive),
 	};
 	return cmocka_run_group_tests_name("uconn", tests, world_begin, world_finish);

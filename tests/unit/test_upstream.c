@@ -258,6 +258,37 @@ losses_end_too(void **state)
 	assert_int_equal(counted(STATS_upstream_asked), 3);
 }
 
+/* Nobody shakes hands at the first: the question that went there waits, the others go where a connection
+ * opens. */
+static void
+a_connection_that_does_not_open_is_avoided(void **state)
+{
+	(void)state;
+	world.servers[0].dot.deaf = true;
+	ask(0);
+	uint64_t begun_ms = clock_now_ms();
+	LOOP_UNTIL(world.loop, clock_now_ms() - begun_ms > 150);
+	for (unsigned i = 1; i < 6; i++) {
+		ask_and_wait(i);
+		assert_string_equal(last.upstream, "u1");
+	}
+	assert_int_equal(done_of[0], 0);
+	struct upstream_result result;
+	upstream_withdraw(upstreams, &asks[0], &result);
+}
+
+/* Attempts are for those who may answer. */
+static void
+broken_ones_use_up_no_attempts(void **state)
+{
+	(void)state;
+	world.config.forward.attempts = 1;
+	dot_stop_listening(&world.servers[0].dot);
+	world.servers[1].manner = HANGS_UP;
+	ask_and_wait(0);
+	assert_string_equal(last.upstream, "u2");
+}
+
 static void
 answers_to_others_are_none(void **state)
 {
@@ -348,6 +379,8 @@ main(void)
 	        STARTED(one_that_is_down_costs_once),
 	        STARTED(lost_questions_are_asked_again),
 	        STARTED(losses_end_too),
+	        STARTED(a_connection_that_does_not_open_is_avoided),
+	        STARTED(broken_ones_use_up_no_attempts),
 	        STARTED(answers_to_others_are_none),
 	        STARTED(silence_asks_another_in_time),
 	        STARTED(last_attempt_takes_what_time_there_is),

@@ -75,8 +75,15 @@ survives_a_change_of_binaries(void **state)
 	stats_add(world->retired, STATS_queries, 1ull << 40);
 	quarantine_note(world->quarantine, 7, 1000);
 	quarantine_note(world->quarantine, 7, 1001);
+	const struct health_identity upstream = {.key = 3, .name = "u", .address = "a"};
+	struct health *health = health_open(world->health, &upstream, 1000);
+	health_answered(health, 7000, false, 1000);
+	health_close(health);
 	struct world *next = world_open(handed_over());
 	assert_non_null(next);
+	struct health_view view;
+	assert_true(health_find(next->health, 3, &view, 1000));
+	assert_int_equal(view.latency_us, 7000);
 	assert_int_equal(*next->generation, 41);
 	assert_true(next->seed == world->seed);
 	assert_true(atomic_load(&next->retired->counters[STATS_queries]) == 1ull << 40);

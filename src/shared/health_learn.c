@@ -240,21 +240,35 @@ learned_idle(const struct health_facts *f)
 	return learned != 0 ? learned : HEALTH_IDLE_FIRST_MS;
 }
 
+static bool
+alike(uint32_t a, uint32_t b)
+{
+	return a / 2 <= b && b / 2 <= a;
+}
+
+/* One that closes much earlier than ever may just have been restarted: that counts when it happens again. */
 void
 health_idle_closed(struct health *h, uint32_t idle_ms)
 {
 	struct health_facts *f = health_facts(h);
-	health_set32(&f->idle_ms, idle_within((uint64_t)idle_ms * 95 / 100));
-	health_set32(&f->idle_closed, 1);
+	uint32_t now_ms = idle_within(idle_ms), last_ms = health_get32(&f->idle_closed);
+	uint32_t known_ms = learned_idle(f);
+	if (known_ms > HEALTH_IDLE_FIRST_MS) /* what we allowed ourselves proves nothing */
+		known_ms = HEALTH_IDLE_FIRST_MS;
+	health_set32(&f->idle_closed, now_ms);
+	if (now_ms >= known_ms / 2 || (last_ms != 0 && alike(last_ms, now_ms)))
+		health_set32(&f->idle_ms, idle_within((uint64_t)idle_ms * 95 / 100));
 }
 
-/* Fast as long as it never closed; then slowly, so that one early close is not its word for ever. */
+/* Fast as long as it never closed; then slowly, so that an early close is not its word for ever. */
 void
 health_idle_outlived(struct health *h)
 {
 	struct health_facts *f = health_facts(h);
 	uint64_t idle_ms = learned_idle(f);
-	health_set32(&f->idle_ms, idle_within(idle_ms + idle_ms / (health_get32(&f->idle_closed) ? 32 : 4)));
+	if (health_get32(&f->keepalive_told))
+		return;
+	health_set32(&f->idle_ms, idle_within(idle_ms + idle_ms / (health_get32(&f->idle_closed) ? 16 : 4)));
 }
 
 uint32_t
@@ -264,7 +278,7 @@ health_idle_of(const struct health_facts *f)
 	if (!health_get32(&f->keepalive_told))
 		return learned;
 	uint32_t told = idle_within((uint64_t)health_get32(&f->keepalive_ms) * 95 / 100);
-	return health_get32(&f->idle_closed) && learned < told ? learned : told;
+	return health_get32(&f->idle_ms) != 0 && learned < told ? learned : told;
 }
 
 uint32_t
@@ -334,6 +348,12 @@ uint32_t
 health_latency_us(const struct health *h)
 {
 	return health_get32(&health_facts(h)->latency_us);
+}
+
+uint32_t
+health_handshake_us(const struct health *h)
+{
+	return health_get32(&health_facts(h)->shaken_us);
 }
 
 uint32_t
