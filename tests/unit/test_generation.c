@@ -219,8 +219,8 @@ few_questions_are_for_one_slot(void **state)
 	(void)state;
 	serve(1, "workers = 3;\n");
 	assert_int_equal(atomic_load(&g->slots[2].room.state->steered), SLOTS_SPARED);
-	for (int i = 0; i < 30; i++)
-		assert_true(answers() && questions_of(0) == i + 1u);
+	for (unsigned i = 0; i < 30; i++)
+		assert_true(answers() && questions_of(0) == i + 1);
 	/* its second crash costs it half a second */
 	for (unsigned death = 1; death <= 2; death++) {
 		TURN_UNTIL(worker(0).serving);
@@ -229,8 +229,8 @@ few_questions_are_for_one_slot(void **state)
 		if (death == 1)
 			generation_bear(g, clock_now_ms());
 	}
-	for (int i = 0; i < 30; i++)
-		assert_true(answers() && questions_of(1) == i + 1u);
+	for (unsigned i = 0; i < 30; i++)
+		assert_true(answers() && questions_of(1) == i + 1);
 	assert_int_equal(questions_of(2), 0);
 }
 
