@@ -84,11 +84,13 @@ finish(struct probe *p)
 		ev_break(p->live->loop, EVBREAK_ALL);
 }
 
+/* Without a reason where it is known already. */
 static void
 verdict(struct probe *p, enum live_state state, const char *why)
 {
 	p->finding->state = state;
-	snprintf(p->finding->why, sizeof p->finding->why, "%s", why);
+	if (why != NULL)
+		snprintf(p->finding->why, sizeof p->finding->why, "%s", why);
 	finish(p);
 }
 
@@ -310,6 +312,13 @@ on_opened(void *arg)
 		live_time_add(&f->handshake, clock_now_us() - p->begun_us);
 	if (p->round == 0) {
 		read_facts(p, &f->facts);
+		/* Profile "opportunistic" would ask it all the same; an administrator wants to know. */
+		if (tls_doubt(stream_tls(p->stream))[0] != '\0') {
+			snprintf(f->why, sizeof f->why, "%s", tls_doubt(stream_tls(p->stream)));
+			stream_close(&p->stream);
+			verdict(p, LIVE_UNVERIFIED, NULL);
+			return;
+		}
 	} else if (p->round == 1) {
 		read_facts(p, &facts);
 		f->resumed = facts.resumed ? LIVE_YES : LIVE_NO;

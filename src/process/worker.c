@@ -331,6 +331,8 @@ put_together(struct worker *w)
 	        .memory = setup->room.queries,
 	};
 	w->queries = queries_new(&queries);
+	if (atomic_load(&setup->room.state->steered) == SLOTS_SPARED)
+		queries_stay_cold(w->queries);
 	listen_all(w);
 	watch(w);
 	return true;

@@ -350,6 +350,12 @@ fetches_reconnect(struct fetches *fs)
 	upstreams_reconnect(fs->upstreams);
 }
 
+void
+fetches_stay_cold(struct fetches *fs)
+{
+	upstreams_stay_cold(fs->upstreams);
+}
+
 unsigned
 fetches_in_flight(const struct fetches *fs)
 {

@@ -62,6 +62,8 @@ bool fetch_is_shareable(const struct config *config, const struct wire_query *qu
 bool fetches_hopeless(const struct fetches *fetches, const struct wire_query *query);
 /* See upstreams_reconnect(). */
 void fetches_reconnect(struct fetches *fetches);
+/* See upstreams_stay_cold(). */
+void fetches_stay_cold(struct fetches *fetches);
 /* Questions under way. */
 unsigned fetches_in_flight(const struct fetches *fetches);
 

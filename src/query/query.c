@@ -579,6 +579,12 @@ queries_reconnect(struct queries *qs)
 }
 
 void
+queries_stay_cold(struct queries *qs)
+{
+	fetches_stay_cold(qs->fetches);
+}
+
+void
 queries_drain(struct queries *qs)
 {
 	qs->replies.draining = true;

@@ -87,6 +87,8 @@ void query_begin_again(struct queries *queries, const uint8_t *msg, size_t bytes
 unsigned queries_in_flight(const struct queries *queries);
 /* See upstreams_reconnect(); answers may leave from inside. */
 void queries_reconnect(struct queries *queries);
+/* See upstreams_stay_cold(). */
+void queries_stay_cold(struct queries *queries);
 /* From now on TCP clients that ask for a keepalive are told to close. */
 void queries_drain(struct queries *queries);
 

@@ -301,6 +301,12 @@ place_prepare(struct place *place, uint32_t after_ms)
 	ev_timer_start(place->set.loop, &place->warm);
 }
 
+void
+place_stay_cold(struct place *place)
+{
+	ev_timer_stop(place->set.loop, &place->warm);
+}
+
 static void
 open_ahead(struct place *place, uint64_t now_ms)
 {

@@ -69,6 +69,8 @@ int place_put_beside(struct place *place, struct place_ask *ask, const struct uc
         __attribute__((warn_unused_result));
 /* A connection is to be open so long from now, although nobody has asked yet. */
 void place_prepare(struct place *place, uint32_t after_ms);
+/* Not before somebody asks. */
+void place_stay_cold(struct place *place);
 /* Takes the question away from wherever it is; harmless when it is nowhere. */
 void place_withdraw(struct place_ask *ask);
 /*

@@ -542,12 +542,20 @@ warm_first(struct upstreams *u)
 	enum config_policy policy = u->config->forward.policy;
 	bool any = policy == CONFIG_ROUND_ROBIN || policy == CONFIG_HASHED;
 	unsigned count = u->place_count < UPSTREAM_WARM_FIRST ? u->place_count : UPSTREAM_WARM_FIRST;
-	struct upstream_ask nothing = {.last = -1};
+	struct upstream_ask nothing = {.last = -1, .broken = ~u->groups[0].places};
 	int first = choose_next(u, &nothing, 0, false);
 	if (!any && first >= 0)
 		place_prepare(u->places[first], warm_first_ms(0, next_random(u)));
 	for (unsigned i = 0; any && i < count; i++)
-		place_prepare(u->places[i], warm_first_ms(i, next_random(u)));
+		if (u->groups[0].places & (1ull << i))
+			place_prepare(u->places[i], warm_first_ms(i, next_random(u)));
+}
+
+void
+upstreams_stay_cold(struct upstreams *u)
+{
+	for (unsigned i = 0; i < u->place_count; i++)
+		place_stay_cold(u->places[i]);
 }
 
 struct upstreams *

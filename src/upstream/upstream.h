@@ -66,6 +66,8 @@ void upstream_ask(struct upstreams *upstreams, struct upstream_ask *ask, const s
  * called from inside done().
  */
 void upstreams_reconnect(struct upstreams *upstreams);
+/* Nothing is going to be asked for a while: the connections that would be opened ahead are not. */
+void upstreams_stay_cold(struct upstreams *upstreams);
 /* What is known of a question that is under way, as done() would say it if this were the end. */
 void upstream_explain(
         const struct upstreams *upstreams, const struct upstream_ask *ask, struct upstream_result *result);
