@@ -147,7 +147,8 @@ bool health_may_shake(struct health *h, uint64_t now_ms);
 /* --- For the master, and for reports
  * ------------------------------------------------------------------------ */
 
-/* The network has changed: back-off and silences are forgotten, what was learned of the addresses is kept. */
+/* The network has changed: back-off and silences are forgotten, what was learned of the addresses is kept.
+ * NULL is allowed. */
 void health_forget_all(struct health_table *table, uint64_t now_ms);
 /* A process is gone: its connections count no more. */
 void health_bury(struct health_table *table, int pid);

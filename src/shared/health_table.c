@@ -159,6 +159,8 @@ health_facts(const struct health *h)
 void
 health_forget_all(struct health_table *table, uint64_t now_ms)
 {
+	if (table == NULL)
+		return;
 	health_set(&table->forgotten_ms, now_ms);
 	for (unsigned i = 0; i < HEALTH_ENTRIES; i++) {
 		struct health_facts *f = &table->entries[i].facts;

@@ -606,10 +606,12 @@ upstreams_free(struct upstreams *u)
 void
 upstreams_reconnect(struct upstreams *u)
 {
-	struct list orphans;
+	struct list orphans, anew;
 	list_init(&orphans);
+	list_init(&anew);
 	for (unsigned i = 0; i < u->place_count; i++)
 		place_forget(u->places[i], &orphans);
+	/* All tries are let go of before the first question takes one up again: it may have had two. */
 	while (!list_empty(&orphans)) {
 		struct uconn_ask *on = list_first(&orphans, struct uconn_ask, link);
 		struct place_ask *try = list_entry(on, struct place_ask, on);
@@ -618,12 +620,16 @@ upstreams_reconnect(struct upstreams *u)
 		if (probe_ended(u->probes, try))
 			continue;
 		list_remove(&ask->watch);
-		if (has_another(ask))
-			continue; /* it had two tries, and is asked anew already */
+		list_append(&anew, &ask->watch);
+	}
+	while (!list_empty(&anew)) {
+		struct upstream_ask *ask = list_first(&anew, struct upstream_ask, watch);
+		list_remove(&ask->watch);
 		stats_one(u->stats, STATS_upstream_resent);
 		ask->tried = 0;
 		ask->broken = ~u->groups[ask->group].places;
 		ask->attempts = 0;
+		ask->hedged = false;
 		advance(u, ask);
 	}
 }

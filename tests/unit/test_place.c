@@ -558,8 +558,6 @@ forgotten_with_all_that_is_there(void **state)
 	LOOP_UNTIL(world.loop, server->held_count == 8);
 	put(8, 12);
 	assert_int_equal(place_load(place), 20);
-	health_failed((struct health *)(uintptr_t)place_health(place), clock_now_ms(), 0);
-	assert_false(place_usable(place, clock_now_ms()));
 	place_forget(place, &orphans);
 	assert_int_equal(place_load(place), 0);
 	assert_true(place_usable(place, clock_now_ms()));

@@ -157,10 +157,10 @@ all_down_and_tried_anyway(void **state)
 	(void)state;
 	world.servers[0].manner = world.servers[1].manner = HANGS_UP;
 	assert_string_equal(ask_worker(0), "");
-	assert_true(upstreams_down(workers[1]));
+	assert_true(upstreams_down(workers[1], &query));
 	world.servers[1].manner = ANSWERS;
 	assert_string_equal(ask_worker(1), "u1");
-	assert_false(upstreams_down(workers[0]));
+	assert_false(upstreams_down(workers[0], &query));
 }
 
 /* SERVFAIL to all that others answer: after a few questions it is asked no more. */

@@ -357,7 +357,7 @@ all_begins_anew(void **state)
 	assert_string_equal(last.upstream, "u0");
 	assert_int_equal(counted(STATS_upstream_resent), resent + 2);
 	assert_int_equal(world.servers[0].dot.accepted, accepted + 1);
-	assert_false(upstreams_down(upstreams));
+	assert_false(upstreams_down(upstreams, &queries[0]));
 }
 
 static void
