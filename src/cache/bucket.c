@@ -14,17 +14,11 @@ enum { BUCKET_ASKED_SHIFT = 35, BUCKET_TAG_SHIFT = 37 };
 
 _Static_assert(sizeof(bucket_word) == 8, "a bucket is a cache line");
 
-static uint64_t
-scale(uint64_t hash, uint64_t count)
-{
-	return (uint64_t)((unsigned __int128)hash * count >> 64);
-}
-
 /* For a tag, the two buckets add up to this, modulo their number. */
 static uint64_t
 sum_of(uint64_t tag, uint64_t count)
 {
-	return scale((tag >> BUCKET_TAG_SHIFT) * 0x9e3779b97f4a7c15u, count);
+	return layout_spread((tag >> BUCKET_TAG_SHIFT) * 0x9e3779b97f4a7c15u, count);
 }
 
 static uint64_t
@@ -38,7 +32,7 @@ struct bucket_pair
 bucket_pair(const struct buckets *buckets, uint64_t hash)
 {
 	uint64_t tag = BUCKET_VALID | hash << BUCKET_TAG_SHIFT;
-	uint64_t first = scale(hash, buckets->count);
+	uint64_t first = layout_spread(hash, buckets->count);
 	return (struct bucket_pair){
 	        .at = {buckets->words + first * LAYOUT_BUCKET_WORDS,
 	                buckets->words + other(buckets, first, tag) * LAYOUT_BUCKET_WORDS},

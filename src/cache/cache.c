@@ -360,7 +360,7 @@ static _Atomic uint64_t *
 claims_of(const struct cache *c, uint64_t hash)
 {
 	uint64_t lines = c->layout.claims / CACHE_LINE_CLAIMS;
-	return &c->claims[(uint64_t)((unsigned __int128)hash * lines >> 64) * CACHE_LINE_CLAIMS];
+	return &c->claims[layout_spread(hash, lines) * CACHE_LINE_CLAIMS];
 }
 
 static bool

@@ -13,6 +13,7 @@
 #ifndef DOTWARD_CACHE_CACHE_H
 #define DOTWARD_CACHE_CACHE_H
 
+#include "dns/ttl.h"
 #include "dns/wire.h"
 #include "shared/stats.h"
 
@@ -24,7 +25,7 @@ struct cache;
 
 enum {
 	CACHE_LEAST_BYTES = 1 << 20,
-	CACHE_RECORDS = 6000, /* more resource records do not fit into one message */
+	CACHE_RECORDS = TTL_RECORDS,
 };
 
 /* What an answer is kept under. The name may be in any case; it is not copied. */

@@ -9,7 +9,7 @@
 static _Atomic uint16_t *
 line_of(const struct ghosts *ghosts, uint64_t hash)
 {
-	uint64_t line = (uint64_t)((unsigned __int128)hash * ghosts->count >> 64);
+	uint64_t line = layout_spread(hash, ghosts->count);
 	return ghosts->lines + line * (LAYOUT_GHOST_MARKS + 1);
 }
 

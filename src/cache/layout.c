@@ -11,7 +11,7 @@
 enum {
 	LAYOUT_LINE_BYTES = 64,
 	LAYOUT_PLACE_BYTES =
-	        100, /* of the whole for each place in the index: below the least entry's share */
+	        100, /* of the whole for each place in the index; of smaller entries it is full first */
 	LAYOUT_PLACES_PER_CLAIM = 32,
 	LAYOUT_FEW_SEGMENTS = 128,
 	LAYOUT_MANY_SEGMENTS = 4096,

@@ -39,6 +39,13 @@ struct layout_header {
 	_Atomic uint64_t mark; /* cache_mark() */
 };
 
+/* Spreads hashes evenly over 0 … count - 1, by their upper bits. */
+static inline uint64_t
+layout_spread(uint64_t hash, uint64_t count)
+{
+	return (uint64_t)((unsigned __int128)hash * count >> 64);
+}
+
 /* False when that is too little for a cache, or more than 256 GiB. */
 bool layout_make(uint64_t bytes, struct layout *out);
 

@@ -40,14 +40,6 @@ reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void
-keep_descriptors(int fd)
-{
-	int keep[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, log_descriptor(), fd};
-	fds_close_but(keep, sizeof keep / sizeof keep[0]);
-	log_reconnect();
-}
-
 static int
 give_up_rights(const struct aside_ground *ground, pid_t master, char why[SANDBOX_WHY_BYTES])
 {
@@ -116,7 +108,7 @@ child(const struct aside_ground *ground, int fd, pid_t master, bool json, aside_
 	char why[SANDBOX_WHY_BYTES];
 	log_set_role("aside");
 	reset_signals();
-	keep_descriptors(fd);
+	fds_keep(&fd, 1);
 	if (!open_answer(&aside, fd))
 		return EXIT_FAILURE;
 	begin_signs_of_life(fd);

@@ -52,9 +52,8 @@ static bool
 give_up_rights(const struct errand *e, const struct sandbox_user *user, pid_t master, int fd, int folder)
 {
 	char why[SANDBOX_WHY_BYTES];
-	int keep[] = {0, 1, 2, log_descriptor(), fd, folder};
-	fds_close_but(keep, sizeof keep / sizeof keep[0]);
-	log_reconnect();
+	const int own[] = {fd, folder};
+	fds_keep(own, sizeof own / sizeof own[0]);
 	if (sandbox_enter_worker(user, master, why) == 0 &&
 	        (!e->sandbox || sandbox_seal(SANDBOX_ERRAND, why) == 0))
 		return true;

@@ -5,10 +5,14 @@
  */
 #include "process/fds.h"
 
+#include "base/log.h"
+#include "base/must.h"
+
 #include <dirent.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -84,4 +88,17 @@ fds_close_but(int *keep, size_t count)
 	qsort(keep, count, sizeof *keep, by_number);
 	if (!close_holes(keep, count) && !close_listed(keep, count))
 		close_all(keep, count);
+}
+
+void
+fds_keep(const int *own, size_t count)
+{
+	const int all[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, log_descriptor()};
+	size_t common = sizeof all / sizeof all[0];
+	int *keep = must_alloc(common + count, sizeof *keep);
+	memcpy(keep, all, sizeof all);
+	memcpy(keep + common, own, count * sizeof *own);
+	fds_close_but(keep, common + count);
+	free(keep);
+	log_reconnect();
 }

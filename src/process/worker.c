@@ -366,23 +366,19 @@ worker_room_free(struct worker_room *room)
 static void
 keep_descriptors(const struct worker_setup *setup)
 {
-	enum { STANDARD = 6 };
+	enum { SINGLE = 2 };
 	size_t listens = sockets_count(setup->sockets), count = 0;
 	unsigned members = sockets_members(setup->sockets);
-	int *keep = must_alloc(STANDARD + 2 * listens * members, sizeof *keep);
-	for (int fd = 0; fd <= STDERR_FILENO; fd++)
-		keep[count++] = fd;
-	keep[count++] = log_descriptor();
-	keep[count++] = setup->log_end;
-	keep[count++] = setup->ready_fd;
+	int *own = must_alloc(SINGLE + 2 * listens * members, sizeof *own);
+	own[count++] = setup->log_end;
+	own[count++] = setup->ready_fd;
 	for (size_t i = 0; i < listens; i++)
 		for (unsigned member = 0; member < members; member++) {
-			keep[count++] = sockets_udp(setup->sockets, i, member);
-			keep[count++] = sockets_tcp(setup->sockets, i, member);
+			own[count++] = sockets_udp(setup->sockets, i, member);
+			own[count++] = sockets_tcp(setup->sockets, i, member);
 		}
-	fds_close_but(keep, count);
-	free(keep);
-	log_reconnect();
+	fds_keep(own, count);
+	free(own);
 }
 
 /* The last step before it serves: what it needs is open now. */

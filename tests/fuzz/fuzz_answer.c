@@ -9,6 +9,7 @@
 #include "../unit/message.h"
 #include "base/must.h"
 #include "dns/wire.h"
+#include "guess.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,20 +17,6 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct message before, after;
-
-static bool
-question_guess(const uint8_t *data, size_t size, struct wire_question *out)
-{
-	size_t name = size < WIRE_HEADER_BYTES ? 0 : name_plain_bytes(data, size, WIRE_HEADER_BYTES);
-	const uint8_t *fixed = data + WIRE_HEADER_BYTES + name;
-	if (name == 0 || size - WIRE_HEADER_BYTES - name < 4)
-		return false;
-	out->name_bytes = (uint16_t)name;
-	memcpy(out->name, data + WIRE_HEADER_BYTES, name);
-	out->type = (uint16_t)message_get16(fixed);
-	out->class = (uint16_t)message_get16(fixed + 2);
-	return true;
-}
 
 static void
 client_make(struct wire_query *out, unsigned dice)

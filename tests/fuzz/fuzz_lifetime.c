@@ -6,6 +6,7 @@
 #include "../unit/message.h"
 #include "base/must.h"
 #include "dns/ttl.h"
+#include "guess.h"
 #include "query/lifetime.h"
 
 #include <stdlib.h>
@@ -16,20 +17,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { LIMITS_BYTES = 10 };
 
 static uint16_t ttls[TTL_RECORDS];
-
-static bool
-question_guess(const uint8_t *data, size_t size, struct wire_question *out)
-{
-	size_t name = size < WIRE_HEADER_BYTES ? 0 : name_plain_bytes(data, size, WIRE_HEADER_BYTES);
-	const uint8_t *fixed = data + WIRE_HEADER_BYTES + name;
-	if (name == 0 || size - WIRE_HEADER_BYTES - name < 4)
-		return false;
-	out->name_bytes = (uint16_t)name;
-	memcpy(out->name, data + WIRE_HEADER_BYTES, name);
-	out->type = (uint16_t)message_get16(fixed);
-	out->class = (uint16_t)message_get16(fixed + 2);
-	return true;
-}
 
 static void
 kept_check(const struct config_cache *config, const struct lifetime *lifetime, uint8_t *msg, unsigned count)

@@ -5,6 +5,7 @@
 #include "../unit/message.h"
 #include "base/must.h"
 #include "dns/show.h"
+#include "guess.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,20 +57,6 @@ ede_take(struct edns *edns, const uint8_t *data, size_t size)
 	memset(edns, 0, sizeof(*edns));
 	edns->ede_bytes = (uint16_t)(size < EDNS_EDE_BYTES ? size : EDNS_EDE_BYTES);
 	memcpy(edns->ede, data, edns->ede_bytes);
-}
-
-static bool
-question_guess(const uint8_t *data, size_t size, struct wire_question *out)
-{
-	size_t name = size < WIRE_HEADER_BYTES ? 0 : name_plain_bytes(data, size, WIRE_HEADER_BYTES);
-	const uint8_t *fixed = data + WIRE_HEADER_BYTES + name;
-	if (name == 0 || size - WIRE_HEADER_BYTES - name < 4)
-		return false;
-	out->name_bytes = (uint16_t)name;
-	memcpy(out->name, data + WIRE_HEADER_BYTES, name);
-	out->type = (uint16_t)message_get16(fixed);
-	out->class = (uint16_t)message_get16(fixed + 2);
-	return true;
 }
 
 int

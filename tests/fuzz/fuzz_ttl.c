@@ -7,6 +7,7 @@
 #include "base/must.h"
 #include "dns/ttl.h"
 #include "dns/wire.h"
+#include "guess.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -73,20 +74,6 @@ find_check(uint8_t *msg, size_t bytes)
 	offsets_check(msg, bytes, (unsigned)count);
 	change_check(msg, bytes, (unsigned)count, wire_id(msg));
 	return count;
-}
-
-static bool
-question_guess(const uint8_t *data, size_t size, struct wire_question *out)
-{
-	size_t name = size < WIRE_HEADER_BYTES ? 0 : name_plain_bytes(data, size, WIRE_HEADER_BYTES);
-	const uint8_t *fixed = data + WIRE_HEADER_BYTES + name;
-	if (name == 0 || size - WIRE_HEADER_BYTES - name < 4)
-		return false;
-	out->name_bytes = (uint16_t)name;
-	memcpy(out->name, data + WIRE_HEADER_BYTES, name);
-	out->type = (uint16_t)message_get16(fixed);
-	out->class = (uint16_t)message_get16(fixed + 2);
-	return true;
 }
 
 int

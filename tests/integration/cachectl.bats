@@ -2,35 +2,15 @@
 # dotwardctl and the cache: what it shows of it, what it makes it forget, and that neither is trouble for anybody.
 # shellcheck shell=bash disable=SC2154,SC2153,SC2030,SC2031,SC2317
 load lib
+load ctl
 
 setup() {
   lib_check
-  : "${DOTWARDCTL:?set DOTWARDCTL to the built dotwardctl}"
-  command -v jq >/dev/null || skip "no jq"
-  SOCKET=$BATS_TEST_TMPDIR/dotward.control
-  unset DOTWARD_SOCKET
+  ctl_setup
 }
 
 teardown() {
   lib_teardown
-}
-
-serve() {
-  faultup_start up
-  dotward_config "$(upstream up "$up_port")"
-  dotward_start "$@"
-}
-
-# ctl WORD...: dotwardctl at the socket of this test.
-ctl() {
-  "$DOTWARDCTL" --socket "$SOCKET" --timeout "$((5 * PATIENCE))" "$@"
-}
-
-# json FILTER WORD...: one value of the JSON answer.
-json() {
-  local filter=$1
-  shift
-  ctl --json "$@" | jq -er "$filter"
 }
 
 # entries FILTER: of a dump.

@@ -2,37 +2,17 @@
 # dotwardctl and the control socket: what it shows, what it does, who may, and how it ends when something is wrong.
 # shellcheck shell=bash disable=SC2154,SC2153,SC2030,SC2031,SC2317
 load lib
+load ctl
 
 setup() {
   lib_check
-  : "${DOTWARDCTL:?set DOTWARDCTL to the built dotwardctl}"
-  command -v jq >/dev/null || skip "no jq"
-  SOCKET=$BATS_TEST_TMPDIR/dotward.control
-  unset DOTWARD_SOCKET
+  ctl_setup
 }
 
 teardown() {
   # One that a test stopped would not take the signal to end.
   [[ -z ${DOTWARD_PID:-} ]] || kill -CONT "$DOTWARD_PID" 2>/dev/null || true
   lib_teardown
-}
-
-serve() {
-  faultup_start up
-  dotward_config "$(upstream up "$up_port")"
-  dotward_start "$@"
-}
-
-# ctl WORD...: dotwardctl at the socket of this test.
-ctl() {
-  "$DOTWARDCTL" --socket "$SOCKET" --timeout "$((5 * PATIENCE))" "$@"
-}
-
-# json FILTER VERB...: one value of the JSON answer.
-json() {
-  local filter=$1
-  shift
-  ctl --json "$@" | jq -er "$filter"
 }
 
 # --- what it shows ----------------------------------------------------------------------------------------

@@ -265,11 +265,17 @@ look_at_everything(void)
 }
 
 static uint64_t
+progress_of(unsigned i)
+{
+	return act.stage->tales[i].hits + act.stage->tales[i].misses + act.stage->tales[i].puts;
+}
+
+static uint64_t
 progress(void)
 {
 	uint64_t sum = 0;
 	for (unsigned i = 0; i < act.processes; i++)
-		sum += act.stage->tales[i].hits + act.stage->tales[i].misses + act.stage->tales[i].puts;
+		sum += progress_of(i);
 	return sum;
 }
 
@@ -426,14 +432,19 @@ all_live(void)
 static void
 act_of_rubbish(unsigned seconds)
 {
-	uint64_t until_ms = clock_now_ms() + seconds * 1000u, before = progress(), since_ms = clock_now_ms();
 	uint64_t random = random_next(&act.random), hits = 0;
 	bool fine = true, hung = false;
+	/* All are at work first: who finds rubbish in the header adopts nothing, and rightly so. */
+	for (unsigned i = 0; i < act.processes; i++) {
+		uint64_t begun = progress_of(i), patience_ms = clock_now_ms() + HANG_MS;
+		bear(i);
+		while (progress_of(i) == begun && clock_now_ms() < patience_ms)
+			wait_us(1000);
+	}
 	pid_t spoiler = fork();
 	if (spoiler == 0)
 		live_to_spoil(random);
-	for (unsigned i = 0; i < act.processes; i++)
-		bear(i);
+	uint64_t until_ms = clock_now_ms() + seconds * 1000u, before = progress(), since_ms = clock_now_ms();
 	while (clock_now_ms() < until_ms && fine && !hung) {
 		uint64_t now = progress();
 		since_ms = now != before ? clock_now_ms() : since_ms;

@@ -121,6 +121,29 @@ without_proc_it_is_done_by_number(void **state)
 	expect(do_close_by_number);
 }
 
+/* The standard three, the log's if it has one, and what is named; nothing else. */
+static int
+do_keep(void *arg)
+{
+	const int own[] = {40, -1, 5};
+	(void)arg;
+	for (int fd = 3; fd <= MOST; fd++)
+		if (dup2(0, fd) < 0)
+			return 126;
+	fds_keep(own, COUNT(own));
+	for (int fd = 0; fd <= MOST; fd++)
+		if (is_open(fd) != (fd <= 2 || fd == 5 || fd == 40))
+			return 1 + fd;
+	return 0;
+}
+
+static void
+the_common_ones_are_kept_with_those_named(void **state)
+{
+	(void)state;
+	expect(do_keep);
+}
+
 int
 main(void)
 {
@@ -128,6 +151,7 @@ main(void)
 	        cmocka_unit_test(holes_are_closed),
 	        cmocka_unit_test(an_older_kernel_does_it_by_list),
 	        cmocka_unit_test(without_proc_it_is_done_by_number),
+	        cmocka_unit_test(the_common_ones_are_kept_with_those_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
