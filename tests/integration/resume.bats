@@ -17,7 +17,8 @@ serve() {
   WORKERS=${WORKERS:-1} dotward_config "$(upstream up "$up_port" "auth_name = \"upstream.test\"; ca_file = \"$CERTS/ca.pem\"; ${1:-}")"
   dotward_start -o cache.size=\"0\"
   assert_resolves first.test
-  assert_equal "$(faultup_stat up handshakes)" 1
+  # All workers begin at once, and none of them has a ticket.
+  (($(faultup_stat up handshakes) <= ${WORKERS:-1})) || fail "more connections than workers"
   assert_equal "$(faultup_stat up resumed)" 0
 }
 
