@@ -17,9 +17,9 @@ serve() {
   WORKERS=${WORKERS:-1} dotward_config "$(upstream up "$up_port" "auth_name = \"upstream.test\"; ca_file = \"$CERTS/ca.pem\"; ${1:-}")"
   dotward_start -o cache.size=\"0\"
   assert_resolves first.test
-  # All workers begin at once, and none of them has a ticket.
   (($(faultup_stat up handshakes) <= ${WORKERS:-1})) || fail "more connections than workers"
-  assert_equal "$(faultup_stat up resumed)" 0
+  # A second worker may have a ticket of the first already.
+  ((${WORKERS:-1} > 1)) || assert_equal "$(faultup_stat up resumed)" 0
 }
 
 UP=()
