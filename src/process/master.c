@@ -19,6 +19,7 @@
 #include "process/notify.h"
 #include "process/pid_file.h"
 #include "process/signals.h"
+#include "process/successor.h"
 #include "process/survey.h"
 #include "process/upgrade.h"
 #include "process/worker.h"
@@ -40,8 +41,7 @@
 
 enum {
 	MASTER_START_MS = 10000,          /* for a new generation, or a new binary, to serve */
-	MASTER_OWN_FDS = 3 + LOOKOUT_FDS, /* signals, what workers say, upgrade */
-	MASTER_PATH_BYTES = 4096,
+	MASTER_OWN_FDS = 3 + LOOKOUT_FDS, /* signals, what workers say, successor */
 };
 
 struct master {
@@ -55,11 +55,10 @@ struct master {
 	struct lookout *lookout;
 	uint64_t starting_until_ms, starting_since_ms;
 	bool reload_again; /* asked for while one was under way */
-	struct upgrade upgrade;
+	struct successor successor;
 	struct upgrade_inheritance inheritance;
 	struct background background;
 	int signal_fd;
-	char binary[MASTER_PATH_BYTES];
 	struct pid_file pid_file;
 	bool log_is_stderr;
 	bool stopping, impatient;
@@ -81,7 +80,8 @@ static void
 leave_master(void *arg)
 {
 	struct master *m = arg;
-	const int own[] = {m->signal_fd, m->background.pipe, m->inheritance.ready, m->upgrade.ready};
+	const int own[] = {
+	        m->signal_fd, m->background.pipe, m->inheritance.ready, successor_fd(&m->successor)};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		if (own[i] >= 0)
 			close(own[i]);
@@ -206,7 +206,7 @@ reload(void *arg)
 		admin_done(m->admin, ADMIN_RELOAD, false, "it is stopping");
 		return;
 	}
-	if (m->line.starting != NULL || m->line.serving == NULL || m->upgrade.pid != 0 ||
+	if (m->line.starting != NULL || m->line.serving == NULL || successor_is_coming(&m->successor) ||
 	        keeper_is_busy(m->keeper) || lineage_is_full(&m->line)) {
 		m->reload_again = true;
 		return;
@@ -298,81 +298,17 @@ judge_starting(struct master *m, uint64_t now_ms)
 /* --- upgrade --- */
 
 static void
-upgrade_refuse(struct master *m, const char *why)
-{
-	log_error("upgrade refused why=\"%s\"", why);
-	admin_done(m->admin, ADMIN_UPGRADE, false, why);
-}
-
-static void
 upgrade(void *arg)
 {
 	struct master *m = arg;
-	if (m->upgrade.pid != 0)
-		return; /* whoever asks again waits with the others */
-	if (m->stopping || m->line.starting != NULL || m->line.serving == NULL || getpid() == 1) {
-		upgrade_refuse(m, m->stopping ? "it is stopping"
-		                  : m->line.starting != NULL || m->line.serving == NULL
-		                          ? "a start or reload is under way"
-		                          : "process 1 cannot hand over to another");
-		return;
-	}
-	const struct upgrade_legacy legacy = {.world = world_descriptor(m->world),
-	        .control = admin_descriptor(m->admin),
-	        .cache = generation_cache(m->line.serving) != NULL
-	                         ? cache_descriptor(generation_cache(m->line.serving))
-	                         : -1};
-	int failed = upgrade_begin(
-	        &m->upgrade, m->binary, m->setup->argv, generation_sockets(m->line.serving), &legacy);
-	if (failed < 0) {
-		upgrade_refuse(m, strerror(-failed));
-		return;
-	}
-	keeper_share(m->keeper, true, clock_now_ms());
-	m->upgrade.until_ms = clock_now_ms() + MASTER_START_MS;
-	log_notice("upgrading binary=%s pid=%d", m->binary, (int)m->upgrade.pid);
-}
-
-static void
-upgrade_failed(struct master *m, const char *why)
-{
-	log_error("upgrade failed, the old binary serves on: %s", why);
-	upgrade_end(&m->upgrade, true);
-	keeper_share(m->keeper, false, clock_now_ms());
-	/* The new master may have changed the steering, and who is behind the socket, before it failed. */
-	generation_steer(m->line.serving, clock_now_ms());
-	admin_claim(m->admin);
-	admin_done(m->admin, ADMIN_UPGRADE, false, why);
-}
-
-/* The new master serves: nothing here is ours any more but the questions in flight. */
-static void
-hand_over(struct master *m)
-{
-	char text[64];
-	snprintf(text, sizeof text, "handed over pid=%d", (int)m->upgrade.pid);
-	log_notice("%s", text);
-	notify_main_pid(m->upgrade.pid);
-	admin_done(m->admin, ADMIN_UPGRADE, true, text);
-	admin_leave(m->admin); /* who asks now asks the new master */
-	upgrade_end(&m->upgrade, false);
-	m->handed_over = true;
-	m->stopping = true;
-	lineage_retire(&m->line, m->line.serving, clock_now_ms());
-	m->line.serving = NULL;
+	successor_ask(&m->successor, m->stopping, MASTER_START_MS);
 }
 
 static void
 judge_upgrade(struct master *m, bool readable, uint64_t now_ms)
 {
-	if (m->upgrade.pid == 0)
-		return;
-	if (readable && upgrade_succeeded(&m->upgrade))
-		hand_over(m);
-	else if (readable)
-		upgrade_failed(m, "the new binary ended before it served");
-	else if (now_ms >= m->upgrade.until_ms)
-		upgrade_failed(m, "the new binary did not serve in time");
+	if (successor_judge(&m->successor, readable, now_ms))
+		m->handed_over = m->stopping = true;
 }
 
 /* --- signals --- */
@@ -402,7 +338,7 @@ on_stop(void *arg)
 		keeper_hurry(m->keeper);
 		return;
 	}
-	upgrade_end(&m->upgrade, true);
+	successor_give_up(&m->successor);
 	admin_begins(ADMIN_STOP);
 	log_notice("draining workers=%u limit=%ums", m->line.serving ? generation_alive(m->line.serving) : 0,
 	        m->line.serving ? generation_config(m->line.serving)->drain_timeout_ms : 0);
@@ -462,8 +398,7 @@ wait_ms(const struct master *m)
 	         next_ms = earlier(lineage_next_ms(&m->line), keeper_next_ms(m->keeper));
 	if (m->line.starting != NULL)
 		next_ms = earlier(next_ms, m->starting_until_ms);
-	if (m->upgrade.pid != 0)
-		next_ms = earlier(next_ms, m->upgrade.until_ms);
+	next_ms = earlier(next_ms, successor_due_ms(&m->successor));
 	next_ms = earlier(earlier(next_ms, admin_due_ms(m->admin)), lookout_due_ms(m->lookout));
 	if (next_ms == UINT64_MAX)
 		return -1;
@@ -487,7 +422,7 @@ turn(struct master *m)
 	struct pollfd fds[MASTER_OWN_FDS + ADMIN_POLL_MOST] = {
 	        {.fd = m->signal_fd, .events = POLLIN},
 	        {.fd = newest != NULL ? generation_ready_fd(newest) : -1, .events = POLLIN},
-	        {.fd = m->upgrade.ready, .events = POLLIN},
+	        {.fd = successor_fd(&m->successor), .events = POLLIN},
 	};
 	lookout_poll(m->lookout, fds + MASTER_OWN_FDS - LOOKOUT_FDS);
 	/* Before we serve, somebody else may still be behind the socket. */
@@ -635,12 +570,11 @@ master_run(const struct master_setup *setup)
 	static struct master m; /* large, and there is one */
 	char why[GENERATION_WHY_BYTES];
 	int status = EXIT_FAILURE;
-	m = (struct master){
-	        .setup = setup, .signal_fd = -1, .upgrade = {.ready = -1}, .background = {.pipe = -1}};
+	m = (struct master){.setup = setup, .signal_fd = -1, .background = {.pipe = -1}};
 	m.started_ms = clock_now_ms();
 	m.log_is_stderr = setup->foreground && strcmp(setup->config->log.target, "stderr") == 0;
 	log_set_role("master");
-	upgrade_find_binary(m.binary, sizeof m.binary);
+	successor_begin(&m.successor, setup->argv);
 	upgrade_inherit(&m.inheritance);
 	sandbox_limit();
 	m.world = world_open(m.inheritance.world);
@@ -675,6 +609,10 @@ master_run(const struct master_setup *setup)
 	        .stop = on_stop_asked,
 	        .cache = on_cache};
 	m.admin = admin_new(&deeds);
+	m.successor.line = &m.line;
+	m.successor.keeper = m.keeper;
+	m.successor.admin = m.admin;
+	m.successor.world = m.world;
 	struct generation *first = generation_make(&m, setup->config, why);
 	if (first == NULL) {
 		fail(&m, why);
