@@ -463,12 +463,11 @@ place_withdraw(struct place_ask *ask)
 	if (ask->on.conn != NULL) {
 		uconn_withdraw(&ask->on);
 		pump(place);
-		return;
-	}
-	if (!list_empty(&ask->link)) {
+	} else if (!list_empty(&ask->link)) {
 		list_remove(&ask->link);
 		place->waiting_count--;
 	}
+	show_gauge(place);
 }
 
 bool
@@ -515,6 +514,7 @@ on_opened(void *arg, struct uconn *conn)
 	note_doubt(place, uconn_doubt(conn));
 	place_race_won(place, conn);
 	pump(place);
+	show_gauge(place);
 }
 
 /* Time that a question spent waiting for a connection to open is not the server's latency. */

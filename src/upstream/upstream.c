@@ -399,20 +399,21 @@ group_of(const struct upstreams *u, const struct wire_query *query)
 	return route_find(u->routes, query->question.name, query->question.name_bytes);
 }
 
-/* The place of the first question gets its connection now; where any may be the first, several do. */
+/* The place of the first question gets its connection now; where any may be the first, several do, of those
+ * that are well as far as is known. */
 static void
 warm_first(struct upstreams *u)
 {
 	enum config_policy policy = u->config->forward.policy;
 	bool any = policy == CONFIG_ROUND_ROBIN || policy == CONFIG_HASHED;
-	unsigned count = u->place_count < UPSTREAM_WARM_FIRST ? u->place_count : UPSTREAM_WARM_FIRST;
 	struct upstream_ask nothing = {.last = -1, .broken = ~u->groups[0].places};
 	int first = upstream_choose(u, &nothing, 0, UPSTREAM_ANY);
 	if (!any && first >= 0)
 		upstream_warm(u, (unsigned)first, warm_first_ms(0, upstream_random(u)));
-	for (unsigned i = 0; any && i < count; i++)
-		if (u->groups[0].places & (1ull << i))
-			upstream_warm(u, i, warm_first_ms(i, upstream_random(u)));
+	unsigned count = 0;
+	for (unsigned i = 0; any && i < u->place_count && count < UPSTREAM_WARM_FIRST; i++)
+		if (u->groups[0].places & (1ull << i) && place_usable(u->places[i], clock_now_ms()))
+			upstream_warm(u, i, warm_first_ms(count++, upstream_random(u)));
 }
 
 void

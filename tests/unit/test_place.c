@@ -186,6 +186,7 @@ withdrawn_from_connection_and_queue(void **state)
 	place_withdraw(&asks[2]); /* makes room for one that waits */
 	place_withdraw(&asks[2]);
 	assert_int_equal(place_load(place), 10);
+	assert_int_equal(known().in_flight, 10);
 	LOOP_UNTIL(world.loop, server->held_count == 9);
 	for (unsigned i = 0; i < 8; i++)
 		world_release(server, i);
