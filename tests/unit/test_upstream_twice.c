@@ -9,6 +9,7 @@
 /* cmocka needs those four before it */
 #include <cmocka.h>
 
+#include "upstream/identity.h"
 #include "upstream/upstream.h"
 #include "worlds.h"
 
@@ -23,6 +24,7 @@ static struct wire_query queries[ASKS];
 static unsigned done;
 static struct upstream_result last;
 static uint16_t last_rcode;
+static struct shm *memory; /* of what the workers know, if they share it */
 
 static void
 on_done(void *arg, struct upstream_ask *ask, const struct upstream_result *result)
@@ -52,6 +54,8 @@ stop(void **state)
 	(void)state;
 	upstreams_free(upstreams);
 	world_close();
+	shm_free(memory);
+	memory = NULL;
 	return 0;
 }
 
@@ -235,6 +239,56 @@ withdrawn_while_nothing_opens(void **state)
 	assert_int_equal(done, 1);
 }
 
+/* As if it had been tried for the ten minutes up to now, in vain. */
+static void
+fail_for_ten_minutes(unsigned i)
+{
+	struct health_identity identity = {
+	        .key = upstream_identity(&world.upstreams[i], &world.servers[i].dot.address),
+	        .name = world.upstreams[i].name,
+	        .address = ""};
+	uint64_t now_ms = clock_now_ms(), at_ms = now_ms > 600000 ? now_ms - 600000 : 1;
+	struct health *h = health_open(world.health, &identity, now_ms);
+	while (at_ms <= now_ms) {
+		health_failed(h, HEALTH_TIMEOUT, "no connection", at_ms, 0);
+		at_ms = health_backoff_until_ms(h);
+	}
+	assert_int_equal(health_state(h, now_ms), HEALTH_BACKED_OFF);
+	health_close(h);
+}
+
+static void
+back_after_ten_minutes(void **state)
+{
+	(void)state;
+	for (unsigned count = 1; count <= 2; count++) {
+		stop(NULL);
+		start(NULL);
+		memory = shm_new(health_footprint());
+		assert_non_null(memory);
+		world.health = shm_start(memory);
+		world.config.upstream_count = count;
+		for (unsigned i = 0; i < count; i++) {
+			dot_swallow(&world.servers[i].dot);
+			fail_for_ten_minutes(i);
+		}
+		ask(0);
+		assert_true(upstreams_down(upstreams, &queries[0]));
+		uint64_t begun_ms = clock_now_ms();
+		LOOP_UNTIL(world.loop, clock_now_ms() - begun_ms >= 1300);
+		assert_int_equal(done, 0);
+		/* The kernel would try again in 1.7 s. */
+		for (unsigned i = 0; i < count; i++)
+			dot_breathe(&world.servers[i].dot);
+		begun_ms = clock_now_ms();
+		LOOP_UNTIL(world.loop, done == 1);
+		assert_non_null(last.answer);
+		assert_true(clock_now_ms() - begun_ms < 1500);
+		ask_and_wait(1);
+		assert_non_null(last.answer);
+	}
+}
+
 static bool
 has_ipv6(void)
 {
@@ -322,6 +376,7 @@ main(void)
 	        STARTED(first_that_opens_wins),
 	        STARTED(all_dead_and_one_comes_back),
 	        STARTED(withdrawn_while_nothing_opens),
+	        STARTED(back_after_ten_minutes),
 	        STARTED(other_family_first),
 	        STARTED(found_out_before_the_first_question),
 	        STARTED(found_out_in_turns),
