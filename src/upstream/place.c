@@ -359,10 +359,11 @@ on_warm(struct ev_loop *loop, ev_timer *timer, int events)
 	struct place *place = timer->data;
 	(void)loop;
 	(void)events;
-	if (place->begun_ms == 0)
-		open_ahead(place, clock_now_ms());
-	else
+	uint64_t now_ms = clock_now_ms();
+	if (place->begun_ms != 0)
 		keep_warm(place);
+	else if (health_state(place->health, now_ms) == HEALTH_WELL)
+		open_ahead(place, now_ms);
 }
 
 /* An idle connection goes when its successor is there, if there is to be one. */
