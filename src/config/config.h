@@ -71,6 +71,7 @@ struct config_forward {
 	unsigned timeout_ms;
 	unsigned attempt_timeout_ms;
 	unsigned connect_timeout_ms;
+	unsigned connect_patience_ms; /* then what waits for a connection is asked elsewhere as well */
 	unsigned handshake_timeout_ms;
 	unsigned attempts;
 	bool hedge;                 /* slow questions are asked once more */

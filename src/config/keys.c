@@ -157,6 +157,10 @@ const struct key keys[] = {
 		.fallback = "1500", IN_MS, .help = "When to ask another upstream; at most timeout_ms." },
 	{ "forward.connect_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(forward.connect_timeout_ms), RANGE(10, 60000),
 		.fallback = "2000", IN_MS, .help = "For the TCP connection." },
+	{ "forward.connect_patience_ms", KEY_NUMBER, KEY_NOW, CONFIG(forward.connect_patience_ms), RANGE(10, 60000),
+		.fallback = "150", IN_MS,
+		.help = "What waits for a connection for longer than this is asked elsewhere as well (RFC 8305), and another\n"
+			"attempt to connect is made; sooner or later where connections are known to open faster or slower." },
 	{ "forward.handshake_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(forward.handshake_timeout_ms), RANGE(10, 60000),
 		.fallback = "3000", IN_MS, .help = "For the TLS handshake." },
 	{ "forward.attempts", KEY_NUMBER, KEY_NOW, CONFIG(forward.attempts), RANGE(1, 16), .fallback = "3",

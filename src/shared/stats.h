@@ -52,6 +52,7 @@
 	X(upstream_resent, "questions re-sent because their connection was lost")                            \
 	X(upstream_hedged, "questions asked once more elsewhere because their answer was slow")              \
 	X(upstream_hedge_won, "of them answered from there first")                                           \
+	X(upstream_raced, "questions asked elsewhere as well because a connection took too long to open")    \
 	X(upstream_bad_answers, "answers from upstream that were no DNS or answered another question")       \
 	X(upstream_stray, "answers from upstream with an id that nobody waits for")                          \
 	X(upstream_connections, "connections to upstreams begun")                                            \

@@ -58,6 +58,7 @@ place_new(const struct place_settings *settings, const struct addr *address)
 	list_init(&place->waiting);
 	ev_init(&place->warm, on_warm);
 	place->warm.data = place;
+	place_race_init(place);
 	return place;
 }
 
@@ -66,6 +67,7 @@ place_free(struct place *place)
 {
 	must(list_empty(&place->waiting));
 	ev_timer_stop(place->set.loop, &place->warm);
+	ev_timer_stop(place->set.loop, &place->race);
 	while (place->conn_count > 0)
 		uconn_close(&place->conns[--place->conn_count]);
 	health_close(place->health);
@@ -159,15 +161,16 @@ is_connecting(const struct place *place)
 	return false;
 }
 
-/* A connection more, or NULL with errno. */
-static struct uconn *
-open_one(struct place *place)
+struct uconn *
+place_open_one(struct place *place)
 {
+	must(place->conn_count < PLACE_CONNECTIONS);
 	struct uconn *conn = uconn_open(
 	        place->set.room, place->set.loop, &place->target, place->set.stats, &conn_events, place);
 	if (conn != NULL) {
 		place->conns[place->conn_count++] = conn;
 		place->begun_ms = clock_now_ms();
+		place_race_watch(place);
 	}
 	return conn;
 }
@@ -203,11 +206,22 @@ ask_on(struct uconn *conn, struct place_ask *ask, uint64_t now_ms)
 	return uconn_ask(conn, &ask->on, now_ms);
 }
 
+void
+place_ask_on(struct place *place, struct uconn *conn, struct place_ask *ask, uint64_t now_ms)
+{
+	ask->at = place;
+	list_init(&ask->link);
+	if (conn == NULL || !ask_on(conn, ask, now_ms))
+		wait_for_room(place, ask);
+}
+
 int
 place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 {
 	struct uconn *conn = pick(place);
-	place->asked_ms = now_ms;
+	place->asked_ms = ask->since_ms = now_ms;
+	if (!ask->patient)
+		place->wanted_ms = now_ms;
 	/* With nobody well, a question is the trial; the others need not make it as well. */
 	health_claim_probe(place->health, now_ms, place->set.forward->attempt_timeout_ms);
 	/* All are suspect, and there may not be another: the oldest has had its chance. */
@@ -219,7 +233,7 @@ place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 		if (conn == NULL)
 			return -EAGAIN;
 	} else if (may_open(place, conn, now_ms)) {
-		struct uconn *another = open_one(place);
+		struct uconn *another = place_open_one(place);
 		if (another == NULL && conn == NULL) {
 			int error = errno;
 			note_failure(place, HEALTH_CONNECT, strerror(error), now_ms);
@@ -230,10 +244,9 @@ place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 		if (conn == NULL)
 			conn = another;
 	}
-	ask->at = place;
-	list_init(&ask->link);
-	if (place->waiting_count > 0 || !ask_on(conn, ask, now_ms))
-		wait_for_room(place, ask);
+	place_ask_on(place, place->waiting_count > 0 ? NULL : conn, ask, now_ms);
+	if (!uconn_is_open(conn))
+		place_race(place, now_ms);
 	show_gauge(place);
 	return 0;
 }
@@ -242,6 +255,8 @@ int
 place_put_beside(struct place *place, struct place_ask *ask, const struct uconn *beside, uint64_t now_ms)
 {
 	struct uconn *conn = NULL;
+	if (beside != NULL && !uconn_is_open(beside))
+		return -EBUSY; /* which of them opens first gets it anyway */
 	for (unsigned i = 0; i < place->conn_count && conn == NULL; i++)
 		if (place->conns[i] != beside && !uconn_is_suspect(place->conns[i]))
 			conn = place->conns[i];
@@ -249,12 +264,15 @@ place_put_beside(struct place *place, struct place_ask *ask, const struct uconn 
 		return -EBUSY;
 	if (conn == NULL && !ask->insist && !health_may_shake(place->health, now_ms))
 		return -EAGAIN;
-	if (conn == NULL && (conn = open_one(place)) == NULL)
+	if (conn == NULL && (conn = place_open_one(place)) == NULL)
 		return -errno;
 	if (!ask_on(conn, ask, now_ms))
 		return -EBUSY;
 	ask->at = place;
+	ask->since_ms = place->wanted_ms = now_ms;
 	list_init(&ask->link);
+	if (!uconn_is_open(conn))
+		place_race(place, now_ms);
 	return 0;
 }
 
@@ -314,7 +332,7 @@ open_ahead(struct place *place, uint64_t now_ms)
 		place_prepare(place, PLACE_AGAIN_MS + random_word() % PLACE_AGAIN_MS);
 		return;
 	}
-	struct uconn *conn = open_one(place);
+	struct uconn *conn = place_open_one(place);
 	if (conn == NULL)
 		note_failure(place, HEALTH_CONNECT, strerror(errno), now_ms);
 	else
@@ -496,7 +514,9 @@ on_opened(void *arg, struct uconn *conn)
 	struct place *place = arg;
 	place->doubt_ms = 0;
 	note_doubt(place, uconn_doubt(conn));
+	place_race_won(place, conn);
 	pump(place);
+	show_gauge(place);
 }
 
 /* Time that a question spent waiting for a connection to open is not the server's latency. */
@@ -533,8 +553,8 @@ on_answered(void *arg, struct uconn *conn, struct uconn_ask *on, const struct wi
 	pump(place);
 }
 
-static void
-forget_conn(struct place *place, const struct uconn *conn)
+void
+place_drop_conn(struct place *place, const struct uconn *conn)
 {
 	unsigned kept = 0;
 	for (unsigned i = 0; i < place->conn_count; i++)
@@ -590,7 +610,9 @@ on_ended(void *arg, struct uconn *conn, enum uconn_end end, const char *why, str
 	struct place *place = arg;
 	enum place_loss loss = judge_end(place, conn, end, why);
 	place->useless = uconn_answers(conn) == 0;
-	forget_conn(place, conn);
+	place_drop_conn(place, conn);
+	if (uconn_blame(conn, end) == HEALTH_TIMEOUT)
+		place_race_lost(place, orphans);
 	if (pick(place) == NULL)
 		give_up_queue(place, orphans);
 	leave_place(orphans);

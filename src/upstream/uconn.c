@@ -399,6 +399,12 @@ uconn_is_open(const struct uconn *conn)
 	return conn->open;
 }
 
+bool
+uconn_is_connected(const struct uconn *conn)
+{
+	return conn->connected;
+}
+
 unsigned
 uconn_outstanding(const struct uconn *conn)
 {

@@ -81,6 +81,8 @@ void uconn_suspect(struct uconn *conn);
 bool uconn_is_suspect(const struct uconn *conn);
 
 bool uconn_is_open(const struct uconn *conn);
+/* Somebody is there: TCP is connected, and so it stays when the connection opens. */
+bool uconn_is_connected(const struct uconn *conn);
 unsigned uconn_outstanding(const struct uconn *conn);
 /* When the oldest of them was asked; 0: there is none. */
 uint64_t uconn_oldest_ms(const struct uconn *conn);

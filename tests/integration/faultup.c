@@ -12,6 +12,7 @@
 #include "oracle.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,7 @@ static const struct {
         {"no-tickets", &settings.no_tickets, NULL},
         {"silent-after", &settings.silent_after, NULL},
         {"abrupt", &settings.abrupt, NULL},
+        {"hole", &settings.hole, NULL},
         {"mute-accept", &settings.mute_accept, NULL},
         {"mute", &settings.mute, NULL},
         {"reset", &settings.reset, NULL},
@@ -207,6 +209,23 @@ socket_port(int fd)
 
 static int signals, listener, datagrams, control;
 
+/* With no room for anybody to wait in, the kernel drops the first packets of all others, as a network does
+ * that leads nowhere. */
+static void
+dig_hole(void)
+{
+	struct sockaddr_storage name;
+	socklen_t bytes = sizeof(name);
+
+	if (listen(listener, 0) < 0 || getsockname(listener, (struct sockaddr *)&name, &bytes) < 0)
+		exit(2);
+	for (int i = 0; i < 3; i++) {
+		int fd = socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (connect(fd, (struct sockaddr *)&name, bytes) < 0 && errno != EINPROGRESS)
+			exit(2);
+	}
+}
+
 /* The TLS port and the same port over UDP, so that clear text would be seen there. */
 static void
 sockets_open(void)
@@ -226,6 +245,8 @@ sockets_open(void)
 		fprintf(stderr, "faultup: cannot listen on %s@%u\n", settings.address, wanted);
 		exit(2);
 	}
+	if (settings.hole)
+		dig_hole();
 }
 
 static void
@@ -268,7 +289,8 @@ epoll_with_all(void)
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
 		struct epoll_event event = {.events = EPOLLIN, .data.ptr = fds[i]};
-		epoll_ctl(epoll, EPOLL_CTL_ADD, *fds[i], &event);
+		if (fds[i] != &listener || !settings.hole)
+			epoll_ctl(epoll, EPOLL_CTL_ADD, *fds[i], &event);
 	}
 	return epoll;
 }

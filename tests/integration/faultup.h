@@ -44,6 +44,7 @@ struct settings {
 	unsigned deaf_after;   /* answers on one connection, then nothing is read from it */
 	unsigned silent_after; /* answers on one connection, then no more */
 	unsigned abrupt;       /* close without close_notify */
+	unsigned hole;         /* from the start: nobody can connect, and nobody says so */
 	unsigned mute_accept;  /* never handshake */
 	unsigned mute;         /* handshake, then never read */
 	unsigned reset;        /* RST as soon as a connection is there */

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { DOT_CONNS = 32 };
+enum { DOT_CONNS = 32, DOT_FILLERS = 3 };
 
 enum dot_close {
 	DOT_BYE,   /* close_notify, then the end of the stream */
@@ -50,7 +50,9 @@ struct dot_server {
 	unsigned accepted, open; /* connections, so far and now */
 	unsigned shaken;         /* handshakes completed */
 	bool deaf;               /* accepts, and says nothing */
-	bool corked;             /* what is sent leaves only with dot_uncork() */
+	int filler[DOT_FILLERS]; /* connections of ours that leave no room for others */
+	bool hole;
+	bool corked; /* what is sent leaves only with dot_uncork() */
 };
 
 static inline void
@@ -198,14 +200,15 @@ dot_acceptable(struct ev_loop *loop, ev_io *io, int events)
 }
 
 static inline void
-dot_begin(struct dot_server *s, struct ev_loop *loop, const struct cert *shows, dot_message_fn *message)
+dot_begin_at(const char *address, struct dot_server *s, struct ev_loop *loop, const struct cert *shows,
+        dot_message_fn *message)
 {
 	*s = (struct dot_server){.loop = loop, .message = message, .priority = "NORMAL"};
 	s->shown = cert_credentials(shows);
 	certs_must(gnutls_session_ticket_key_generate(&s->ticket_key));
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	assert_int_equal(addr_parse(&s->address, "127.0.0.1", 1), 0);
+	assert_int_equal(addr_parse(&s->address, address, 1), 0);
 	addr_set_port(&s->address, 0);
+	int fd = socket(s->address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	socklen_t bytes = sizeof s->address;
 	assert_int_equal(bind(fd, &s->address.any, addr_bytes(&s->address)), 0);
 	assert_int_equal(getsockname(fd, &s->address.any, &bytes), 0);
@@ -213,6 +216,12 @@ dot_begin(struct dot_server *s, struct ev_loop *loop, const struct cert *shows, 
 	ev_io_init(&s->accept, dot_acceptable, fd, EV_READ);
 	s->accept.data = s;
 	ev_io_start(loop, &s->accept);
+}
+
+static inline void
+dot_begin(struct dot_server *s, struct ev_loop *loop, const struct cert *shows, dot_message_fn *message)
+{
+	dot_begin_at("127.0.0.1", s, loop, shows, message);
 }
 
 /* Nobody listens there any more; connections stay. */
@@ -225,9 +234,42 @@ dot_stop_listening(struct dot_server *s)
 	close(s->accept.fd);
 }
 
+/* From now on the kernel drops the first packet of every connection, as a network does that leads nowhere. */
+static inline void
+dot_swallow(struct dot_server *s)
+{
+	ev_io_stop(s->loop, &s->accept);
+	assert_int_equal(listen(s->accept.fd, 0), 0);
+	s->hole = true;
+	for (int i = 0; i < DOT_FILLERS; i++) {
+		s->filler[i] =
+		        socket(s->address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		assert_true(s->filler[i] >= 0);
+		if (connect(s->filler[i], &s->address.any, addr_bytes(&s->address)) < 0)
+			assert_int_equal(errno, EINPROGRESS);
+	}
+}
+
+/* It leads here again; what was dropped is gone. */
+static inline void
+dot_breathe(struct dot_server *s)
+{
+	int fd;
+	if (!s->hole)
+		return;
+	s->hole = false;
+	for (int i = 0; i < DOT_FILLERS; i++)
+		close(s->filler[i]);
+	while ((fd = accept4(s->accept.fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		close(fd);
+	assert_int_equal(listen(s->accept.fd, 64), 0);
+	ev_io_start(s->loop, &s->accept);
+}
+
 static inline void
 dot_end(struct dot_server *s)
 {
+	dot_breathe(s);
 	dot_close_all(s, DOT_CUT);
 	dot_stop_listening(s);
 	gnutls_certificate_free_credentials(s->shown);

@@ -172,6 +172,7 @@ world_configure(unsigned count)
 	                .timeout_ms = 60000,
 	                .attempt_timeout_ms = 50000,
 	                .connect_timeout_ms = 50000,
+	                .connect_patience_ms = 2000,
 	                .handshake_timeout_ms = 50000,
 	                .attempts = 3,
 	                .padding = 128},
