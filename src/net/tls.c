@@ -284,6 +284,31 @@ is_hungry(const struct tls *tls, size_t before)
 	return tls->fed_bytes > 0 && tls->fed_bytes < before;
 }
 
+size_t
+tls_early_room(struct tls *tls)
+{
+	if (!tls->begun)
+		ticket_offer(tls);
+	if (!tls->offered || tls->profile->opportunistic)
+		return 0;
+	/* GnuTLS before 3.8 says "any number" of a ticket that says nothing, and RFC 9001 lets nobody but
+	 * QUIC say that. */
+	size_t most = gnutls_record_get_max_early_data_size(tls->session);
+	return most < UINT32_MAX ? most : 0;
+}
+
+bool
+tls_early(struct tls *tls, const uint8_t *bytes, size_t count)
+{
+	return count <= tls_early_room(tls) && gnutls_record_send_early_data(tls->session, bytes, count) >= 0;
+}
+
+bool
+tls_early_taken(const struct tls *tls)
+{
+	return tls->opened && (gnutls_session_get_flags(tls->session) & GNUTLS_SFLAGS_EARLY_DATA);
+}
+
 enum tls_step
 tls_handshake(struct tls *tls)
 {
