@@ -334,17 +334,19 @@ keep_warm(struct place *place)
 		place_prepare(place, (uint32_t)(due_ms - now_ms) + 1);
 }
 
-/* At first there was no question yet, and there shall be a connection all the same. */
+/* At first there was no question yet, and there shall be a connection all the same; not to where others have
+ * found that there is none to be had. */
 static void
 on_warm(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct place *place = timer->data;
 	(void)loop;
 	(void)events;
-	if (place->begun_ms == 0)
-		open_ahead(place, clock_now_ms());
-	else
+	uint64_t now_ms = clock_now_ms();
+	if (place->begun_ms != 0)
 		keep_warm(place);
+	else if (health_state(place->health, now_ms) == HEALTH_WELL)
+		open_ahead(place, now_ms);
 }
 
 /* An idle connection goes when its successor is there, if there is to be one. */
@@ -445,12 +447,11 @@ place_withdraw(struct place_ask *ask)
 	if (ask->on.conn != NULL) {
 		uconn_withdraw(&ask->on);
 		pump(place);
-		return;
-	}
-	if (!list_empty(&ask->link)) {
+	} else if (!list_empty(&ask->link)) {
 		list_remove(&ask->link);
 		place->waiting_count--;
 	}
+	show_gauge(place);
 }
 
 bool

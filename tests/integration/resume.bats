@@ -14,14 +14,12 @@ teardown() {
 # serve [TEXT]: with TEXT added to the upstream's entry; one question is asked, so that there is a ticket.
 serve() {
   faultup_start up "${UP[@]}"
-  WORKERS=${WORKERS:-1}
-  dotward_config "$(upstream up "$up_port" "auth_name = \"upstream.test\"; ca_file = \"$CERTS/ca.pem\"; ${1:-}")"
+  WORKERS=${WORKERS:-1} dotward_config "$(upstream up "$up_port" "auth_name = \"upstream.test\"; ca_file = \"$CERTS/ca.pem\"; ${1:-}")"
   dotward_start -o cache.size=\"0\"
   assert_resolves first.test
-  # Of several workers each opens a connection of its own, sooner or later.
-  ((WORKERS > 1)) && return
-  assert_equal "$(faultup_stat up handshakes)" 1
-  assert_equal "$(faultup_stat up resumed)" 0
+  (($(faultup_stat up handshakes) <= ${WORKERS:-1})) || fail "more connections than workers"
+  # A second worker may have a ticket of the first already.
+  ((${WORKERS:-1} > 1)) || assert_equal "$(faultup_stat up resumed)" 0
 }
 
 UP=()
