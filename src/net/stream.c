@@ -13,8 +13,8 @@
 #include "base/buffer.h"
 #include "base/list.h"
 #include "base/must.h"
+#include "net/dial.h"
 #include "net/early.h"
-#include "net/source.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -28,7 +28,6 @@ enum {
 	STREAM_BLOCK_BYTES = 65536,
 	STREAM_PLAIN_BYTES = 16384, /* one TLS record */
 	STREAM_KEEP_BYTES = 4096,   /* what an idle stream's buffers may hold on to */
-	STREAM_USER_TIMEOUT_MS = 10000,
 	STREAM_BLOCKS_PER_TURN = 4, /* then others have their turn */
 };
 
@@ -519,27 +518,6 @@ stream_adopt(
 	return stream;
 }
 
-/* A connecting socket, or -errno. */
-static int
-connect_begin(const struct addr *from, const struct addr *to)
-{
-	int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	int on = 1, timeout_ms = STREAM_USER_TIMEOUT_MS;
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
-	/* Saves a round trip where the server has given a cookie; refused where the machine has it off, and
-	 * then ignored. */
-	setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on);
-	int failed = from != NULL && from->any.sa_family != AF_UNSPEC ? source_bind(fd, from) : 0;
-	if (failed == 0 && connect(fd, &to->any, addr_bytes(to)) < 0 && errno != EINPROGRESS)
-		failed = -errno;
-	if (failed == 0)
-		return fd;
-	close(fd);
-	return failed;
-}
-
 struct stream *
 stream_connect(struct stream_room *room, const struct addr *to, const struct tls_profile *profile,
         const struct stream_events *events, void *arg, size_t limit_bytes)
@@ -551,7 +529,7 @@ struct stream *
 stream_connect_from(struct stream_room *room, const struct addr *from, const struct addr *to,
         const struct tls_profile *profile, const struct stream_events *events, void *arg, size_t limit_bytes)
 {
-	int fd = connect_begin(from, to);
+	int fd = dial_open(from, to);
 	if (fd < 0) {
 		errno = -fd;
 		return NULL;
