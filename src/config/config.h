@@ -41,6 +41,7 @@ struct config_upstream {
 	bool only_tls13;            /* tls_min = "1.3" */
 	bool clock_bootstrap;       /* dates do not count while the clock is wrong */
 	bool resumption;            /* TLS sessions may be resumed from tickets */
+	bool early_data;            /* questions may go with the first flight of a resumed session */
 	char *client_certificate;   /* "": none */
 	char *client_key;
 };

@@ -60,6 +60,8 @@
 	X(upstream_handshakes, "TLS handshakes completed and verified")                                      \
 	X(upstream_doubted, "of them unverified, as the profile is opportunistic")                           \
 	X(upstream_resumed, "of them resumed from a ticket, without certificates")                           \
+	X(upstream_early, "of them with questions in early data, which the upstream took")                   \
+	X(upstream_early_refused, "of them with early data that it refused; the questions followed")         \
 	X(upstream_failures, "connections that could not be opened or failed")                               \
 	X(upstream_unverified, "of them because the certificate was not the right one")
 

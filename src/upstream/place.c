@@ -519,19 +519,28 @@ on_opened(void *arg, struct uconn *conn)
 	show_gauge(place);
 }
 
-/* Time that a question spent waiting for a connection to open is not the server's latency. */
+/* How long the server took, as far as is known; 0: not at all. Time that a question spent waiting for a
+ * connection to open is not its latency, and one that went with the handshake was answered by its end. */
+static uint32_t
+latency_us(const struct uconn *conn, const struct place_ask *ask)
+{
+	uint64_t opened_us = uconn_opened_us(conn);
+	if (uconn_took_early(conn) && ask->asked_us < opened_us)
+		return 0;
+	uint64_t took_us = clock_now_us() - (ask->asked_us > opened_us ? ask->asked_us : opened_us);
+	return took_us < UINT32_MAX ? (uint32_t)took_us : UINT32_MAX;
+}
+
 static void
 note_answer(struct place *place, const struct uconn *conn, const struct place_ask *ask,
         const struct wire_answer *answer)
 {
-	uint64_t now_ms = clock_now_ms(), opened_us = uconn_opened_us(conn);
-	uint64_t took_us = clock_now_us() - (ask->asked_us > opened_us ? ask->asked_us : opened_us);
+	uint64_t now_ms = clock_now_ms();
 	bool refusal = answer->rcode == WIRE_RCODE_SERVFAIL || answer->rcode == WIRE_RCODE_REFUSED;
-	uint32_t latency_us = took_us < UINT32_MAX ? (uint32_t)took_us : UINT32_MAX;
 	if (refusal && health_is_refusing(place->health))
 		tell(place, health_failed(place->health, HEALTH_REFUSAL, refuses, now_ms, random_word()),
 		        now_ms);
-	tell(place, health_answered(place->health, latency_us, refusal, now_ms), now_ms);
+	tell(place, health_answered(place->health, latency_us(conn, ask), refusal, now_ms), now_ms);
 }
 
 static void
@@ -594,7 +603,8 @@ judge_end(struct place *place, const struct uconn *conn, enum uconn_end end, con
 	uint64_t now_ms = clock_now_ms();
 	bool worked = uconn_is_open(conn) && uconn_answers(conn) > 0;
 	bool raced = uconn_is_open(conn) && uconn_was_rested(conn) && end != UCONN_SILENT;
-	if (end == UCONN_IDLE || end == UCONN_SHUT || raced || (worked && end == UCONN_CLOSED))
+	if (end == UCONN_IDLE || end == UCONN_SHUT || raced || (worked && end == UCONN_CLOSED) ||
+	        uconn_fell_early(conn))
 		return PLACE_RETRY;
 	if ((worked || end == UCONN_SILENT) && health_state(place->health, now_ms) == HEALTH_WELL) {
 		note_silence(place, why, now_ms);

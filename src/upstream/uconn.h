@@ -104,6 +104,10 @@ bool uconn_was_rested(const struct uconn *conn);
 const char *uconn_tls_version(const struct uconn *conn);
 /* What to blame for an end with UCONN_FAILED, UCONN_CLOSED, UCONN_SILENT or UCONN_UNVERIFIED. */
 enum health_cause uconn_blame(const struct uconn *conn, enum uconn_end end);
+/* Questions went with the handshake (early data), and the server read them there. */
+bool uconn_took_early(const struct uconn *conn);
+/* It ended in the middle of a handshake with early data. The next one goes without, and may do better. */
+bool uconn_fell_early(const struct uconn *conn);
 /* When it was begun, in microseconds. */
 uint64_t uconn_begun_us(const struct uconn *conn);
 /* When it opened, in microseconds; 0: it has not. */

@@ -59,6 +59,10 @@ static const struct {
         {"deaf-after", &settings.deaf_after, NULL},
         {"mode-percent", &settings.mode_percent, NULL},
         {"no-tickets", &settings.no_tickets, NULL},
+        {"session-ids", &settings.session_ids, NULL},
+        {"early-data", &settings.early_data, NULL},
+        {"early-refuse", &settings.early_refuse, NULL},
+        {"early-break", &settings.early_break, NULL},
         {"silent-after", &settings.silent_after, NULL},
         {"abrupt", &settings.abrupt, NULL},
         {"hole", &settings.hole, NULL},
@@ -109,7 +113,8 @@ stats_print(char out[JSON_BYTES])
 	return snprintf(out, JSON_BYTES,
 	        "{\"connections\":%u,\"open\":%u,\"max_open\":%u,\"handshakes\":%u,\"handshake_failures\":%u,"
 	        "\"resumed\":%u,\"tls12\":%u,\"tls13\":%u,\"alpn_dot\":%u,\"queries\":%u,\"answers\":%u,"
-	        "\"offered\":%u,\"offered_again\":%u,\"showed\":%u,\"records\":%u,"
+	        "\"offered\":%u,\"offered_again\":%u,\"early_offered\":%u,\"early\":%u,\"showed\":%u,"
+	        "\"records\":%u,"
 	        "\"max_outstanding\":%u,\"max_in_record\":%u,\"padded\":%u,\"unpadded\":%u,\"opt\":%u,"
 	        "\"keepalive\":%u,"
 	        "\"subnet\":%u,\"dnssec_ok\":%u,\"cookie\":%u,\"recursion\":%u,\"checking_disabled\":%u,"
@@ -117,10 +122,10 @@ stats_print(char out[JSON_BYTES])
 	        "\"%s\"}\n",
 	        stats.connections, stats.open, stats.max_open, stats.handshakes, stats.handshake_failures,
 	        stats.resumed, stats.tls12, stats.tls13, stats.alpn_dot, stats.queries, stats.answers,
-	        stats.offered, stats.offered_again, stats.showed, stats.records, stats.max_outstanding,
-	        stats.max_in_record, stats.padded, stats.unpadded, stats.opt, stats.keepalive, stats.subnet,
-	        stats.dnssec_ok, stats.cookie, stats.recursion, stats.checking_disabled, stats.plaintext,
-	        stats.sni, stats.peer, stats.last_name);
+	        stats.offered, stats.offered_again, stats.early_offered, stats.early, stats.showed,
+	        stats.records, stats.max_outstanding, stats.max_in_record, stats.padded, stats.unpadded,
+	        stats.opt, stats.keepalive, stats.subnet, stats.dnssec_ok, stats.cookie, stats.recursion,
+	        stats.checking_disabled, stats.plaintext, stats.sni, stats.peer, stats.last_name);
 }
 
 /* Counting starts anew; what is open stays open and keeps its number. */

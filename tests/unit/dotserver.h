@@ -16,7 +16,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { DOT_CONNS = 32, DOT_FILLERS = 3 };
+enum { DOT_CONNS = 32, DOT_FILLERS = 3, DOT_EARLY_BYTES = 4096 };
+
+/* TLS 1.3 early data. */
+enum dot_early {
+	DOT_EARLY_NONE,
+	DOT_EARLY_TAKES,
+	DOT_EARLY_REFUSES, /* tickets allow it all the same */
+};
 
 enum dot_close {
 	DOT_BYE,   /* close_notify, then the end of the stream */
@@ -49,6 +56,10 @@ struct dot_server {
 	struct dot_conn conns[DOT_CONNS];
 	unsigned accepted, open; /* connections, so far and now */
 	unsigned shaken;         /* handshakes completed */
+	enum dot_early early;
+	gnutls_anti_replay_t early_guard;
+	unsigned unheard;        /* connections on which it was deaf to what came */
+	unsigned early_bytes;    /* read as early data */
 	bool deaf;               /* accepts, and says nothing */
 	int filler[DOT_FILLERS]; /* connections of ours that leave no room for others */
 	bool hole;
@@ -130,6 +141,45 @@ dot_messages(struct dot_conn *c)
 	}
 }
 
+/* What came as early data is a part of what comes, once the handshake is done. */
+static inline void
+dot_early(struct dot_conn *c)
+{
+	ssize_t got = 1;
+	while (got > 0) {
+		uint8_t *to = buffer_reserve(&c->in, 16384);
+		got = gnutls_record_recv_early_data(c->session, to, 16384);
+		if (got <= 0)
+			return;
+		buffer_added(&c->in, (size_t)got);
+		c->server->early_bytes += (unsigned)got;
+	}
+}
+
+static inline int
+dot_early_seen(void *arg, time_t expires, const gnutls_datum_t *key, const gnutls_datum_t *data)
+{
+	const struct dot_server *s = arg;
+	(void)expires;
+	(void)key;
+	(void)data;
+	return s->early == DOT_EARLY_REFUSES ? GNUTLS_E_DB_ENTRY_EXISTS : 0;
+}
+
+static inline void
+dot_early_begin(struct dot_server *s, struct dot_conn *c)
+{
+	if (s->early == DOT_EARLY_NONE)
+		return;
+	if (s->early_guard == NULL) {
+		certs_must(gnutls_anti_replay_init(&s->early_guard));
+		gnutls_anti_replay_set_add_function(s->early_guard, dot_early_seen);
+		gnutls_anti_replay_set_ptr(s->early_guard, s);
+	}
+	gnutls_anti_replay_enable(c->session, s->early_guard);
+	certs_must(gnutls_record_set_max_early_data_size(c->session, DOT_EARLY_BYTES));
+}
+
 static inline void
 dot_readable(struct ev_loop *loop, ev_io *io, int events)
 {
@@ -138,10 +188,12 @@ dot_readable(struct ev_loop *loop, ev_io *io, int events)
 	(void)events;
 	if (c->server->deaf) {
 		char end;
-		if (recv(io->fd, &end, 1, MSG_PEEK) == 0)
+		if (recv(io->fd, &end, 1, MSG_PEEK) == 0) {
 			dot_close(c, DOT_CUT);
-		else
-			ev_io_stop(loop, io);
+			return;
+		}
+		ev_io_stop(loop, io);
+		c->server->unheard++;
 		return;
 	}
 	if (!c->shaken) {
@@ -154,6 +206,10 @@ dot_readable(struct ev_loop *loop, ev_io *io, int events)
 		}
 		c->shaken = true;
 		c->server->shaken++;
+		dot_early(c);
+		dot_messages(c);
+		if (c->server == NULL)
+			return;
 	}
 	for (;;) {
 		uint8_t *to = buffer_reserve(&c->in, 16384);
@@ -185,10 +241,13 @@ dot_acceptable(struct ev_loop *loop, ev_io *io, int events)
 	assert_true(c < s->conns + DOT_CONNS);
 	*c = (struct dot_conn){.server = s};
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
-	certs_must(gnutls_init(&c->session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL));
+	certs_must(gnutls_init(
+	        &c->session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
+	                             (s->early != DOT_EARLY_NONE ? GNUTLS_ENABLE_EARLY_DATA : 0)));
 	certs_must(gnutls_priority_set_direct(c->session, s->priority, NULL));
 	certs_must(gnutls_credentials_set(c->session, GNUTLS_CRD_CERTIFICATE, s->shown));
 	certs_must(gnutls_session_ticket_enable_server(c->session, &s->ticket_key));
+	dot_early_begin(s, c);
 	gnutls_transport_set_int(c->session, fd);
 	ev_io_init(&c->io, dot_readable, fd, EV_READ);
 	c->io.data = c;
@@ -274,6 +333,8 @@ dot_end(struct dot_server *s)
 	dot_stop_listening(s);
 	gnutls_certificate_free_credentials(s->shown);
 	gnutls_free(s->ticket_key.data);
+	if (s->early_guard != NULL)
+		gnutls_anti_replay_deinit(s->early_guard);
 }
 
 #endif

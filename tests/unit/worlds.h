@@ -192,6 +192,7 @@ world_configure(unsigned count)
 		        .tls_priority = none,
 		        .max_connections = 2,
 		        .max_outstanding = 8,
+		        .resumption = true, /* from tls_store_keep_tickets() on */
 		        .port = 853};
 }
 
