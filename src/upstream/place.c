@@ -29,6 +29,7 @@ static const struct uconn_events conn_events;
 static const char refuses[] = "answers SERVFAIL or REFUSED to what other upstreams answer";
 
 static void on_warm(struct ev_loop *loop, ev_timer *timer, int events);
+static void pump(struct place *place);
 
 static uint32_t
 random_word(void)
@@ -124,6 +125,12 @@ note_silence(struct place *place, const char *why, uint64_t now_ms)
 	tell(place, health_silent(place->health, place->why, now_ms, random_word()), now_ms);
 }
 
+static bool
+has_room(const struct place *place)
+{
+	return place->conn_count < place->set.upstream->max_connections;
+}
+
 /* How ready a connection is for one more question; the least is best. */
 static unsigned
 reluctance(const struct place *place, const struct uconn *conn)
@@ -145,7 +152,7 @@ pick(const struct place *place)
 	struct uconn *best = NULL;
 	for (unsigned i = 0; i < place->conn_count; i++) {
 		struct uconn *conn = place->conns[i];
-		if (!uconn_is_suspect(conn) &&
+		if (!uconn_is_suspect(conn) && !place_is_spent(place, conn) &&
 		        (best == NULL || reluctance(place, conn) < reluctance(place, best)))
 			best = conn;
 	}
@@ -224,8 +231,15 @@ place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 		place->wanted_ms = now_ms;
 	/* With nobody well, a question is the trial; the others need not make it as well. */
 	health_claim_probe(place->health, now_ms, place->set.forward->attempt_timeout_ms);
+	if (conn == NULL && !has_room(place))
+		place_drop_useless(place);
+	if (conn == NULL && !has_room(place) && place_has_spent(place)) {
+		place_ask_on(place, NULL, ask, now_ms); /* one of them is about to end */
+		show_gauge(place);
+		return 0;
+	}
 	/* All are suspect, and there may not be another: the oldest has had its chance. */
-	if (conn == NULL && place->conn_count >= place->set.upstream->max_connections) {
+	if (conn == NULL && !has_room(place)) {
 		uconn_abandon(place->conns[0], "no answer, and others are waiting");
 		conn = pick(place);
 	}
@@ -258,7 +272,8 @@ place_put_beside(struct place *place, struct place_ask *ask, const struct uconn 
 	if (beside != NULL && !uconn_is_open(beside))
 		return -EBUSY; /* which of them opens first gets it anyway */
 	for (unsigned i = 0; i < place->conn_count && conn == NULL; i++)
-		if (place->conns[i] != beside && !uconn_is_suspect(place->conns[i]))
+		if (place->conns[i] != beside && !uconn_is_suspect(place->conns[i]) &&
+		        !place_is_spent(place, place->conns[i]))
 			conn = place->conns[i];
 	if (conn == NULL && place->conn_count >= place->set.upstream->max_connections)
 		return -EBUSY;
@@ -283,7 +298,8 @@ static bool
 is_lively(const struct place *place, const struct uconn *but)
 {
 	for (unsigned i = 0; i < place->conn_count; i++)
-		if (place->conns[i] != but && !uconn_is_suspect(place->conns[i]))
+		if (place->conns[i] != but && !uconn_is_suspect(place->conns[i]) &&
+		        !place_is_spent(place, place->conns[i]))
 			return true;
 	return false;
 }
@@ -303,12 +319,6 @@ warm_due_ms(const struct place *place, const struct uconn *but, uint64_t now_ms)
 	        .useless = place->useless,
 	};
 	return warm_at_ms(&view, now_ms);
-}
-
-static bool
-has_room(const struct place *place)
-{
-	return place->conn_count < place->set.upstream->max_connections;
 }
 
 void
@@ -361,6 +371,8 @@ on_warm(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	uint64_t now_ms = clock_now_ms();
+	place_relieve(place);
+	pump(place);
 	if (place->begun_ms != 0)
 		keep_warm(place);
 	else if (health_state(place->health, now_ms) == HEALTH_WELL)
@@ -389,21 +401,6 @@ is_silent(const struct uconn *conn, uint64_t now_ms, uint32_t after_ms)
 	       uconn_unanswered(conn, &since_ms) >= PLACE_CROWD && now_ms >= since_ms + after_ms;
 }
 
-/* Room for a connection that finds out: a suspect one that nobody waits on is of no use. */
-static void
-drop_useless(struct place *place)
-{
-	for (unsigned i = 0; i < place->conn_count; i++) {
-		struct uconn *conn = place->conns[i];
-		if (!uconn_is_suspect(conn) || uconn_outstanding(conn) > 0)
-			continue;
-		memmove(&place->conns[i], &place->conns[i + 1],
-		        (--place->conn_count - i) * sizeof place->conns[0]);
-		uconn_close(&conn);
-		return;
-	}
-}
-
 bool
 place_listen(struct place *place, uint64_t now_ms, uint32_t after_ms)
 {
@@ -422,7 +419,7 @@ place_listen(struct place *place, uint64_t now_ms, uint32_t after_ms)
 	note_silence(place, why, now_ms);
 	place->doubt_ms = now_ms;
 	if (!has_room(place))
-		drop_useless(place);
+		place_drop_useless(place);
 	keep_warm(place);
 	return true;
 }
@@ -560,6 +557,9 @@ on_answered(void *arg, struct uconn *conn, struct uconn_ask *on, const struct wi
 	show_gauge(place);
 	place->set.events->answered(place->set.arg, place, ask, answer);
 	pump(place);
+	/* The server may not close at once, or at all. */
+	if (place->waiting_count > 0 && place_is_spent(place, conn))
+		place_prepare(place, 0);
 }
 
 void
@@ -601,7 +601,7 @@ static enum place_loss
 judge_end(struct place *place, const struct uconn *conn, enum uconn_end end, const char *why)
 {
 	uint64_t now_ms = clock_now_ms();
-	bool worked = uconn_is_open(conn) && uconn_answers(conn) > 0;
+	bool opened = uconn_is_open(conn), worked = opened && uconn_answers(conn) > 0;
 	bool raced = uconn_is_open(conn) && uconn_was_rested(conn) && end != UCONN_SILENT;
 	if (end == UCONN_IDLE || end == UCONN_SHUT || raced || (worked && end == UCONN_CLOSED) ||
 	        uconn_fell_early(conn))
@@ -611,7 +611,7 @@ judge_end(struct place *place, const struct uconn *conn, enum uconn_end end, con
 		return end == UCONN_SILENT ? PLACE_SILENT : PLACE_RETRY;
 	}
 	note_failure(place, uconn_blame(conn, end), why, now_ms);
-	return PLACE_BROKEN;
+	return opened && end != UCONN_SILENT && end != UCONN_UNVERIFIED ? PLACE_HUNG_UP : PLACE_BROKEN;
 }
 
 static void
@@ -620,10 +620,13 @@ on_ended(void *arg, struct uconn *conn, enum uconn_end end, const char *why, str
 	struct place *place = arg;
 	enum place_loss loss = judge_end(place, conn, end, why);
 	place->useless = uconn_answers(conn) == 0;
+	if (end == UCONN_CLOSED || end == UCONN_SHUT)
+		quota_note(&place->quota, uconn_answers(conn), !list_empty(orphans), clock_now_ms());
 	place_drop_conn(place, conn);
+	place_relieve(place);
 	if (uconn_blame(conn, end) == HEALTH_TIMEOUT)
 		place_race_lost(place, orphans);
-	if (pick(place) == NULL)
+	if (pick(place) == NULL && !place_has_spent(place))
 		give_up_queue(place, orphans);
 	leave_place(orphans);
 	if (!list_empty(orphans))

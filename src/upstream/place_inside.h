@@ -5,6 +5,7 @@
 #define DOTWARD_UPSTREAM_PLACE_INSIDE_H
 
 #include "upstream/place.h"
+#include "upstream/quota.h"
 
 enum { PLACE_CONNECTIONS = 16 + 1 /* the most that max_connections allows, and one that races another */ };
 
@@ -22,9 +23,10 @@ struct place {
 	uint64_t wanted_ms;          /* the last question that a client waits for */
 	uint64_t asked_ms, begun_ms; /* the last question and the last connection; 0: none */
 	uint64_t doubt_ms;           /* since when it is silent, until a sign of life; 0: it is not */
-	bool useless;                /* the last connection ended without an answer */
-	bool doubted;                /* profile "opportunistic": the last connection was not verified */
-	bool network_failure;        /* what `why` is about */
+	struct quota quota;
+	bool useless;         /* the last connection ended without an answer */
+	bool doubted;         /* profile "opportunistic": the last connection was not verified */
+	bool network_failure; /* what `why` is about */
 	char why[TLS_WHY_BYTES];
 };
 
@@ -36,6 +38,16 @@ struct uconn *place_open_one(struct place *place);
 void place_drop_conn(struct place *place, const struct uconn *conn);
 /* Puts it on this connection, or among those that wait for room. */
 void place_ask_on(struct place *place, struct uconn *conn, struct place_ask *ask, uint64_t now_ms);
+
+/* --- place_spent.c --- */
+
+/* It has been asked as much as the server answers on one connection. */
+bool place_is_spent(const struct place *place, const struct uconn *conn);
+bool place_has_spent(const struct place *place);
+/* Makes room for another connection: a suspect or spent one that nobody waits on is of no use. */
+void place_drop_useless(struct place *place);
+/* What waits only because connections are spent gets another one, if there may be one more. */
+void place_relieve(struct place *place);
 
 /* --- place_race.c --- */
 

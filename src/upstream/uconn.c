@@ -39,7 +39,7 @@ struct uconn {
 	uint16_t *turns; /* upper part of the id, by slot */
 	unsigned slot_bits, free_count, capacity;
 	struct list outstanding;
-	unsigned answers;
+	unsigned asked, answers;
 	unsigned idle_ms; /* as the administrator or the server said; 0: neither has */
 	uint64_t heard_ms, active_ms;
 	uint64_t rested_ms; /* for how long it had been idle when it was last asked */
@@ -454,6 +454,12 @@ uconn_oldest_ms(const struct uconn *conn)
 }
 
 unsigned
+uconn_asked(const struct uconn *conn)
+{
+	return conn->asked;
+}
+
+unsigned
 uconn_answers(const struct uconn *conn)
 {
 	return conn->answers;
@@ -564,6 +570,7 @@ uconn_ask(struct uconn *conn, struct uconn_ask *ask, uint64_t now_ms)
 		return false;
 	unsigned slot = conn->free_slots[--conn->free_count];
 	conn->turns[slot]++;
+	conn->asked++;
 	ask->id = (uint16_t)(((unsigned)conn->turns[slot] << conn->slot_bits) | slot);
 	ask->conn = conn;
 	if (list_empty(&conn->outstanding))

@@ -86,7 +86,8 @@ bool uconn_is_connected(const struct uconn *conn);
 unsigned uconn_outstanding(const struct uconn *conn);
 /* When the oldest of them was asked; 0: there is none. */
 uint64_t uconn_oldest_ms(const struct uconn *conn);
-/* Answers that came on it. */
+/* Questions that were put on it, and answers that came on it. */
+unsigned uconn_asked(const struct uconn *conn);
 unsigned uconn_answers(const struct uconn *conn);
 /* When something last came from the server; 0: never. */
 uint64_t uconn_heard_ms(const struct uconn *conn);

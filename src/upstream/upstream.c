@@ -333,15 +333,18 @@ on_lost(void *arg, struct place *place, enum place_loss loss, struct list *orpha
 			continue;
 		if (try == &ask->tries[ask->try])
 			list_remove(&ask->watch);
-		if (loss == PLACE_BROKEN)
+		/* Whose first question on a connection has been hung up on may be asked once more. */
+		if (loss == PLACE_BROKEN || (loss == PLACE_HUNG_UP && (ask->hung_up & bit) != 0))
 			ask->broken |= bit;
+		if (loss == PLACE_HUNG_UP)
+			ask->hung_up |= bit;
 		if (upstream_has_hope(ask, now_ms))
 			continue;
 		stats_one(u->stats, STATS_upstream_resent);
 		if (loss == PLACE_RETRY && ask->resends++ < UPSTREAM_RESENDS) {
 			ask->tried &= ~bit;
 			ask->attempts--;
-		} else if (loss == PLACE_BROKEN) {
+		} else if (loss == PLACE_BROKEN || loss == PLACE_HUNG_UP) {
 			/* It was never asked, or never answered anybody: there may be enough of those to use
 			 * up all attempts. Each place can break once. */
 			ask->attempts--;
@@ -491,7 +494,8 @@ upstreams_reconnect(struct upstreams *u)
 		list_remove(&ask->watch);
 		stats_one(u->stats, STATS_upstream_resent);
 		ask->tried = 0;
-		ask->broken = ~u->groups[ask->group].places;
+		ask->hung_up = 0;
+	ask->broken = ~u->groups[ask->group].places;
 		ask->attempts = 0;
 		ask->hedged = false;
 		advance(u, ask);
@@ -529,6 +533,7 @@ upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_qu
 	ask->group = group_of(u, query);
 	ask->tried = ask->refused = ask->refusing = 0;
 	/* Whatever happens, nobody outside of the group hears of this name. */
+	ask->hung_up = 0;
 	ask->broken = ~u->groups[ask->group].places;
 	ask->attempts = ask->resends = 0;
 	ask->last = -1;

@@ -19,6 +19,7 @@ struct upstream_ask {
 	struct list timer;                      /* among those whose attempt has a time limit, oldest first */
 	uint64_t attempt_ms;                    /* when this attempt began */
 	uint64_t tried;                         /* places, a bit each */
+	uint64_t hung_up;                       /* places that hung up on it once */
 	uint64_t broken;                        /* places of no use to this question, or not in its group */
 	uint64_t refused;                       /* upstreams that answered SERVFAIL or REFUSED, a bit each */
 	uint64_t refusing;                      /* and at which of their places */

@@ -261,7 +261,7 @@ close_without_any_answer_is_one(void **state)
 	server->manner = HANGS_UP;
 	put(0, 1);
 	LOOP_UNTIL(world.loop, lost == 1);
-	assert_int_equal(loss, PLACE_BROKEN);
+	assert_int_equal(loss, PLACE_HUNG_UP);
 	assert_int_equal(known().failures, 1);
 }
 

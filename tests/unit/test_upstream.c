@@ -220,6 +220,32 @@ broken_ones_use_up_no_attempts(void **state)
 	assert_string_equal(last.upstream, "u2");
 }
 
+/* A connection that breaks with its first question may be an accident: a lone upstream is asked once more. */
+static void
+hung_up_on_once_is_asked_again(void **state)
+{
+	(void)state;
+	world.config.upstream_count = 1;
+	world.servers[0].manner = HANGS_UP;
+	ask(0);
+	LOOP_UNTIL(world.loop, world.servers[0].asked == 1);
+	world.servers[0].manner = ANSWERS;
+	LOOP_UNTIL(world.loop, done == 1);
+	assert_non_null(last.answer);
+	assert_int_equal(world.servers[0].asked, 2);
+}
+
+static void
+hung_up_on_twice_is_not(void **state)
+{
+	(void)state;
+	world.config.upstream_count = 1;
+	world.servers[0].manner = HANGS_UP;
+	ask_and_wait(0);
+	assert_null(last.answer);
+	assert_int_equal(world.servers[0].asked, 2);
+}
+
 static void
 answers_to_others_are_none(void **state)
 {
@@ -352,6 +378,8 @@ main(void)
 	        STARTED(losses_end_too),
 	        STARTED(a_connection_that_does_not_open_is_avoided),
 	        STARTED(broken_ones_use_up_no_attempts),
+	        STARTED(hung_up_on_once_is_asked_again),
+	        STARTED(hung_up_on_twice_is_not),
 	        STARTED(answers_to_others_are_none),
 	        STARTED(silence_asks_another_in_time),
 	        STARTED(last_attempt_takes_what_time_there_is),
