@@ -17,6 +17,8 @@ serve() {
   WORKERS=${WORKERS:-1} dotward_config "$(upstream up "$up_port" "auth_name = \"upstream.test\"; ca_file = \"$CERTS/ca.pem\"; ${1:-}")"
   dotward_start -o cache.size=\"0\"
   assert_resolves first.test
+  # of several each opens its own, in its own time
+  ((${WORKERS:-1} == 1)) || return 0
   assert_equal "$(faultup_stat up handshakes)" 1
   assert_equal "$(faultup_stat up resumed)" 0
 }
