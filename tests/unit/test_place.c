@@ -234,11 +234,10 @@ wrong_certificate_is_told_apart(void **state)
 
 /* A close in order is the server's right: no failure, and asking here again is as good as anywhere. */
 static void
-close_after_answers_is_no_failure(void **state)
+close_after_answers(unsigned times)
 {
-	(void)state;
 	put_again = true;
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < times; i++) {
 		server->manner = ANSWERS;
 		put(i, 1);
 		LOOP_UNTIL(world.loop, answered == 2 * i + 1);
@@ -250,6 +249,33 @@ close_after_answers_is_no_failure(void **state)
 		assert_int_equal(loss, PLACE_RETRY);
 		assert_int_equal(known().failures, 0);
 	}
+}
+
+static void
+close_after_answers_is_no_failure(void **state)
+{
+	(void)state;
+	close_after_answers(3);
+	assert_int_equal(counted(STATS_upstream_failures), 0);
+}
+
+/* After two answers each time: a third question on a connection would be lost, and is not put there. */
+static void
+close_after_so_many_is_learned(void **state)
+{
+	(void)state;
+	close_after_answers(4);
+	unsigned accepted = server->dot.accepted;
+	put(10, 1);
+	LOOP_UNTIL(world.loop, answered == 9);
+	assert_int_equal(server->dot.accepted, accepted);
+	put(11, 1);
+	LOOP_UNTIL(world.loop, answered == 10);
+	assert_int_equal(server->dot.accepted, accepted + 1);
+	/* More than all connections are good for: what is too much waits for one that is spent to be gone. */
+	put(12, 8);
+	LOOP_UNTIL(world.loop, answered == 18);
+	assert_int_equal(lost, 4);
 	assert_int_equal(counted(STATS_upstream_failures), 0);
 }
 
@@ -421,9 +447,10 @@ learned_idle_time_and_a_successor(void **state)
 		LOOP_UNTIL(world.loop, server->dot.shaken == i + 1);
 	}
 	uint64_t begun_ms = clock_now_ms();
-	LOOP_UNTIL(world.loop, server->dot.shaken == 4);
+	LOOP_UNTIL(world.loop, server->dot.accepted == 4);
 	assert_in_range(clock_now_ms() - begun_ms, 1150, 6000); /* 9.5 s where nothing was learned */
-	assert_int_equal(server->dot.open, 2); /* the old one stayed until the new one was there */
+	assert_int_equal(server->dot.open, 2);                  /* the old one stays for its successor */
+	LOOP_UNTIL(world.loop, server->dot.shaken == 4);
 	LOOP_UNTIL(world.loop, server->dot.open == 1);
 	assert_int_equal(counted(STATS_upstream_failures), 0);
 }
@@ -610,6 +637,7 @@ main(void)
 	        STARTED(nobody_there_loses_the_queue_too),
 	        STARTED(wrong_certificate_is_told_apart),
 	        STARTED(close_after_answers_is_no_failure),
+	        STARTED(close_after_so_many_is_learned),
 	        STARTED(close_without_any_answer_is_one),
 	        STARTED(a_silent_connection_is_suspect_first),
 	        STARTED(a_crowd_unanswered_is_suspect_at_once),
