@@ -31,10 +31,10 @@ struct place_ask {
 };
 
 enum place_loss {
-	PLACE_RETRY,  /* the connection had worked and was lost: asking here again is as good as anywhere */
-	PLACE_SILENT, /* the connection was open and nothing came */
+	PLACE_RETRY,   /* the connection had worked and was lost: asking here again is as good as anywhere */
+	PLACE_SILENT,  /* the connection was open and nothing came */
 	PLACE_HUNG_UP, /* the connection opened and was lost without an answer: once may be an accident */
-	PLACE_BROKEN, /* the place could not be reached or verified, or never answered */
+	PLACE_BROKEN,  /* the place could not be reached or verified, or never answered */
 };
 
 struct place_events {

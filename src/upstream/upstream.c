@@ -495,7 +495,7 @@ upstreams_reconnect(struct upstreams *u)
 		stats_one(u->stats, STATS_upstream_resent);
 		ask->tried = 0;
 		ask->hung_up = 0;
-	ask->broken = ~u->groups[ask->group].places;
+		ask->broken = ~u->groups[ask->group].places;
 		ask->attempts = 0;
 		ask->hedged = false;
 		advance(u, ask);
