@@ -224,7 +224,7 @@ impatient() {
 
 # Nothing is asked again for being slow, so that what is asked again is so for another reason.
 without_patience() {
-  echo "timeout_ms = $((4000 * PATIENCE)); attempt_timeout_ms = $((4000 * PATIENCE));"
+  echo "hedge = false; timeout_ms = $((4000 * PATIENCE)); attempt_timeout_ms = $((4000 * PATIENCE));"
 }
 
 @test "network: questions in flight are asked again on new connections, and answered" {
