@@ -5,13 +5,7 @@ load lib
 load servers
 
 setup_file() {
-  lib_check
-  zone_make
-  unbound_start
-  named_start
-  nsd_start
-  dnsdist_start
-  export ZONES unbound_port named_port nsd_port dnsdist_port
+  servers_start
 }
 
 teardown_file() {

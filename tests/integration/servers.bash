@@ -235,3 +235,14 @@ CONF
   spawn dnsdist dnsdist --supervised --disable-syslog -C "$dir/dnsdist.conf"
   server_up dnsdist "$dnsdist_port"
 }
+
+# servers_start: all of them, for a setup_file.
+servers_start() {
+  lib_check
+  zone_make
+  unbound_start
+  named_start
+  nsd_start
+  dnsdist_start
+  export ZONES unbound_port named_port nsd_port dnsdist_port
+}

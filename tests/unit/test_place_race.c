@@ -8,82 +8,14 @@
 /* cmocka needs those four before it */
 #include <cmocka.h>
 
-#include "upstream/place.h"
-#include "worlds.h"
-
-enum { ASKS = 32 };
-
-static struct place *place;
-static struct place_ask asks[ASKS];
-static struct wire_query queries[ASKS];
-static struct world_server *server;
-static unsigned answered, lost;
-
-static void
-on_answered(void *arg, struct place *p, struct place_ask *ask, const struct wire_answer *answer)
-{
-	(void)arg;
-	(void)p;
-	(void)ask;
-	answered += answer != NULL;
-}
-
-static void
-on_lost(void *arg, struct place *p, enum place_loss how, struct list *orphans)
-{
-	(void)arg;
-	(void)p;
-	(void)how;
-	while (!list_empty(orphans)) {
-		list_remove(&list_first(orphans, struct uconn_ask, link)->link);
-		lost++;
-	}
-}
-
-static const struct place_events events = {on_answered, on_lost};
+#include "places.h"
 
 static int
-start(void **state)
+start_impatient(void **state)
 {
-	(void)state;
-	world_open(1);
-	server = &world.servers[0];
-	answered = lost = 0;
+	(void)start(state);
 	world.config.forward.connect_patience_ms = 150;
-	struct place_settings settings = {.loop = world.loop,
-	        .room = world.room,
-	        .stats = &world.stats,
-	        .upstream = &world.upstreams[0],
-	        .forward = &world.config.forward,
-	        .profile = tls_store_profile(world.tls, 0),
-	        .events = &events};
-	place = place_new(&settings, &server->dot.address);
-	for (unsigned i = 0; i < ASKS; i++) {
-		world_query(&queries[i], i);
-		memset(&asks[i], 0, sizeof asks[i]);
-		asks[i].on.query = &queries[i];
-		list_init(&asks[i].link);
-		list_init(&asks[i].on.link);
-	}
 	return 0;
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	for (unsigned i = 0; i < ASKS; i++)
-		place_withdraw(&asks[i]);
-	place_free(place);
-	world_close();
-	return 0;
-}
-
-static void
-put(unsigned first, unsigned count)
-{
-	for (unsigned i = first; i < first + count; i++)
-		assert_int_equal(place_put(place, &asks[i], clock_now_ms()), 0);
 }
 
 static uint64_t
@@ -257,21 +189,21 @@ patience_is_learned(void **state)
 	assert_false(place_is_waiting(&asks[1]));
 }
 
-#define STARTED(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define IMPATIENT(test) cmocka_unit_test_setup_teardown(test, start_impatient, stop)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        STARTED(found_as_soon_as_it_is_there),
-	        STARTED(who_comes_later_begins_another_at_once),
-	        STARTED(nobody_waits_any_more),
-	        STARTED(patience_begins_nothing),
-	        STARTED(nothing_beside_a_handshake),
-	        STARTED(first_attempt_runs_out_of_time),
-	        STARTED(within_the_bound),
-	        STARTED(within_the_budget),
-	        STARTED(patience_is_learned),
+	        IMPATIENT(found_as_soon_as_it_is_there),
+	        IMPATIENT(who_comes_later_begins_another_at_once),
+	        IMPATIENT(nobody_waits_any_more),
+	        IMPATIENT(patience_begins_nothing),
+	        IMPATIENT(nothing_beside_a_handshake),
+	        IMPATIENT(first_attempt_runs_out_of_time),
+	        IMPATIENT(within_the_bound),
+	        IMPATIENT(within_the_budget),
+	        IMPATIENT(patience_is_learned),
 	};
 	return cmocka_run_group_tests_name("place_race", tests, world_begin, world_finish);
 }
