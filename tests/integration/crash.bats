@@ -195,7 +195,7 @@ hung_for() {
 
 @test "crash: a stopped worker does not hear SIGABRT and is killed" {
   WORKERS=1
-  serve -o watchdog_ms=500
+  serve -o watchdog_ms=$((500 * PATIENCE))
   assert_resolves before.test
   kill -STOP "$(worker)"
   assert_resolves queued.test
@@ -204,9 +204,9 @@ hung_for() {
 }
 
 @test "crash: the watchdog leaves a slow upstream and an idle worker alone" {
-  serve -o watchdog_ms=300
-  assert_resolves slow-400.a.test
-  sleep 1
+  serve -o watchdog_ms=$((300 * PATIENCE))
+  assert_resolves "slow-$((400 * PATIENCE)).a.test"
+  sleep "$PATIENCE"
   assert_lacks "$(dotward_log)" 'hangs|died'
 }
 
@@ -251,8 +251,9 @@ birth_gaps() {
     wait_for 5 has_died "$i"
     [[ $i == 3 ]] || wait_for 5 eval "(( \$(dotward_log | grep -c 'worker born slot=0') > $i ))"
   done
-  # 200 questions at random over two slots: were one of them dead, half would wait for a second.
-  run "$HELPERS/dload" udp 127.0.0.1 "$PORT" --questions 200 --window 1 --timeout-ms 700
+  # 200 questions at random over two slots: were one of them dead, half would wait for a second. As many as can be asked in
+  # that second.
+  run "$HELPERS/dload" udp 127.0.0.1 "$PORT" --questions $((200 / PATIENCE)) --window 1 --timeout-ms 700
   assert_equal "$status" 0 "$output"
   assert_equal "$(dotward_log | grep -c 'worker born slot=0')" 3 "births of slot 0 while the other one served"
 }
