@@ -50,7 +50,8 @@ list(void *arg, struct aside *aside)
 	size_t count;
 	struct upstream_row *rows =
 	        upstream_rows(request->with.ground.config, request->with.health, clock_now_ms(), &count);
-	upstream_report_print(rows, count, aside->json, aside_begin(aside, CONTROL_DONE));
+	upstream_report_print(rows, count, request->with.hosts, clock_now_ms(), aside->json,
+	        aside_begin(aside, CONTROL_DONE));
 	free(rows);
 }
 

@@ -74,7 +74,7 @@ printed(bool json)
 	size_t bytes = 0, count;
 	struct upstream_row *rows = upstream_rows(&config, table, NOW_MS, &count);
 	FILE *out = open_memstream(&text, &bytes);
-	upstream_report_print(rows, count, json, out);
+	upstream_report_print(rows, count, NULL, 0, json, out);
 	fclose(out);
 	free(rows);
 	return text;
