@@ -300,6 +300,13 @@ copy_bytes(const void *bytes, size_t count, size_t each)
 	return copy;
 }
 
+/* A text that was never set is none in the copy either. */
+static char *
+copy_text(const char *text)
+{
+	return text != NULL ? must_copy(text) : NULL;
+}
+
 static void
 list_part(const struct key *key, void *object)
 {
@@ -328,7 +335,7 @@ value_part(const char *parent, void *object)
 		else if (key->type == KEY_LIST)
 			list_part(key, object);
 		else if (key->type == KEY_TEXT)
-			store_pointer(field, must_copy(load_pointer(field)));
+			store_pointer(field, copy_text(load_pointer(field)));
 		else if (key->type == KEY_ITEMS)
 			store_pointer(field,
 			        copy_bytes(load_pointer(field), value_count(key, object), key->item->bytes));
