@@ -264,10 +264,12 @@ wait_ms(const struct master *m)
 static void
 tend(struct master *m, uint64_t now_ms)
 {
-	struct generation *all[LINEAGE_MOST];
+	struct generation *all[LINEAGE_MOST + 1];
 	lineage_tend(&m->line, now_ms);
 	lineage_free_drained(&m->line, m->world->retired);
 	unsigned count = lineage_all(&m->line, all);
+	if (m->held != NULL) /* it has a cache already */
+		all[count++] = m->held;
 	keeper_tend(m->keeper, all, count, now_ms);
 }
 
