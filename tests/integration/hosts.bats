@@ -12,15 +12,21 @@ setup() {
 }
 
 teardown() {
-  lib_teardown
+  local status=0
+  lib_teardown || status=$?
+  ip netns del "here$$" 2>/dev/null || true
+  return "$status"
 }
 
 ctl() {
   "$DOTWARDCTL" --socket "$SOCKET" --timeout "$((5 * PATIENCE))" "$@"
 }
 
+# Where bootstrap_start and dotward are: a command to run them with.
+HERE=()
+
 knows_host() {
-  dig @127.0.0.1 -p "$1" +tls +tries=1 +timeout=1 upstream.test A 2>/dev/null | grep -Eq 'status: (NOERROR|NXDOMAIN)'
+  "${HERE[@]}" dig @127.0.0.1 -p "$1" +tls +tries=1 +timeout=1 upstream.test A 2>/dev/null | grep -Eq 'status: (NOERROR|NXDOMAIN)'
 }
 
 # bootstrap_start [--with CERTIFICATE] [ADDRESS]...: a bootstrap server at bootstrap_port that knows these addresses of upstream.test.
@@ -57,7 +63,7 @@ CONF
     printf 'remote-control:\n  control-enable: no\n'
   } >"$dir/unbound.conf"
   : >"$(lib_dir)/bootstrap.log"
-  spawn bootstrap unbound -d -c "$dir/unbound.conf"
+  spawn bootstrap "${HERE[@]}" unbound -d -c "$dir/unbound.conf"
   bootstrap_pid=$SPAWNED
   wait_for 10 knows_host "$bootstrap_port"
 }
@@ -121,7 +127,6 @@ asked_at() {
 
 # refused BOOTSTRAP WHY
 refused() {
-  local begun
   dotward_config "$(by_host "$1")"
   dotward_start
   assert_has "$(dotward_log)" "warn master: upstream up: has no address, its host cannot be looked up host=upstream\.test why=\".*$2"
@@ -165,22 +170,11 @@ refused() {
   assert_has "$(dotward_log)" 'upstreams have new addresses generation=2'
 }
 
-@test "hosts: the others serve meanwhile" {
-  faultup_start up
-  bootstrap_port=$(free_port)
-  dotward_config "$(by_host)" "$(upstream fixed "$up_port")"
-  dotward_start
-  assert_has "$(dotward_log)" 'upstream up: has no address'
-  assert_resolves one.test
-  assert_resolves two.test
-}
-
-@test "hosts: a bootstrap server that says nothing does not keep it from starting" {
+@test "hosts: a bootstrap server that says nothing does not keep it from starting, and the others serve" {
   local begun
   faultup_start up
   faultup_start mute --mute-accept 1
   bootstrap_port=$mute_port
-  dotward_config "$(by_host)" "$(upstream fixed "$up_port")"
   FORWARD="handshake_timeout_ms = 60000; timeout_ms = 60000;" dotward_config "$(by_host)" "$(upstream fixed "$up_port")"
   begun=$(now_ms)
   dotward_start
@@ -200,7 +194,7 @@ refused() {
   bootstrap_start 127.0.0.2
   # a bootstrap server more: asked anew, and by the old address until it is known
   dotward_config "$(by_host "$(named), $(pinned good)")"
-  QPS=500 pace_begin --seconds 3
+  QPS=500 pace_begin --seconds 2
   run -0 ctl reload
   wait_for 10 asked_at other
   pace_end
@@ -259,4 +253,27 @@ refused() {
   run -0 ctl --json upstreams --probe
   assert_equal "$(jq -c '[.addresses[] | [.upstream, .host, .state]]' <<<"$output")" \
     '[["up","upstream.test","good"],["up","upstream.test","good"],["none","nowhere.test","no-address"]]'
+}
+
+# dotward and the bootstrap server in a network namespace of their own.
+@test "hosts: when the network changes they are looked up anew" {
+  is_root || skip "needs root"
+  command -v ip >/dev/null || skip "no ip"
+  ip netns add "here$$" 2>/dev/null || skip "network namespaces cannot be made here"
+  ip -n "here$$" link add cable type veth peer name end || skip "no veth here"
+  ip -n "here$$" link set lo up
+  HERE=(ip netns exec "here$$")
+  up_port=853
+  bootstrap_start 127.0.0.1
+  dotward_config "$(by_host)"
+  DOTWARD="ip netns exec here$$ $DOTWARD" dotward_start
+  assert_has "$(dotward_log)" 'its host was looked up host=upstream\.test addresses=127\.0\.0\.1 '
+  bootstrap_stop
+  bootstrap_start 127.0.0.3 ::1
+  ip -n "here$$" addr add 198.51.100.1/24 dev cable
+  ip -n "here$$" link set end up
+  ip -n "here$$" link set cable up
+  wait_for 10 logged 'the network changed'
+  wait_for 10 logged 'its host was looked up host=upstream\.test addresses=127\.0\.0\.3,::1 '
+  wait_for 10 logged 'upstreams have new addresses generation=2'
 }
