@@ -125,7 +125,7 @@ adopt(struct hosts *h, const struct config_upstream *upstream, const struct entr
 void
 hosts_serve(struct hosts *h, const struct config *config, const struct sandbox_user *user)
 {
-	struct entry before[HOSTS_MOST];
+	struct entry *before = must_alloc(HOSTS_MOST, sizeof *before);
 	unsigned count = h->count;
 	struct config *old = h->config;
 	memcpy(before, h->entries, count * sizeof *before);
@@ -143,6 +143,7 @@ hosts_serve(struct hosts *h, const struct config *config, const struct sandbox_u
 			kept->host = before[i].host;
 	}
 	entries_free(before, count);
+	free(before);
 	config_free(old);
 }
 
@@ -227,6 +228,38 @@ hosts_apply(const struct hosts *h, struct config *config)
 			         "host=%s",
 			        upstream->name, wanted[i], given[i], CHECK_MAX_ADDRESSES, upstream->host);
 	}
+}
+
+static bool
+has_address(const struct config_upstream *upstream, const struct addr *address)
+{
+	for (size_t i = 0; i < upstream->address_count; i++)
+		if (addr_equal(&upstream->addresses[i], address))
+			return true;
+	return false;
+}
+
+static enum hosts_difference
+compare(const struct config_upstream *serving, const struct config_upstream *upstream)
+{
+	size_t common = 0;
+	bool same = serving->address_count == upstream->address_count;
+	for (size_t i = 0; i < serving->address_count; i++) {
+		common += has_address(upstream, &serving->addresses[i]);
+		same = same && addr_equal(&serving->addresses[i], &upstream->addresses[i]);
+	}
+	return same ? HOSTS_SAME : common > 0 ? HOSTS_OTHERS : HOSTS_STRANGERS;
+}
+
+enum hosts_difference
+hosts_compare(const struct config *serving, const struct config *config)
+{
+	enum hosts_difference most = HOSTS_SAME;
+	for (size_t i = 0; i < serving->upstream_count; i++) {
+		enum hosts_difference one = compare(&serving->upstreams[i], &config->upstreams[i]);
+		most = one > most ? one : most;
+	}
+	return most;
 }
 
 /* --- asking ----------------------------------------------------------------------------------------------

@@ -44,6 +44,14 @@ void hosts_stop(struct hosts *h);
 /* Gives the upstreams of a configuration that have a host the addresses that are known of it, as far as there
  * is room for them. */
 void hosts_apply(const struct hosts *h, struct config *config);
+/* How the addresses of hosts in one configuration look beside those in the same configuration as it serves.
+ */
+enum hosts_difference {
+	HOSTS_SAME,
+	HOSTS_OTHERS,    /* some have come or gone */
+	HOSTS_STRANGERS, /* none of those that some upstream has is known any more, or it has none yet */
+};
+enum hosts_difference hosts_compare(const struct config *serving, const struct config *config);
 /* Another number when the addresses of some host are others. */
 unsigned hosts_version(const struct hosts *h);
 /* Some host was never asked for successfully, nor in vain. */

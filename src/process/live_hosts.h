@@ -12,7 +12,7 @@ struct live_hosts;
 
 /* Opens what takes opening of files. The configuration outlives it. */
 struct live_hosts *live_hosts_new(const struct config *config) __attribute__((returns_nonnull));
-/* For the sandbox: whom it, and then the check, connects to. */
+/* For the sandbox: whom it, and then the check, connects to. Good until live_hosts_find(). */
 const struct config *live_hosts_ground(const struct live_hosts *h);
 /* Asks, on this loop; the configuration with the addresses that were found, which lives as long as `h`. */
 const struct config *live_hosts_find(struct live_hosts *h, struct ev_loop *loop);

@@ -14,6 +14,9 @@
 enum {
 	MASTER_RESOLVE_MS = 1500, /* how long a generation is held back for the addresses of its hosts */
 	MASTER_RENEW_AGAIN_MS = 60000,
+	/* Servers that show a part of their addresses, another one each time, are not to cost a generation of
+	 * workers each time. */
+	MASTER_RENEW_CALM_MS = 600000,
 };
 
 struct generation *
@@ -181,16 +184,25 @@ static void
 renewed(struct master *m)
 {
 	m->renewing = false;
+	m->calm_ms = clock_now_ms() + MASTER_RENEW_CALM_MS;
 	log_notice("upstreams have new addresses generation=%u workers=%u ms=%llu",
 	        generation_number(m->line.serving), generation_alive(m->line.serving),
 	        (unsigned long long)(clock_now_ms() - m->starting_since_ms));
+}
+
+/* Not before that time, unless they are others again by then. */
+static void
+put_off(struct master *m, uint64_t until_ms)
+{
+	m->put_off_version = hosts_version(m->hosts);
+	m->put_off_ms = until_ms;
 }
 
 static void
 renewal_failed(struct master *m, const char *why)
 {
 	m->renewing = false;
-	m->renew_ms = clock_now_ms() + MASTER_RENEW_AGAIN_MS;
+	put_off(m, clock_now_ms() + MASTER_RENEW_AGAIN_MS);
 	log_error("new addresses of upstreams cannot be put to use, the old ones serve on next=%ds: %s",
 	        MASTER_RENEW_AGAIN_MS / 1000, why);
 }
@@ -262,42 +274,38 @@ master_judge_starting(struct master *m, uint64_t now_ms)
 
 /* --- new addresses of hosts --- */
 
-static bool
-same_addresses(const struct config *a, const struct config *b)
-{
-	for (size_t i = 0; i < a->upstream_count; i++) {
-		const struct config_upstream *of = &a->upstreams[i], *other = &b->upstreams[i];
-		if (of->address_count != other->address_count)
-			return false;
-		for (size_t k = 0; k < of->address_count; k++)
-			if (!addr_equal(&of->addresses[k], &other->addresses[k]))
-				return false;
-	}
-	return true;
-}
-
-/* What serves, with the addresses that are known now; NULL: it has them. */
+/* What serves, with the addresses that are known now; NULL: that need not be, or not yet. */
 static struct config *
-anew(struct master *m)
+anew(struct master *m, uint64_t now_ms)
 {
 	const struct config *serving = generation_config(m->line.serving);
 	struct config *config = config_copy(serving);
 	hosts_apply(m->hosts, config);
-	if (!same_addresses(serving, config))
+	enum hosts_difference difference = hosts_compare(serving, config);
+	if (difference == HOSTS_STRANGERS || (difference == HOSTS_OTHERS && now_ms >= m->calm_ms))
 		return config;
-	m->serving_version = hosts_version(m->hosts);
+	if (difference == HOSTS_SAME)
+		m->serving_version = hosts_version(m->hosts);
+	else
+		put_off(m, m->calm_ms);
 	config_free(config);
 	return NULL;
+}
+
+static bool
+is_put_off(const struct master *m, uint64_t now_ms)
+{
+	return m->put_off_version == hosts_version(m->hosts) && now_ms < m->put_off_ms;
 }
 
 void
 master_renew(struct master *m, uint64_t now_ms)
 {
 	char why[GENERATION_WHY_BYTES];
-	if (m->serving_version == hosts_version(m->hosts) || now_ms < m->renew_ms || m->stopping ||
+	if (m->serving_version == hosts_version(m->hosts) || is_put_off(m, now_ms) || m->stopping ||
 	        m->handed_over || is_changing(m))
 		return;
-	struct config *config = anew(m);
+	struct config *config = anew(m, now_ms);
 	if (config == NULL)
 		return;
 	struct generation *g = master_make(m, config, why);
@@ -312,10 +320,11 @@ master_renew(struct master *m, uint64_t now_ms)
 uint64_t
 master_change_ms(const struct master *m)
 {
-	uint64_t next_ms = m->held != NULL ? m->held_until_ms : UINT64_MAX;
-	if (m->serving_version != hosts_version(m->hosts) && !is_changing(m) && m->renew_ms < next_ms)
-		next_ms = m->renew_ms;
-	return next_ms;
+	if (m->held != NULL)
+		return m->held_until_ms;
+	if (m->serving_version == hosts_version(m->hosts) || is_changing(m))
+		return UINT64_MAX;
+	return m->put_off_version == hosts_version(m->hosts) ? m->put_off_ms : 0;
 }
 
 void

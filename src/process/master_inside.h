@@ -39,8 +39,10 @@ struct master {
 	struct config *held_config;
 	uint64_t held_until_ms;
 	unsigned made_version, serving_version; /* of the hosts' addresses */
-	bool renewing;     /* what starts has new addresses, and nothing else that is new */
-	uint64_t renew_ms; /* not before; after it has failed */
+	bool renewing;    /* what starts has new addresses, and nothing else that is new */
+	uint64_t calm_ms; /* addresses that are not urgent wait until then */
+	unsigned put_off_version;
+	uint64_t put_off_ms; /* until when those of that version are left alone */
 	struct upgrade upgrade;
 	struct upgrade_inheritance inheritance;
 	struct background background;
@@ -72,7 +74,10 @@ int master_seal(const struct master *m, const struct config *config);
 void master_reload(void *arg);
 /* To be called when the generation that starts may have come up, or may have failed. */
 void master_judge_starting(struct master *m, uint64_t now_ms);
-/* The addresses of hosts are others now: they are put to use as soon as nothing else is under way. */
+/*
+ * Puts the addresses of hosts to use, if they are others by now and nothing else is under way: at once when
+ * an upstream has none that is known still, else every ten minutes at most.
+ */
 void master_renew(struct master *m, uint64_t now_ms);
 /* When one of the above has something to do of itself. */
 uint64_t master_change_ms(const struct master *m);

@@ -395,6 +395,40 @@ all_hosts_get_a_share_of_the_places(void **state)
 }
 
 static void
+set(struct config *config, const char *first, const char *second)
+{
+	struct addr addresses[2];
+	size_t count = 0;
+	if (first != NULL)
+		assert_int_equal(addr_parse(&addresses[count++], first, 0), 0);
+	if (second != NULL)
+		assert_int_equal(addr_parse(&addresses[count++], second, 0), 0);
+	config_set_addresses(&config->upstreams[1], addresses, count);
+}
+
+static void
+strangers_are_told_from_others(void **state)
+{
+	(void)state;
+	struct config *serving = loading_good("upstreams = ( { addresses = [ \"192.0.2.9\" ]; }, { host = "
+	                                      "\"a.example\"; bootstrap = [ \"192.0.2.7\" ]; } );");
+	struct config *config = config_copy(serving);
+	assert_int_equal(hosts_compare(serving, config), HOSTS_SAME);
+	set(config, "192.0.2.1", NULL);
+	assert_int_equal(hosts_compare(serving, config), HOSTS_STRANGERS);
+	set(serving, "192.0.2.1", NULL);
+	assert_int_equal(hosts_compare(serving, config), HOSTS_SAME);
+	set(serving, "192.0.2.1", "192.0.2.2");
+	assert_int_equal(hosts_compare(serving, config), HOSTS_OTHERS);
+	set(config, "192.0.2.2", "192.0.2.3");
+	assert_int_equal(hosts_compare(serving, config), HOSTS_OTHERS);
+	set(config, "192.0.2.3", "192.0.2.4");
+	assert_int_equal(hosts_compare(serving, config), HOSTS_STRANGERS);
+	config_free(serving);
+	config_free(config);
+}
+
+static void
 a_source_address_takes_one_family(void **state)
 {
 	(void)state;
@@ -419,6 +453,7 @@ main(void)
 	        TEST(an_upgrade_keeps_what_is_known),
 	        TEST(strange_legacies_do_no_harm),
 	        TEST(all_hosts_get_a_share_of_the_places),
+	        TEST(strangers_are_told_from_others),
 	        TEST(a_source_address_takes_one_family),
 	};
 	return cmocka_run_group_tests(tests, begin_all, end_all);
