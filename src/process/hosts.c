@@ -36,6 +36,7 @@ struct entry {
 	char *name; /* the host */
 	/* In `config`; NULL: of the configuration before it, or of the master before us. */
 	const struct config_upstream *upstream;
+	bool fresh; /* nobody has waited for it yet */
 	struct host host;
 };
 
@@ -112,6 +113,7 @@ adopt(struct hosts *h, const struct config_upstream *upstream, const struct entr
 	struct entry *e = add(h, upstream->host);
 	must(e != NULL);
 	e->upstream = upstream;
+	e->fresh = known == NULL;
 	if (known == NULL)
 		return;
 	e->host = known->host;
@@ -163,7 +165,7 @@ hosts_are_awaited(const struct hosts *h)
 {
 	for (unsigned i = 0; i < h->count; i++) {
 		const struct entry *e = &h->entries[i];
-		if (e->upstream != NULL && e->host.count == 0 && e->host.why[0] == '\0')
+		if (e->upstream != NULL && e->fresh && e->host.count == 0 && e->host.why[0] == '\0')
 			return true;
 	}
 	return false;

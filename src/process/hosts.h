@@ -54,7 +54,7 @@ enum hosts_difference {
 enum hosts_difference hosts_compare(const struct config *serving, const struct config *config);
 /* Another number when the addresses of some host are others. */
 unsigned hosts_version(const struct hosts *h);
-/* Some host was never asked for successfully, nor in vain. */
+/* Some host is new with this configuration, and was not asked for yet, neither successfully nor in vain. */
 bool hosts_are_awaited(const struct hosts *h);
 /* The network is another one: all are asked for soon. */
 void hosts_hurry(struct hosts *h, uint64_t now_ms);

@@ -358,7 +358,7 @@ open_admin(struct master *m, const struct generation *first)
 static bool
 come_up(struct master *m)
 {
-	while (m->held != NULL || m->line.starting != NULL)
+	while (m->line.serving == NULL && (m->held != NULL || m->line.starting != NULL))
 		turn(m);
 	if (m->line.serving == NULL)
 		return false;

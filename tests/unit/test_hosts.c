@@ -312,6 +312,8 @@ a_reload_keeps_what_is_known(void **state)
 	hosts_serve(hosts, two, &stay);
 	expect(two, 1, "192.0.2.1@853");
 	assert_true(hosts_are_awaited(hosts)); /* b.example */
+	hosts_serve(hosts, two, &stay);
+	assert_false(hosts_are_awaited(hosts)); /* that was waited for */
 	/* asked for elsewhere now: at once, and until then it is as it was */
 	hosts_serve(hosts, other, &stay);
 	assert_false(hosts_are_awaited(hosts));
