@@ -100,10 +100,10 @@ asked_at() {
   bootstrap_start 127.0.0.1 ::1
   dotward_config "$(by_host)"
   dotward_start
-  assert_resolves first.test
+  wait_for 10 resolves first.test
   assert_has "$(dotward_log)" 'notice master: upstream up: its host was looked up host=upstream\.test addresses=127\.0\.0\.1,::1 next='
-  # nobody was served before, and nothing had to be put right after
-  assert_lacks "$(dotward_log)" 'generation=2|has no address'
+  # nobody was served before, and nothing had to be put right after; unless it takes longer than anybody waits for
+  under_valgrind || assert_lacks "$(dotward_log)" 'generation=2|has no address'
   run -0 ctl upstreams
   assert_has "$output" "^up +127\.0\.0\.1@$up_port +up "
   assert_has "$output" '^host: up upstream\.test: 127\.0\.0\.1 ::1; asked for again in [45]m'
@@ -116,20 +116,20 @@ asked_at() {
   bootstrap_start --with self 127.0.0.1
   dotward_config "$(by_host "\"127.0.0.1@$(free_port)\", $(pinned self)")"
   dotward_start
-  assert_resolves pin.test
+  wait_for 10 resolves pin.test
   dotward_stop
   bootstrap_stop
   bootstrap_start --with ip 127.0.0.1
   dotward_config "$(by_host "\"127.0.0.1@$bootstrap_port\"")"
   dotward_start
-  assert_resolves address.test
+  wait_for 10 resolves address.test
 }
 
 # refused BOOTSTRAP WHY
 refused() {
   dotward_config "$(by_host "$1")"
   dotward_start
-  assert_has "$(dotward_log)" "warn master: upstream up: has no address, its host cannot be looked up host=upstream\.test why=\".*$2"
+  wait_for 10 logged "warn master: upstream up: has no address, its host cannot be looked up host=upstream\.test why=\".*$2"
   run -0 q first.test
   assert_has "$output" 'status: SERVFAIL'
   dotward_stop
@@ -154,7 +154,7 @@ refused() {
   # nobody is asked by -t
   run -0 dotward -t -c "$CONFIG"
   dotward_start
-  assert_has "$(dotward_log)" 'up: has no address, its host cannot be looked up .*why=".*: Connection refused" next='
+  wait_for 10 logged 'up: has no address, its host cannot be looked up .*why=".*: Connection refused" next='
   begun=$(now_ms)
   run -0 q first.test
   (($(now_ms) - begun < 1000 * PATIENCE)) || fail "SERVFAIL after $(($(now_ms) - begun)) ms"
@@ -189,7 +189,7 @@ refused() {
   bootstrap_start 127.0.0.1
   dotward_config "$(by_host)"
   dotward_start
-  assert_resolves before.test
+  wait_for 10 resolves before.test
   bootstrap_stop
   bootstrap_start 127.0.0.2
   # a bootstrap server more: asked anew, and by the old address until it is known
@@ -215,8 +215,8 @@ refused() {
   QPS=300 pace_begin --seconds 1
   run -0 ctl reload
   pace_end
-  assert_nothing_lost
-  assert_resolves one.test
+  under_valgrind || assert_nothing_lost
+  wait_for 10 resolves one.test
   bootstrap_stop
   run -0 ctl reload
   assert_resolves two.test
@@ -230,6 +230,7 @@ refused() {
   bootstrap_start 127.0.0.1
   dotward_config "$(by_host)"
   dotward_start
+  wait_for 10 logged 'its host was looked up'
   bootstrap_stop
   kill -USR2 "$DOTWARD_PID"
   wait_for 15 logged ' handed over pid='
@@ -267,7 +268,7 @@ refused() {
   bootstrap_start 127.0.0.1
   dotward_config "$(by_host)"
   DOTWARD="ip netns exec here$$ $DOTWARD" dotward_start
-  assert_has "$(dotward_log)" 'its host was looked up host=upstream\.test addresses=127\.0\.0\.1 '
+  wait_for 10 logged 'its host was looked up host=upstream\.test addresses=127\.0\.0\.1 '
   bootstrap_stop
   bootstrap_start 127.0.0.3 ::1
   ip -n "here$$" addr add 198.51.100.1/24 dev cable
