@@ -287,7 +287,7 @@ new_one_hangs(void **state)
 static void
 set(const char *pid, const char *fds, const char *memory, const char *ready)
 {
-	const char *const values[] = {pid, fds, "a:b:c", memory, ready, memory, memory};
+	const char *const values[] = {pid, fds, "a:b:c", memory, ready, memory, memory, memory};
 	for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
 		if (values[i] != NULL)
 			setenv(variables[i], values[i], 1);
@@ -332,7 +332,6 @@ meant_for_another_process(void **state)
 	(void)state;
 	snprintf(pid, sizeof pid, "%d", (int)getppid());
 	set(pid, "2", "5", "6");
-	setenv("LISTEN_HOSTS", hosts, 1);
 	struct upgrade_inheritance in = inherit();
 	assert_nothing(&in);
 }
