@@ -287,7 +287,6 @@ the_next_server_is_asked_when_one_is_slow(void **state)
 	upstreams[0].bootstrap_count = 2;
 	answerers[0].manner = HOLDS;
 	expect(run(1), 0, "192.0.2.2@0");
-	assert_int_equal(answerers[0].asked, 1);
 	assert_in_range(clock_now_ms() - begun_ms, BOOTSTRAP_SLOW_MS - 5, BOOTSTRAP_MOST_MS);
 }
 
