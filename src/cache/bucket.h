@@ -57,6 +57,19 @@ bucket_has_tag(uint64_t word, uint64_t tag)
 	return (word ^ tag) >> 37 == 0;
 }
 
+/* Which words of a bucket have the tag, a bit for each. All eight are read before anything depends on one of
+ * them, so that the processor need not guess where to stop. */
+static inline unsigned
+bucket_matches(const bucket_word *bucket, uint64_t tag)
+{
+	unsigned found = 0;
+	for (unsigned i = 0; i < LAYOUT_BUCKET_WORDS; i++) {
+		uint64_t word = atomic_load_explicit(&bucket[i], memory_order_relaxed);
+		found |= (unsigned)bucket_has_tag(word, tag) << i;
+	}
+	return found;
+}
+
 /* The word that points to this place; NULL: none. *word is what it said. */
 bucket_word *bucket_find_place(const struct bucket_pair *pair, uint64_t place, uint64_t *word);
 /*

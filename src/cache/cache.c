@@ -197,19 +197,39 @@ cache_hint(const struct cache *c, uint64_t question_hash, enum cache_hint hint)
 	}
 }
 
+/* What the word points to, and what its sum is bound to; NULL: to nothing. */
+static const uint8_t *
+reach(const struct cache *c, uint64_t word, uint64_t *room, struct entry_bond *bond)
+{
+	const struct segments *segments = &c->evict.segments;
+	uint64_t place = bucket_place(word);
+	const uint8_t *at = segment_at(segments, place, room);
+	if (at == NULL)
+		return NULL;
+	fetch_entry(at);
+	*bond = (struct entry_bond){.seed = c->evict.seed,
+	        .place = place,
+	        .sequence = segment_state(segments, (unsigned)(place >> segments->shift)).sequence};
+	return at;
+}
+
 size_t
 cache_read(const struct cache *c, uint64_t word, struct entry_copy *copy)
 {
-	const struct segments *segments = &c->evict.segments;
-	uint64_t room, place = bucket_place(word);
-	const uint8_t *at = segment_at(segments, place, &room);
-	if (at == NULL)
-		return 0;
-	fetch_entry(at);
-	struct entry_bond bond = {.seed = c->evict.seed,
-	        .place = place,
-	        .sequence = segment_state(segments, (unsigned)(place >> segments->shift)).sequence};
-	return entry_read(at, room, &bond, copy);
+	uint64_t room;
+	struct entry_bond bond;
+	const uint8_t *at = reach(c, word, &room, &bond);
+	return at != NULL ? entry_read(at, room, &bond, copy) : 0;
+}
+
+/* For entry_has_key() alone. */
+static bool
+read_to_compare(const struct cache *c, uint64_t word, struct entry_copy *copy)
+{
+	uint64_t room;
+	struct entry_bond bond;
+	const uint8_t *at = reach(c, word, &room, &bond);
+	return at != NULL && entry_read_to_compare(at, room, &bond, copy) != 0;
 }
 
 /*
@@ -221,16 +241,18 @@ static bucket_word *
 find(const struct cache *c, const struct cache_key *key, const struct bucket_pair *pair,
         struct entry_copy *copy, uint64_t *word)
 {
-	for (unsigned i = 0; i < BUCKET_CANDIDATES; i++) {
-		bucket_word *at = bucket_candidate(pair, i);
-		*word = atomic_load_explicit(at, memory_order_acquire);
-		if (!bucket_has_tag(*word, pair->tag))
-			continue;
-		if (cache_read(c, *word, copy) == 0)
-			bucket_replace(at, *word, 0);
-		else if (entry_has_key(copy, key))
-			return at;
-	}
+	for (unsigned half = 0; half < 2; half++)
+		for (unsigned found = bucket_matches(pair->at[half], pair->tag); found != 0;
+		        found &= found - 1) {
+			bucket_word *at = pair->at[half] + __builtin_ctz(found);
+			*word = atomic_load_explicit(at, memory_order_acquire);
+			if (!bucket_has_tag(*word, pair->tag))
+				continue;
+			if (!read_to_compare(c, *word, copy))
+				bucket_replace(at, *word, 0);
+			else if (entry_has_key(copy, key))
+				return at;
+		}
 	return NULL;
 }
 
@@ -306,7 +328,7 @@ forget_older(struct cache *c, const struct cache_key *key, const struct bucket_p
 		bucket_word *at = bucket_candidate(pair, i);
 		uint64_t word = atomic_load_explicit(at, memory_order_acquire);
 		if (!bucket_has_tag(word, pair->tag) || bucket_place(word) == place ||
-		        cache_read(c, word, &c->spare) == 0 || !entry_has_key(&c->spare, key))
+		        !read_to_compare(c, word, &c->spare) || !entry_has_key(&c->spare, key))
 			continue;
 		uint32_t its = c->spare.head.stored;
 		if (its < stored || (its == stored && bucket_place(word) < place))

@@ -128,12 +128,20 @@ is_sane(const struct entry_copy *copy)
 	for (unsigned i = 0; i < copy->head.ttl_count; i++)
 		if ((size_t)copy->ttls[i] + ENTRY_TTL_BYTES > bytes)
 			return false;
+	return true;
+}
+
+static bool
+has_question(const struct entry_copy *copy)
+{
+	size_t bytes = copy->head.msg_bytes;
 	size_t name = name_plain_bytes(copy->bytes + ENTRY_HEAD_BYTES, bytes, WIRE_HEADER_BYTES);
 	return name > 0 && WIRE_HEADER_BYTES + name + QUESTION_FIXED_BYTES <= bytes;
 }
 
 size_t
-entry_read(const uint8_t *from, size_t room, const struct entry_bond *bond, struct entry_copy *copy)
+entry_read_to_compare(
+        const uint8_t *from, size_t room, const struct entry_bond *bond, struct entry_copy *copy)
 {
 	if (room < ENTRY_HEAD_BYTES)
 		return 0;
@@ -153,6 +161,13 @@ entry_read(const uint8_t *from, size_t room, const struct entry_bond *bond, stru
 		return 0;
 	memcpy(copy->ttls, copy->bytes + ENTRY_HEAD_BYTES + head->msg_bytes, 2 * (size_t)head->ttl_count);
 	return is_sane(copy) ? rounded(bytes) : 0;
+}
+
+size_t
+entry_read(const uint8_t *from, size_t room, const struct entry_bond *bond, struct entry_copy *copy)
+{
+	size_t bytes = entry_read_to_compare(from, room, bond, copy);
+	return bytes != 0 && has_question(copy) ? bytes : 0;
 }
 
 enum cache_kind

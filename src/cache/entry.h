@@ -62,6 +62,10 @@ void entry_rewrite(uint8_t *out, const struct entry_copy *copy, const struct ent
  * segment, or 0 when there is no sound entry.
  */
 size_t entry_read(const uint8_t *from, size_t room, const struct entry_bond *bond, struct entry_copy *copy);
+/* The same for somebody who compares the question with one of his own (entry_has_key()): nobody has looked
+ * whether it is one. */
+size_t entry_read_to_compare(
+        const uint8_t *from, size_t room, const struct entry_bond *bond, struct entry_copy *copy);
 /* Takes a sound copy apart. */
 void entry_describe(struct entry_copy *copy, struct cache_entry *out);
 /* Does a sound copy have this key? */

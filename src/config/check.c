@@ -136,6 +136,20 @@ places_of(const struct config_upstream *upstream)
 }
 
 static void
+check_early_data(struct draft *draft, size_t index)
+{
+	const struct config_upstream *upstream = &draft->config->upstreams[index];
+	char subject[64];
+	snprintf(subject, sizeof subject, "upstreams.[%zu].early_data", index);
+	if (upstream->early_data && upstream->opportunistic)
+		complain(&draft->complaints, &draft->upstream_places[index], subject,
+		        "goes only to an upstream that is verified; leave profile = \"opportunistic\" out");
+	if (upstream->early_data && !upstream->resumption)
+		complain(&draft->complaints, &draft->upstream_places[index], subject,
+		        "goes only with a resumed session; leave resumption = false out");
+}
+
+static void
 check_upstreams(struct draft *draft)
 {
 	const struct config *config = draft->config;
@@ -151,6 +165,7 @@ check_upstreams(struct draft *draft)
 		check_client(draft, i);
 		check_source(draft, i);
 		check_bootstrap(draft, i);
+		check_early_data(draft, i);
 	}
 }
 

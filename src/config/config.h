@@ -54,6 +54,7 @@ struct config_upstream {
 	bool only_tls13;            /* tls_min = "1.3" */
 	bool clock_bootstrap;       /* dates do not count while the clock is wrong */
 	bool resumption;            /* TLS sessions may be resumed from tickets */
+	bool early_data;            /* questions may go with the first flight of a resumed session */
 	char *client_certificate;   /* "": none */
 	char *client_key;
 };
@@ -84,6 +85,7 @@ struct config_forward {
 	unsigned timeout_ms;
 	unsigned attempt_timeout_ms;
 	unsigned connect_timeout_ms;
+	unsigned connect_patience_ms; /* then what waits for a connection is asked elsewhere as well */
 	unsigned handshake_timeout_ms;
 	unsigned attempts;
 	bool hedge;                 /* slow questions are asked once more */

@@ -115,8 +115,12 @@ const struct key keys[] = {
 	{ "upstreams[].source_address", KEY_ITEM, KEY_NOW, UPSTREAM(source_address), .item = &item_source_address, .fallback = "",
 		.help = "Local address to connect from, of the family of all its addresses. \"\": as the machine will." },
 	{ "upstreams[].resumption", KEY_BOOL, KEY_NOW, UPSTREAM(resumption), .fallback = "true",
-		.help = "Resume TLS sessions from tickets, each used once. A ticket tells the upstream which\n"
-			"connection came before; false: none does." },
+		.help = "Resume TLS sessions from tickets, each used once (in TLS 1.2 for up to two hours). A ticket tells\n"
+			"the upstream which connection came before; false: none does." },
+	{ "upstreams[].early_data", KEY_BOOL, KEY_NOW, UPSTREAM(early_data), .fallback = "false",
+		.help = "Send the first questions with the handshake (TLS 1.3 early data) where a ticket allows it: a\n"
+			"round trip less after a pause. Whoever records them can send them to the upstream again, and\n"
+			"learn from its traffic whether it had to look the answer up; so it is off." },
 	{ "upstreams[].max_connections", KEY_NUMBER, KEY_NOW, UPSTREAM(max_connections), RANGE(1, 16), .fallback = "2",
 		.help = "Connections at once, of each worker to each address." },
 	{ "upstreams[].max_outstanding", KEY_NUMBER, KEY_NOW, UPSTREAM(max_outstanding), RANGE(1, 1000), .fallback = "100",
@@ -164,6 +168,10 @@ const struct key keys[] = {
 		.fallback = "1500", IN_MS, .help = "When to ask another upstream; at most timeout_ms." },
 	{ "forward.connect_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(forward.connect_timeout_ms), RANGE(10, 60000),
 		.fallback = "2000", IN_MS, .help = "For the TCP connection." },
+	{ "forward.connect_patience_ms", KEY_NUMBER, KEY_NOW, CONFIG(forward.connect_patience_ms), RANGE(10, 60000),
+		.fallback = "150", IN_MS,
+		.help = "What waits for a connection for longer than this is asked elsewhere as well (RFC 8305), and another\n"
+			"attempt to connect is made; sooner or later where connections are known to open faster or slower." },
 	{ "forward.handshake_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(forward.handshake_timeout_ms), RANGE(10, 60000),
 		.fallback = "3000", IN_MS, .help = "For the TLS handshake." },
 	{ "forward.attempts", KEY_NUMBER, KEY_NOW, CONFIG(forward.attempts), RANGE(1, 16), .fallback = "3",

@@ -13,7 +13,8 @@
 #include "base/buffer.h"
 #include "base/list.h"
 #include "base/must.h"
-#include "net/source.h"
+#include "net/dial.h"
+#include "net/early.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -27,7 +28,6 @@ enum {
 	STREAM_BLOCK_BYTES = 65536,
 	STREAM_PLAIN_BYTES = 16384, /* one TLS record */
 	STREAM_KEEP_BYTES = 4096,   /* what an idle stream's buffers may hold on to */
-	STREAM_USER_TIMEOUT_MS = 10000,
 	STREAM_BLOCKS_PER_TURN = 4, /* then others have their turn */
 };
 
@@ -57,6 +57,9 @@ struct stream {
 	struct buffer in;  /* an incomplete message, or what came while paused */
 	struct buffer out; /* plaintext on its way, framed */
 	size_t limit_bytes;
+	size_t early_bytes; /* of `out`, went as early data */
+	enum stream_early early;
+	bool may_early;
 	bool paused;
 	bool delivering; /* a message is with its taker */
 	bool eof;        /* the peer has sent its last byte */
@@ -292,11 +295,36 @@ open_up(struct stream *stream)
 	stream->events->opened(stream->arg);
 }
 
+/* It stays queued until it is known whether the peer reads it. */
+static void
+send_early(struct stream *stream)
+{
+	const uint8_t *front = buffer_front(&stream->out);
+	size_t room = stream->may_early && buffer_held(&stream->out) > 0 ? tls_early_room(stream->tls) : 0;
+	size_t bytes = early_cut(front, buffer_held(&stream->out), room);
+	if (bytes == 0 || !tls_early(stream->tls, front, bytes))
+		return;
+	stream->early_bytes = bytes;
+	stream->early = STREAM_EARLY_SENT;
+}
+
+static void
+settle_early(struct stream *stream)
+{
+	if (stream->early == STREAM_NOT_EARLY)
+		return;
+	bool taken = tls_early_taken(stream->tls);
+	stream->early = taken ? STREAM_EARLY_TAKEN : STREAM_EARLY_REFUSED;
+	if (taken)
+		buffer_taken(&stream->out, stream->early_bytes);
+}
+
 static void
 handshake(struct stream *stream)
 {
 	switch (tls_handshake(stream->tls)) {
 	case TLS_DONE:
+		settle_early(stream);
 		open_up(stream);
 		if (stream->state == STREAM_OPEN)
 			take_tls(stream); /* tickets may have come in the same block */
@@ -366,8 +394,10 @@ connected(struct stream *stream)
 	stream->state = STREAM_HANDSHAKE;
 	if (stream->events->connected != NULL)
 		stream->events->connected(stream->arg);
-	if (stream->state == STREAM_HANDSHAKE)
-		handshake(stream);
+	if (stream->state != STREAM_HANDSHAKE)
+		return;
+	send_early(stream);
+	handshake(stream);
 }
 
 static void
@@ -488,27 +518,6 @@ stream_adopt(
 	return stream;
 }
 
-/* A connecting socket, or -errno. */
-static int
-connect_begin(const struct addr *from, const struct addr *to)
-{
-	int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	int on = 1, timeout_ms = STREAM_USER_TIMEOUT_MS;
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
-	/* Saves a round trip where the server has given a cookie; refused where the machine has it off, and
-	 * then ignored. */
-	setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on);
-	int failed = from != NULL && from->any.sa_family != AF_UNSPEC ? source_bind(fd, from) : 0;
-	if (failed == 0 && connect(fd, &to->any, addr_bytes(to)) < 0 && errno != EINPROGRESS)
-		failed = -errno;
-	if (failed == 0)
-		return fd;
-	close(fd);
-	return failed;
-}
-
 struct stream *
 stream_connect(struct stream_room *room, const struct addr *to, const struct tls_profile *profile,
         const struct stream_events *events, void *arg, size_t limit_bytes)
@@ -520,7 +529,7 @@ struct stream *
 stream_connect_from(struct stream_room *room, const struct addr *from, const struct addr *to,
         const struct tls_profile *profile, const struct stream_events *events, void *arg, size_t limit_bytes)
 {
-	int fd = connect_begin(from, to);
+	int fd = dial_open(from, to);
 	if (fd < 0) {
 		errno = -fd;
 		return NULL;
@@ -641,32 +650,20 @@ stream_reset(struct stream **at)
 	stream_close(at);
 }
 
+void
+stream_allow_early(struct stream *stream)
+{
+	stream->may_early = stream->tls != NULL;
+}
+
+enum stream_early
+stream_early(const struct stream *stream)
+{
+	return stream->early;
+}
+
 struct tls *
 stream_tls(const struct stream *stream)
 {
 	return stream->tls;
-}
-
-const char *
-stream_tls_version(const struct stream *stream)
-{
-	return stream->tls != NULL ? tls_version(stream->tls) : "";
-}
-
-bool
-stream_tls_resumed(const struct stream *stream)
-{
-	return stream->tls != NULL && tls_resumed(stream->tls);
-}
-
-const char *
-stream_tls_doubt(const struct stream *stream)
-{
-	return stream->tls != NULL ? tls_doubt(stream->tls) : "";
-}
-
-bool
-stream_tls_undated(const struct stream *stream)
-{
-	return stream->tls != NULL && tls_undated(stream->tls);
 }

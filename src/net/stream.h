@@ -82,6 +82,20 @@ void stream_finish(struct stream **stream);
 void stream_close(struct stream **stream);
 void stream_reset(struct stream **stream);
 
+/*
+ * What is queued when TCP is connected may go as early data, as far as early_cut() and the session's ticket
+ * let it; what the peer does not read there leaves in the usual way, and nothing is read twice. Of use before
+ * TCP is connected.
+ */
+void stream_allow_early(struct stream *stream);
+enum stream_early {
+	STREAM_NOT_EARLY,    /* nothing went that way */
+	STREAM_EARLY_SENT,   /* some did, and the handshake was not done: not yet, or it failed */
+	STREAM_EARLY_TAKEN,  /* and the peer has read it */
+	STREAM_EARLY_REFUSED /* and it has not */
+};
+enum stream_early stream_early(const struct stream *stream);
+
 /* Its session, for those who look more closely; NULL for plain TCP. Valid until the loop sleeps after the
  * stream's end. */
 struct tls *stream_tls(const struct stream *stream);

@@ -26,7 +26,7 @@ struct tls {
 	bool verified, undated, unverified;
 	bool begun, offered, opened; /* the handshake; a ticket; it is done */
 	struct ticket_identity tickets_of;
-	uint64_t era;
+	uint64_t era, offered_ms; /* offered_ms: since when there was that ticket */
 	struct buffer output;
 	char version[16];
 	char why[TLS_WHY_BYTES];
@@ -91,18 +91,34 @@ on_push(gnutls_transport_ptr_t pointer, const void *bytes, size_t count)
 	return (ssize_t)count;
 }
 
-/* What the session would be resumed with. Not if its peer might be anybody: a resumed session is one that was
- * verified. */
+/* What the session would be resumed with, as good as new since kept_ms. Not if its peer might be anybody: a
+ * resumed session is one that was verified. */
 static void
-ticket_keep(struct tls *tls)
+ticket_keep(struct tls *tls, uint64_t kept_ms)
 {
 	gnutls_datum_t ticket = {0};
 	if (tls->doubt[0] != '\0' || tls->undated || gnutls_session_get_data2(tls->session, &ticket) < 0)
 		return;
-	tickets_put(
-	        tls->profile->tickets, &tls->tickets_of, tls->era, ticket.data, ticket.size, clock_boot_ms());
+	tickets_put_back(tls->profile->tickets, &tls->tickets_of, tls->era, ticket.data, ticket.size, kept_ms,
+	        clock_boot_ms());
 	explicit_bzero(ticket.data, ticket.size);
 	gnutls_free(ticket.data);
+}
+
+/*
+ * TLS 1.2: a ticket, or the session's id where the server gives none, is good for more than once (RFC 5077,
+ * RFC 5246 section F.1.4), and a server that resumes need not give another; and if it does, GnuTLS has no way
+ * to it. So what was offered and taken is put back, and is as old as before.
+ */
+static void
+session_keep(struct tls *tls)
+{
+	gnutls_datum_t id = {0};
+	if (gnutls_session_is_resumed(tls->session))
+		ticket_keep(tls, tls->offered_ms);
+	else if ((gnutls_session_get_flags(tls->session) & GNUTLS_SFLAGS_SESSION_TICKET) ||
+	         (gnutls_session_get_id2(tls->session, &id) == 0 && id.size > 0))
+		ticket_keep(tls, clock_boot_ms());
 }
 
 /* In TLS 1.2 tickets come inside of the handshake, before it is known whether it is good. */
@@ -115,7 +131,7 @@ on_ticket(
 	(void)when;
 	(void)msg;
 	if (incoming && tls->opened)
-		ticket_keep(tls);
+		ticket_keep(tls, clock_boot_ms());
 	return 0;
 }
 
@@ -137,7 +153,8 @@ ticket_offer(struct tls *tls)
 	tls->begun = true;
 	if (tls->profile->tickets == NULL)
 		return;
-	size_t bytes = tickets_claim(tls->profile->tickets, &tls->tickets_of, ticket, clock_boot_ms());
+	size_t bytes = tickets_claim(
+	        tls->profile->tickets, &tls->tickets_of, ticket, clock_boot_ms(), &tls->offered_ms);
 	/* One that GnuTLS does not want is as good as none. */
 	tls->offered = bytes > 0 && gnutls_session_set_data(tls->session, ticket, bytes) == 0;
 	explicit_bzero(ticket, sizeof ticket);
@@ -247,9 +264,8 @@ opened(struct tls *tls)
 	}
 	version_note(tls);
 	tls->opened = true;
-	if (tls->profile->tickets != NULL && gnutls_protocol_get_version(tls->session) <= GNUTLS_TLS1_2 &&
-	        (gnutls_session_get_flags(tls->session) & GNUTLS_SFLAGS_SESSION_TICKET))
-		ticket_keep(tls);
+	if (tls->profile->tickets != NULL && gnutls_protocol_get_version(tls->session) <= GNUTLS_TLS1_2)
+		session_keep(tls);
 	return TLS_DONE;
 }
 
@@ -266,6 +282,31 @@ static bool
 is_hungry(const struct tls *tls, size_t before)
 {
 	return tls->fed_bytes > 0 && tls->fed_bytes < before;
+}
+
+size_t
+tls_early_room(struct tls *tls)
+{
+	if (!tls->begun)
+		ticket_offer(tls);
+	if (!tls->offered || tls->profile->opportunistic)
+		return 0;
+	/* GnuTLS before 3.8 says "any number" of a ticket that says nothing, and RFC 9001 lets nobody but
+	 * QUIC say that. */
+	size_t most = gnutls_record_get_max_early_data_size(tls->session);
+	return most < UINT32_MAX ? most : 0;
+}
+
+bool
+tls_early(struct tls *tls, const uint8_t *bytes, size_t count)
+{
+	return count <= tls_early_room(tls) && gnutls_record_send_early_data(tls->session, bytes, count) >= 0;
+}
+
+bool
+tls_early_taken(const struct tls *tls)
+{
+	return tls->opened && (gnutls_session_get_flags(tls->session) & GNUTLS_SFLAGS_EARLY_DATA);
 }
 
 enum tls_step

@@ -35,6 +35,17 @@ void tls_feed(struct tls *tls, const uint8_t *bytes, size_t count);
 /* The peer's end of stream; tls_handshake() and tls_read() will find it. */
 void tls_feed_end(struct tls *tls);
 
+/*
+ * Early data (RFC 8446 section 2.3), before the first tls_handshake(): how many bytes may go with its first
+ * flight; 0: none. Only with a ticket, which a verified peer gave, that it can read and that allows it; never
+ * under profile "opportunistic". Whoever sees that flight can send it to the peer again.
+ */
+size_t tls_early_room(struct tls *tls);
+/* Hands in what goes there; up to so many in all. False: it does not. */
+bool tls_early(struct tls *tls, const uint8_t *bytes, size_t count) __attribute__((warn_unused_result));
+/* After the handshake: the peer has read it. Else it has not and will not. */
+bool tls_early_taken(const struct tls *tls);
+
 /* TLS_DONE: the peer is verified (or in doubt, see tls_doubt()); in a resumed session, it was when the ticket
  * came. */
 enum tls_step tls_handshake(struct tls *tls);

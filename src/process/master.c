@@ -31,7 +31,7 @@
 #endif
 
 enum {
-	MASTER_OWN_FDS = 4 + LOOKOUT_FDS, /* signals, what workers say, upgrade, what is found of hosts */
+	MASTER_OWN_FDS = 4 + LOOKOUT_FDS, /* signals, what workers say, successor, what is found of hosts */
 };
 
 /* Start-up failures: one line, on the terminal as well when the log goes elsewhere. */
@@ -49,7 +49,8 @@ static void
 leave_master(void *arg)
 {
 	struct master *m = arg;
-	const int own[] = {m->signal_fd, m->background.pipe, m->inheritance.ready, m->upgrade.ready};
+	const int own[] = {
+	        m->signal_fd, m->background.pipe, m->inheritance.ready, successor_fd(&m->successor)};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		if (own[i] >= 0)
 			close(own[i]);
@@ -82,85 +83,22 @@ detach(struct master *m, int *status)
 /* --- upgrade --- */
 
 static void
-upgrade_refuse(struct master *m, const char *why)
-{
-	log_error("upgrade refused why=\"%s\"", why);
-	admin_done(m->admin, ADMIN_UPGRADE, false, why);
-}
-
-static void
 upgrade(void *arg)
 {
 	struct master *m = arg;
-	if (m->upgrade.pid != 0)
-		return; /* whoever asks again waits with the others */
-	bool changing = m->held != NULL || m->line.starting != NULL || m->line.serving == NULL;
-	if (m->stopping || changing || getpid() == 1) {
-		upgrade_refuse(m, m->stopping ? "it is stopping"
-		                  : changing  ? "a start or reload is under way"
-		                              : "process 1 cannot hand over to another");
-		return;
-	}
-	char *hosts = hosts_legacy(m->hosts);
-	const struct upgrade_legacy legacy = {.world = world_descriptor(m->world),
-	        .control = admin_descriptor(m->admin),
-	        .cache = generation_cache(m->line.serving) != NULL
-	                         ? cache_descriptor(generation_cache(m->line.serving))
-	                         : -1,
-	        .hosts = hosts};
-	int failed = upgrade_begin(
-	        &m->upgrade, m->binary, m->setup->argv, generation_sockets(m->line.serving), &legacy);
-	free(hosts);
-	if (failed < 0) {
-		upgrade_refuse(m, strerror(-failed));
-		return;
-	}
-	keeper_share(m->keeper, true, clock_now_ms());
-	m->upgrade.until_ms = clock_now_ms() + MASTER_START_MS;
-	log_notice("upgrading binary=%s pid=%d", m->binary, (int)m->upgrade.pid);
-}
-
-static void
-upgrade_failed(struct master *m, const char *why)
-{
-	log_error("upgrade failed, the old binary serves on: %s", why);
-	upgrade_end(&m->upgrade, true);
-	keeper_share(m->keeper, false, clock_now_ms());
-	/* The new master may have changed the steering, and who is behind the socket, before it failed. */
-	generation_steer(m->line.serving, clock_now_ms());
-	admin_claim(m->admin);
-	admin_done(m->admin, ADMIN_UPGRADE, false, why);
-}
-
-/* The new master serves: nothing here is ours any more but the questions in flight. */
-static void
-hand_over(struct master *m)
-{
-	char text[64];
-	snprintf(text, sizeof text, "handed over pid=%d", (int)m->upgrade.pid);
-	log_notice("%s", text);
-	notify_main_pid(m->upgrade.pid);
-	admin_done(m->admin, ADMIN_UPGRADE, true, text);
-	admin_leave(m->admin); /* who asks now asks the new master */
-	upgrade_end(&m->upgrade, false);
-	m->handed_over = true;
-	m->stopping = true;
-	master_change_stop(m);
-	lineage_retire(&m->line, m->line.serving, clock_now_ms());
-	m->line.serving = NULL;
+	if (m->held != NULL)
+		successor_refuse(&m->successor, "a start or reload is under way");
+	else
+		successor_ask(&m->successor, m->stopping, MASTER_START_MS);
 }
 
 static void
 judge_upgrade(struct master *m, bool readable, uint64_t now_ms)
 {
-	if (m->upgrade.pid == 0)
+	if (!successor_judge(&m->successor, readable, now_ms))
 		return;
-	if (readable && upgrade_succeeded(&m->upgrade))
-		hand_over(m);
-	else if (readable)
-		upgrade_failed(m, "the new binary ended before it served");
-	else if (now_ms >= m->upgrade.until_ms)
-		upgrade_failed(m, "the new binary did not serve in time");
+	m->handed_over = m->stopping = true;
+	master_change_stop(m);
 }
 
 /* --- signals --- */
@@ -191,7 +129,7 @@ on_stop(void *arg)
 		keeper_hurry(m->keeper);
 		return;
 	}
-	upgrade_end(&m->upgrade, true);
+	successor_give_up(&m->successor);
 	master_change_stop(m);
 	admin_begins(ADMIN_STOP);
 	log_notice("draining workers=%u limit=%ums", m->line.serving ? generation_alive(m->line.serving) : 0,
@@ -253,8 +191,7 @@ wait_ms(const struct master *m)
 	next_ms = earlier(next_ms, earlier(hosts_next_ms(m->hosts), master_change_ms(m)));
 	if (m->line.starting != NULL)
 		next_ms = earlier(next_ms, m->starting_until_ms);
-	if (m->upgrade.pid != 0)
-		next_ms = earlier(next_ms, m->upgrade.until_ms);
+	next_ms = earlier(next_ms, successor_due_ms(&m->successor));
 	next_ms = earlier(earlier(next_ms, admin_due_ms(m->admin)), lookout_due_ms(m->lookout));
 	if (next_ms == UINT64_MAX)
 		return -1;
@@ -280,7 +217,7 @@ turn(struct master *m)
 	struct pollfd fds[MASTER_OWN_FDS + ADMIN_POLL_MOST] = {
 	        {.fd = m->signal_fd, .events = POLLIN},
 	        {.fd = newest != NULL ? generation_ready_fd(newest) : -1, .events = POLLIN},
-	        {.fd = m->upgrade.ready, .events = POLLIN},
+	        {.fd = successor_fd(&m->successor), .events = POLLIN},
 	};
 	hosts_poll(m->hosts, &fds[3]);
 	lookout_poll(m->lookout, fds + MASTER_OWN_FDS - LOOKOUT_FDS);
@@ -435,12 +372,11 @@ master_run(const struct master_setup *setup)
 	static struct master m; /* large, and there is one */
 	char why[GENERATION_WHY_BYTES];
 	int status = EXIT_FAILURE;
-	m = (struct master){
-	        .setup = setup, .signal_fd = -1, .upgrade = {.ready = -1}, .background = {.pipe = -1}};
+	m = (struct master){.setup = setup, .signal_fd = -1, .background = {.pipe = -1}};
 	m.started_ms = clock_now_ms();
 	m.log_is_stderr = setup->foreground && strcmp(setup->config->log.target, "stderr") == 0;
 	log_set_role("master");
-	upgrade_find_binary(m.binary, sizeof m.binary);
+	successor_begin(&m.successor, setup->argv);
 	upgrade_inherit(&m.inheritance);
 	sandbox_limit();
 	m.world = world_open(m.inheritance.world);
@@ -478,6 +414,11 @@ master_run(const struct master_setup *setup)
 	        .stop = on_stop_asked,
 	        .cache = on_cache};
 	m.admin = admin_new(&deeds);
+	m.successor.line = &m.line;
+	m.successor.keeper = m.keeper;
+	m.successor.admin = m.admin;
+	m.successor.world = m.world;
+	m.successor.hosts = m.hosts;
 	struct generation *first = master_make(&m, setup->config, why);
 	if (first == NULL) {
 		master_fail(&m, why);

@@ -134,7 +134,7 @@ static bool
 is_changing(const struct master *m)
 {
 	return m->held != NULL || m->line.starting != NULL || m->line.serving == NULL ||
-	       m->upgrade.pid != 0 || keeper_is_busy(m->keeper) || lineage_is_full(&m->line);
+	       successor_is_coming(&m->successor) || keeper_is_busy(m->keeper) || lineage_is_full(&m->line);
 }
 
 void

@@ -15,12 +15,12 @@
 #include "process/lookout.h"
 #include "process/master.h"
 #include "process/pid_file.h"
+#include "process/successor.h"
 #include "process/upgrade.h"
 #include "shared/world.h"
 
 enum {
 	MASTER_START_MS = 10000, /* for a new generation, or a new binary, to serve */
-	MASTER_PATH_BYTES = 4096,
 };
 
 struct master {
@@ -43,11 +43,10 @@ struct master {
 	uint64_t calm_ms; /* addresses that are not urgent wait until then */
 	unsigned put_off_version;
 	uint64_t put_off_ms; /* until when those of that version are left alone */
-	struct upgrade upgrade;
+	struct successor successor;
 	struct upgrade_inheritance inheritance;
 	struct background background;
 	int signal_fd;
-	char binary[MASTER_PATH_BYTES];
 	struct pid_file pid_file;
 	bool log_is_stderr;
 	bool stopping, impatient;

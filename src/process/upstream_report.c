@@ -23,6 +23,7 @@ static const struct {
         {HEALTH_KEEPALIVE, "keepalive", "keepalive"},
         {HEALTH_PADDING, "padding", "padding"},
         {HEALTH_RESUMPTION, "resumes", "resumption"},
+        {HEALTH_EARLY_DATA, "early", "early_data"},
 };
 enum { FEATURES = sizeof features / sizeof features[0] };
 

@@ -27,7 +27,8 @@ enum {
 	HEALTH_IDLE_MOST_MS = 60000,
 	HEALTH_HANDSHAKES_PER_S = 20, /* of all workers together */
 	HEALTH_HANDSHAKES_BURST = 10,
-	HEALTH_UNUSED_MS = 3600000, /* what nobody touched for so long may make room for another */
+	HEALTH_UNUSED_MS = 3600000,     /* what nobody touched for so long may make room for another */
+	HEALTH_EARLY_REST_MS = 3600000, /* who stumbled over early data is not sent any for so long */
 	HEALTH_GRACE_MS = 200, /* what fails so shortly after a network change is no fault of the address */
 	HEALTH_NAME_BYTES = 64,
 	HEALTH_WHY_BYTES = 128,
@@ -53,6 +54,7 @@ enum health_feature {
 	HEALTH_KEEPALIVE = 2,    /* says how long it keeps idle connections (RFC 7828) */
 	HEALTH_PADDING = 4,      /* pads its answers (RFC 7830) */
 	HEALTH_RESUMPTION = 8,   /* resumed a session */
+	HEALTH_EARLY_DATA = 16,  /* took TLS early data */
 };
 
 enum health_state {
@@ -111,6 +113,8 @@ enum health_news health_answered(struct health *h, uint32_t latency_us, bool ref
 /* A handshake was completed and verified, after this time. `tls_version` as "TLS1.3". */
 void health_shaken(struct health *h, bool resumed, const char *tls_version, uint32_t took_us);
 void health_seen(struct health *h, enum health_feature feature);
+/* A handshake with early data was not completed, which needs not have been the cause. */
+void health_early_failed(struct health *h, uint64_t now_ms);
 /* The server told in a keepalive option how long it keeps idle connections. */
 void health_told_keepalive(struct health *h, uint32_t idle_ms);
 /* The server closed a connection that had been idle for so long. Much less than ever counts when it happens
@@ -138,6 +142,8 @@ uint32_t health_handshake_us(const struct health *h);
 uint32_t health_slow_us(const struct health *h);
 /* How long to keep an idle connection: as the server told, else learned. */
 uint32_t health_idle_ms(const struct health *h);
+/* It did not stumble over early data lately. */
+bool health_may_early(const struct health *h, uint64_t now_ms);
 /* Takes the right to try an address that is HEALTH_DUE, for so long at most; a verdict ends it. False:
  * somebody else has it. */
 bool health_claim_probe(struct health *h, uint64_t now_ms, uint32_t lease_ms);

@@ -32,6 +32,7 @@ struct health_facts {
 	                              so  that of those who fail at once one makes it longer */
 	_Atomic uint64_t probe_ms; /* somebody has the right to try until then */
 	_Atomic uint64_t handshake_us; /* the budget: when the next handshake would be due at an even pace */
+	_Atomic uint64_t early_ms;     /* no early data until then */
 	_Atomic uint64_t failed_ms, used_ms;
 	_Atomic uint64_t answers, handshakes_full, handshakes_resumed;
 	_Atomic uint64_t failed[HEALTH_CAUSES];

@@ -209,6 +209,18 @@ health_shaken(struct health *h, bool resumed, const char *tls_version, uint32_t 
 }
 
 void
+health_early_failed(struct health *h, uint64_t now_ms)
+{
+	health_set(&health_facts(h)->early_ms, now_ms + HEALTH_EARLY_REST_MS);
+}
+
+bool
+health_may_early(const struct health *h, uint64_t now_ms)
+{
+	return now_ms >= health_get(&health_facts(h)->early_ms);
+}
+
+void
 health_seen(struct health *h, enum health_feature feature)
 {
 	struct health_facts *f = health_facts(h);

@@ -60,8 +60,9 @@ health_text_get(const struct health_text *text, char *out, size_t room)
 static void
 facts_clear(struct health_facts *f)
 {
-	_Atomic uint64_t *const words[] = {&f->backoff, &f->probe_ms, &f->handshake_us, &f->failed_ms,
-	        &f->used_ms, &f->answers, &f->handshakes_full, &f->handshakes_resumed, &f->why.sum};
+	_Atomic uint64_t *const words[] = {&f->backoff, &f->probe_ms, &f->handshake_us, &f->early_ms,
+	        &f->failed_ms, &f->used_ms, &f->answers, &f->handshakes_full, &f->handshakes_resumed,
+	        &f->why.sum};
 	_Atomic uint32_t *const halves[] = {&f->silences, &f->refusals, &f->down, &f->cause, &f->latency_us,
 	        &f->slow_us, &f->shaken_us, &f->samples, &f->idle_ms, &f->idle_closed, &f->keepalive_told,
 	        &f->keepalive_ms, &f->features, &f->tls_version};
@@ -169,6 +170,7 @@ health_forget_all(struct health_table *table, uint64_t now_ms)
 		health_set(&f->backoff, 0);
 		health_set(&f->probe_ms, 0);
 		health_set(&f->handshake_us, 0);
+		health_set(&f->early_ms, 0);
 		health_set32(&f->silences, 0);
 		health_set32(&f->refusals, 0);
 	}

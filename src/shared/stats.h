@@ -52,6 +52,7 @@
 	X(upstream_resent, "questions re-sent because their connection was lost")                            \
 	X(upstream_hedged, "questions asked once more elsewhere because their answer was slow")              \
 	X(upstream_hedge_won, "of them answered from there first")                                           \
+	X(upstream_raced, "questions asked elsewhere as well because a connection took too long to open")    \
 	X(upstream_bad_answers, "answers from upstream that were no DNS or answered another question")       \
 	X(upstream_stray, "answers from upstream with an id that nobody waits for")                          \
 	X(upstream_connections, "connections to upstreams begun")                                            \
@@ -59,6 +60,8 @@
 	X(upstream_handshakes, "TLS handshakes completed and verified")                                      \
 	X(upstream_doubted, "of them unverified, as the profile is opportunistic")                           \
 	X(upstream_resumed, "of them resumed from a ticket, without certificates")                           \
+	X(upstream_early, "of them with questions in early data, which the upstream took")                   \
+	X(upstream_early_refused, "of them with early data that it refused; the questions followed")         \
 	X(upstream_failures, "connections that could not be opened or failed")                               \
 	X(upstream_unverified, "of them because the certificate was not the right one")
 

@@ -8,7 +8,8 @@
  * The word holds phase and time of its change. Stepping out is a change of the owner's own word, too: it
  * fails for an owner that was given up meanwhile, whatever it has done to the bytes, and those are no ticket
  * by their checksum then. Two owners of one slot have words of times at least TICKETS_STUCK_MS apart, so no
- * word is taken for another.
+ * word is taken for another. FULL alone is nobody's: it holds the time when the ticket was new, and who takes
+ * one that was put back meanwhile for the one that it saw has a ticket all the same.
  */
 #include "shared/tickets.h"
 
@@ -168,6 +169,13 @@ bool
 tickets_put(struct tickets *tickets, const struct ticket_identity *identity, uint64_t era, const void *bytes,
         size_t count, uint64_t now_ms)
 {
+	return tickets_put_back(tickets, identity, era, bytes, count, now_ms, now_ms);
+}
+
+bool
+tickets_put_back(struct tickets *tickets, const struct ticket_identity *identity, uint64_t era,
+        const void *bytes, size_t count, uint64_t kept_ms, uint64_t now_ms)
+{
 	uint64_t seen, mine = word_of(WRITING, now_ms);
 	if (count == 0 || count > TICKET_BYTES || era != tickets_era(tickets))
 		return false;
@@ -180,7 +188,7 @@ tickets_put(struct tickets *tickets, const struct ticket_identity *identity, uin
 	slot->bytes = count;
 	slot->check = checksum(tickets, identity, era, bytes, count);
 	memcpy(slot->data, bytes, count);
-	return step(slot, mine, word_of(FULL, now_ms));
+	return step(slot, mine, word_of(FULL, kept_ms));
 }
 
 /* Of an own slot: nothing is left in it but its word. */
@@ -224,7 +232,7 @@ newest_of(struct tickets *tickets, const struct ticket_identity *identity, uint6
 
 size_t
 tickets_claim(struct tickets *tickets, const struct ticket_identity *identity, uint8_t out[TICKET_BYTES],
-        uint64_t now_ms)
+        uint64_t now_ms, uint64_t *kept_ms)
 {
 	/* Others may be quicker, and some may be no good; there are no more than so many. */
 	for (int tries = 0; tries < TICKETS_EACH; tries++) {
@@ -236,6 +244,8 @@ tickets_claim(struct tickets *tickets, const struct ticket_identity *identity, u
 			continue;
 		size_t count = read_whole(tickets, slot, identity, out);
 		wipe(slot);
+		if (kept_ms != NULL)
+			*kept_ms = seen >> 2;
 		if (step(slot, mine, word_of(EMPTY, now_ms)) && count > 0)
 			return count;
 		explicit_bzero(out, TICKET_BYTES);

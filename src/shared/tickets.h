@@ -3,10 +3,10 @@
  * that is born later, of another generation or after an upgrade of the binary.
  *
  * A ticket belongs to an identity: a digest of all that was verified, and of all that decides what is
- * verified. It is handed out once (RFC 8446 appendix C.4) and not after TICKETS_LIFE_MS. Nobody waits: who is
- * in another's way goes without. A process that dies in the middle loses the ticket in its hands; one that
- * stands still and goes on later finds its hands empty. What was torn that way is told by a keyed checksum
- * and thrown away.
+ * verified. It is handed out once (RFC 8446 appendix C.4) and not after TICKETS_LIFE_MS; one of TLS 1.2,
+ * which may be used again, can be put back, and is no younger for that. Nobody waits: who is in another's way
+ * goes without. A process that dies in the middle loses the ticket in its hands; one that stands still and
+ * goes on later finds its hands empty. What was torn that way is told by a keyed checksum and thrown away.
  */
 #ifndef DOTWARD_SHARED_TICKETS_H
 #define DOTWARD_SHARED_TICKETS_H
@@ -46,10 +46,13 @@ uint64_t tickets_era(const struct tickets *tickets);
  */
 bool tickets_put(struct tickets *tickets, const struct ticket_identity *identity, uint64_t era,
         const void *bytes, size_t count, uint64_t now_ms);
+/* Puts back what tickets_claim() gave at *kept_ms: the same, but that its age counts from there. */
+bool tickets_put_back(struct tickets *tickets, const struct ticket_identity *identity, uint64_t era,
+        const void *bytes, size_t count, uint64_t kept_ms, uint64_t now_ms);
 /* The newest ticket of this identity, which is nobody else's then; its length, or 0: there is none. The
- * caller wipes it after use. */
+ * caller wipes it after use. *kept_ms: since when there was one; NULL if nobody wants to know. */
 size_t tickets_claim(struct tickets *tickets, const struct ticket_identity *identity,
-        uint8_t out[TICKET_BYTES], uint64_t now_ms);
+        uint8_t out[TICKET_BYTES], uint64_t now_ms, uint64_t *kept_ms);
 /* For when the server does not get along with them. */
 void tickets_forget(struct tickets *tickets, const struct ticket_identity *identity, uint64_t now_ms);
 /* On another network a ticket would say who we were on the last one: all are wiped, and what connections of

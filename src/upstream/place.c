@@ -29,6 +29,7 @@ static const struct uconn_events conn_events;
 static const char refuses[] = "answers SERVFAIL or REFUSED to what other upstreams answer";
 
 static void on_warm(struct ev_loop *loop, ev_timer *timer, int events);
+static void pump(struct place *place);
 
 static uint32_t
 random_word(void)
@@ -58,6 +59,7 @@ place_new(const struct place_settings *settings, const struct addr *address)
 	list_init(&place->waiting);
 	ev_init(&place->warm, on_warm);
 	place->warm.data = place;
+	place_race_init(place);
 	return place;
 }
 
@@ -66,6 +68,7 @@ place_free(struct place *place)
 {
 	must(list_empty(&place->waiting));
 	ev_timer_stop(place->set.loop, &place->warm);
+	ev_timer_stop(place->set.loop, &place->race);
 	while (place->conn_count > 0)
 		uconn_close(&place->conns[--place->conn_count]);
 	health_close(place->health);
@@ -122,6 +125,12 @@ note_silence(struct place *place, const char *why, uint64_t now_ms)
 	tell(place, health_silent(place->health, place->why, now_ms, random_word()), now_ms);
 }
 
+static bool
+has_room(const struct place *place)
+{
+	return place->conn_count < place->set.upstream->max_connections;
+}
+
 /* How ready a connection is for one more question; the least is best. */
 static unsigned
 reluctance(const struct place *place, const struct uconn *conn)
@@ -143,7 +152,7 @@ pick(const struct place *place)
 	struct uconn *best = NULL;
 	for (unsigned i = 0; i < place->conn_count; i++) {
 		struct uconn *conn = place->conns[i];
-		if (!uconn_is_suspect(conn) &&
+		if (!uconn_is_suspect(conn) && !place_is_spent(place, conn) &&
 		        (best == NULL || reluctance(place, conn) < reluctance(place, best)))
 			best = conn;
 	}
@@ -159,15 +168,16 @@ is_connecting(const struct place *place)
 	return false;
 }
 
-/* A connection more, or NULL with errno. */
-static struct uconn *
-open_one(struct place *place)
+struct uconn *
+place_open_one(struct place *place)
 {
+	must(place->conn_count < PLACE_CONNECTIONS);
 	struct uconn *conn = uconn_open(
 	        place->set.room, place->set.loop, &place->target, place->set.stats, &conn_events, place);
 	if (conn != NULL) {
 		place->conns[place->conn_count++] = conn;
 		place->begun_ms = clock_now_ms();
+		place_race_watch(place);
 	}
 	return conn;
 }
@@ -203,15 +213,33 @@ ask_on(struct uconn *conn, struct place_ask *ask, uint64_t now_ms)
 	return uconn_ask(conn, &ask->on, now_ms);
 }
 
+void
+place_ask_on(struct place *place, struct uconn *conn, struct place_ask *ask, uint64_t now_ms)
+{
+	ask->at = place;
+	list_init(&ask->link);
+	if (conn == NULL || !ask_on(conn, ask, now_ms))
+		wait_for_room(place, ask);
+}
+
 int
 place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 {
 	struct uconn *conn = pick(place);
-	place->asked_ms = now_ms;
+	place->asked_ms = ask->since_ms = now_ms;
+	if (!ask->patient)
+		place->wanted_ms = now_ms;
 	/* With nobody well, a question is the trial; the others need not make it as well. */
 	health_claim_probe(place->health, now_ms, place->set.forward->attempt_timeout_ms);
+	if (conn == NULL && !has_room(place))
+		place_drop_useless(place);
+	if (conn == NULL && !has_room(place) && place_has_spent(place)) {
+		place_ask_on(place, NULL, ask, now_ms); /* one of them is about to end */
+		show_gauge(place);
+		return 0;
+	}
 	/* All are suspect, and there may not be another: the oldest has had its chance. */
-	if (conn == NULL && place->conn_count >= place->set.upstream->max_connections) {
+	if (conn == NULL && !has_room(place)) {
 		uconn_abandon(place->conns[0], "no answer, and others are waiting");
 		conn = pick(place);
 	}
@@ -219,7 +247,7 @@ place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 		if (conn == NULL)
 			return -EAGAIN;
 	} else if (may_open(place, conn, now_ms)) {
-		struct uconn *another = open_one(place);
+		struct uconn *another = place_open_one(place);
 		if (another == NULL && conn == NULL) {
 			int error = errno;
 			note_failure(place, HEALTH_CONNECT, strerror(error), now_ms);
@@ -230,10 +258,9 @@ place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 		if (conn == NULL)
 			conn = another;
 	}
-	ask->at = place;
-	list_init(&ask->link);
-	if (place->waiting_count > 0 || !ask_on(conn, ask, now_ms))
-		wait_for_room(place, ask);
+	place_ask_on(place, place->waiting_count > 0 ? NULL : conn, ask, now_ms);
+	if (!uconn_is_open(conn))
+		place_race(place, now_ms);
 	show_gauge(place);
 	return 0;
 }
@@ -242,19 +269,25 @@ int
 place_put_beside(struct place *place, struct place_ask *ask, const struct uconn *beside, uint64_t now_ms)
 {
 	struct uconn *conn = NULL;
+	if (beside != NULL && !uconn_is_open(beside))
+		return -EBUSY; /* which of them opens first gets it anyway */
 	for (unsigned i = 0; i < place->conn_count && conn == NULL; i++)
-		if (place->conns[i] != beside && !uconn_is_suspect(place->conns[i]))
+		if (place->conns[i] != beside && !uconn_is_suspect(place->conns[i]) &&
+		        !place_is_spent(place, place->conns[i]))
 			conn = place->conns[i];
 	if (conn == NULL && place->conn_count >= place->set.upstream->max_connections)
 		return -EBUSY;
 	if (conn == NULL && !ask->insist && !health_may_shake(place->health, now_ms))
 		return -EAGAIN;
-	if (conn == NULL && (conn = open_one(place)) == NULL)
+	if (conn == NULL && (conn = place_open_one(place)) == NULL)
 		return -errno;
 	if (!ask_on(conn, ask, now_ms))
 		return -EBUSY;
 	ask->at = place;
+	ask->since_ms = place->wanted_ms = now_ms;
 	list_init(&ask->link);
+	if (!uconn_is_open(conn))
+		place_race(place, now_ms);
 	return 0;
 }
 
@@ -265,7 +298,8 @@ static bool
 is_lively(const struct place *place, const struct uconn *but)
 {
 	for (unsigned i = 0; i < place->conn_count; i++)
-		if (place->conns[i] != but && !uconn_is_suspect(place->conns[i]))
+		if (place->conns[i] != but && !uconn_is_suspect(place->conns[i]) &&
+		        !place_is_spent(place, place->conns[i]))
 			return true;
 	return false;
 }
@@ -285,12 +319,6 @@ warm_due_ms(const struct place *place, const struct uconn *but, uint64_t now_ms)
 	        .useless = place->useless,
 	};
 	return warm_at_ms(&view, now_ms);
-}
-
-static bool
-has_room(const struct place *place)
-{
-	return place->conn_count < place->set.upstream->max_connections;
 }
 
 void
@@ -314,7 +342,7 @@ open_ahead(struct place *place, uint64_t now_ms)
 		place_prepare(place, PLACE_AGAIN_MS + random_word() % PLACE_AGAIN_MS);
 		return;
 	}
-	struct uconn *conn = open_one(place);
+	struct uconn *conn = place_open_one(place);
 	if (conn == NULL)
 		note_failure(place, HEALTH_CONNECT, strerror(errno), now_ms);
 	else
@@ -334,17 +362,21 @@ keep_warm(struct place *place)
 		place_prepare(place, (uint32_t)(due_ms - now_ms) + 1);
 }
 
-/* At first there was no question yet, and there shall be a connection all the same. */
+/* At first there was no question yet, and there shall be a connection all the same; not to where others have
+ * found that there is none to be had. */
 static void
 on_warm(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct place *place = timer->data;
 	(void)loop;
 	(void)events;
-	if (place->begun_ms == 0)
-		open_ahead(place, clock_now_ms());
-	else
+	uint64_t now_ms = clock_now_ms();
+	place_relieve(place);
+	pump(place);
+	if (place->begun_ms != 0)
 		keep_warm(place);
+	else if (health_state(place->health, now_ms) == HEALTH_WELL)
+		open_ahead(place, now_ms);
 }
 
 /* An idle connection goes when its successor is there, if there is to be one. */
@@ -369,21 +401,6 @@ is_silent(const struct uconn *conn, uint64_t now_ms, uint32_t after_ms)
 	       uconn_unanswered(conn, &since_ms) >= PLACE_CROWD && now_ms >= since_ms + after_ms;
 }
 
-/* Room for a connection that finds out: a suspect one that nobody waits on is of no use. */
-static void
-drop_useless(struct place *place)
-{
-	for (unsigned i = 0; i < place->conn_count; i++) {
-		struct uconn *conn = place->conns[i];
-		if (!uconn_is_suspect(conn) || uconn_outstanding(conn) > 0)
-			continue;
-		memmove(&place->conns[i], &place->conns[i + 1],
-		        (--place->conn_count - i) * sizeof place->conns[0]);
-		uconn_close(&conn);
-		return;
-	}
-}
-
 bool
 place_listen(struct place *place, uint64_t now_ms, uint32_t after_ms)
 {
@@ -402,7 +419,7 @@ place_listen(struct place *place, uint64_t now_ms, uint32_t after_ms)
 	note_silence(place, why, now_ms);
 	place->doubt_ms = now_ms;
 	if (!has_room(place))
-		drop_useless(place);
+		place_drop_useless(place);
 	keep_warm(place);
 	return true;
 }
@@ -445,12 +462,11 @@ place_withdraw(struct place_ask *ask)
 	if (ask->on.conn != NULL) {
 		uconn_withdraw(&ask->on);
 		pump(place);
-		return;
-	}
-	if (!list_empty(&ask->link)) {
+	} else if (!list_empty(&ask->link)) {
 		list_remove(&ask->link);
 		place->waiting_count--;
 	}
+	show_gauge(place);
 }
 
 bool
@@ -495,22 +511,33 @@ on_opened(void *arg, struct uconn *conn)
 	struct place *place = arg;
 	place->doubt_ms = 0;
 	note_doubt(place, uconn_doubt(conn));
+	place_race_won(place, conn);
 	pump(place);
+	show_gauge(place);
 }
 
-/* Time that a question spent waiting for a connection to open is not the server's latency. */
+/* How long the server took, as far as is known; 0: not at all. Time that a question spent waiting for a
+ * connection to open is not its latency, and one that went with the handshake was answered by its end. */
+static uint32_t
+latency_us(const struct uconn *conn, const struct place_ask *ask)
+{
+	uint64_t opened_us = uconn_opened_us(conn);
+	if (uconn_took_early(conn) && ask->asked_us < opened_us)
+		return 0;
+	uint64_t took_us = clock_now_us() - (ask->asked_us > opened_us ? ask->asked_us : opened_us);
+	return took_us < UINT32_MAX ? (uint32_t)took_us : UINT32_MAX;
+}
+
 static void
 note_answer(struct place *place, const struct uconn *conn, const struct place_ask *ask,
         const struct wire_answer *answer)
 {
-	uint64_t now_ms = clock_now_ms(), opened_us = uconn_opened_us(conn);
-	uint64_t took_us = clock_now_us() - (ask->asked_us > opened_us ? ask->asked_us : opened_us);
+	uint64_t now_ms = clock_now_ms();
 	bool refusal = answer->rcode == WIRE_RCODE_SERVFAIL || answer->rcode == WIRE_RCODE_REFUSED;
-	uint32_t latency_us = took_us < UINT32_MAX ? (uint32_t)took_us : UINT32_MAX;
 	if (refusal && health_is_refusing(place->health))
 		tell(place, health_failed(place->health, HEALTH_REFUSAL, refuses, now_ms, random_word()),
 		        now_ms);
-	tell(place, health_answered(place->health, latency_us, refusal, now_ms), now_ms);
+	tell(place, health_answered(place->health, latency_us(conn, ask), refusal, now_ms), now_ms);
 }
 
 static void
@@ -530,10 +557,13 @@ on_answered(void *arg, struct uconn *conn, struct uconn_ask *on, const struct wi
 	show_gauge(place);
 	place->set.events->answered(place->set.arg, place, ask, answer);
 	pump(place);
+	/* The server may not close at once, or at all. */
+	if (place->waiting_count > 0 && place_is_spent(place, conn))
+		place_prepare(place, 0);
 }
 
-static void
-forget_conn(struct place *place, const struct uconn *conn)
+void
+place_drop_conn(struct place *place, const struct uconn *conn)
 {
 	unsigned kept = 0;
 	for (unsigned i = 0; i < place->conn_count; i++)
@@ -571,16 +601,17 @@ static enum place_loss
 judge_end(struct place *place, const struct uconn *conn, enum uconn_end end, const char *why)
 {
 	uint64_t now_ms = clock_now_ms();
-	bool worked = uconn_is_open(conn) && uconn_answers(conn) > 0;
+	bool opened = uconn_is_open(conn), worked = opened && uconn_answers(conn) > 0;
 	bool raced = uconn_is_open(conn) && uconn_was_rested(conn) && end != UCONN_SILENT;
-	if (end == UCONN_IDLE || end == UCONN_SHUT || raced || (worked && end == UCONN_CLOSED))
+	if (end == UCONN_IDLE || end == UCONN_SHUT || raced || (worked && end == UCONN_CLOSED) ||
+	        uconn_fell_early(conn))
 		return PLACE_RETRY;
 	if ((worked || end == UCONN_SILENT) && health_state(place->health, now_ms) == HEALTH_WELL) {
 		note_silence(place, why, now_ms);
 		return end == UCONN_SILENT ? PLACE_SILENT : PLACE_RETRY;
 	}
 	note_failure(place, uconn_blame(conn, end), why, now_ms);
-	return PLACE_BROKEN;
+	return opened && end != UCONN_SILENT && end != UCONN_UNVERIFIED ? PLACE_HUNG_UP : PLACE_BROKEN;
 }
 
 static void
@@ -589,8 +620,13 @@ on_ended(void *arg, struct uconn *conn, enum uconn_end end, const char *why, str
 	struct place *place = arg;
 	enum place_loss loss = judge_end(place, conn, end, why);
 	place->useless = uconn_answers(conn) == 0;
-	forget_conn(place, conn);
-	if (pick(place) == NULL)
+	if (end == UCONN_CLOSED || end == UCONN_SHUT)
+		quota_note(&place->quota, uconn_answers(conn), !list_empty(orphans), clock_now_ms());
+	place_drop_conn(place, conn);
+	place_relieve(place);
+	if (uconn_blame(conn, end) == HEALTH_TIMEOUT)
+		place_race_lost(place, orphans);
+	if (pick(place) == NULL && !place_has_spent(place))
 		give_up_queue(place, orphans);
 	leave_place(orphans);
 	if (!list_empty(orphans))

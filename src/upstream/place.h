@@ -5,6 +5,10 @@
  * A connection more opens when the ones there are half full for longer than a burst takes, or nearly full, up
  * to the upstream's bound; a handshake in progress takes the questions that wait for it. One connection is
  * kept open as long as there are questions, also while there are none for a moment (warm.h).
+ *
+ * While somebody waits for a connection that hears nothing from the other side, another one is begun every
+ * now and then, and the first that opens gets all that wait: what the kernel sends again it sends after a
+ * second, after three, after seven, and the network may be back long before.
  */
 #ifndef DOTWARD_UPSTREAM_PLACE_H
 #define DOTWARD_UPSTREAM_PLACE_H
@@ -21,12 +25,15 @@ struct place_ask {
 	struct list link;  /* in the place's queue while there is no room on a connection */
 	struct place *at;  /* NULL: nowhere */
 	uint64_t asked_us; /* when it was put on its connection */
+	uint64_t since_ms; /* when it was brought to the place */
 	bool insist;       /* a handshake is worth it even when the budget of them is exhausted */
+	bool patient;      /* no client waits for it */
 };
 
 enum place_loss {
 	PLACE_RETRY,  /* the connection had worked and was lost: asking here again is as good as anywhere */
 	PLACE_SILENT, /* the connection was open and nothing came */
+	PLACE_HUNG_UP, /* the connection opened and was lost without an answer: once may be an accident */
 	PLACE_BROKEN, /* the place could not be reached or verified, or never answered */
 };
 
@@ -107,11 +114,17 @@ bool place_usable(const struct place *place, uint64_t now_ms);
 /* It has no open connection, and the one that is being opened takes longer than it should: it may be that
  * nobody is there. */
 bool place_stuck(const struct place *place, uint64_t now_us);
+/* When that will be so, or has been so since, unless one opens; 0: one is open, or none is begun. */
+uint64_t place_stuck_at_us(const struct place *place);
+/* The question waits there for a connection to open. */
+bool place_is_waiting(const struct place_ask *ask);
 struct health *place_health(const struct place *place);
 /* Of what it is (identity.h). */
 uint64_t place_identity(const struct place *place);
 /* Questions outstanding and waiting. */
 unsigned place_load(const struct place *place);
+/* AF_INET or AF_INET6 */
+int place_family(const struct place *place);
 const struct config_upstream *place_upstream(const struct place *place);
 /* ADDRESS@PORT */
 const char *place_text(const struct place *place);

@@ -59,7 +59,7 @@ probes_new(struct ev_loop *loop, struct place *const *places, unsigned count,
 		probe->probes = probes;
 		probe->place = places[i];
 		probe->ask.on.query = &probes->query;
-		probe->ask.insist = true;
+		probe->ask.insist = probe->ask.patient = true;
 		list_init(&probe->ask.link);
 		list_init(&probe->ask.on.link);
 		ev_init(&probe->timer, on_timer);

@@ -39,7 +39,7 @@ struct uconn {
 	uint16_t *turns; /* upper part of the id, by slot */
 	unsigned slot_bits, free_count, capacity;
 	struct list outstanding;
-	unsigned answers;
+	unsigned asked, answers;
 	unsigned idle_ms; /* as the administrator or the server said; 0: neither has */
 	uint64_t heard_ms, active_ms;
 	uint64_t rested_ms; /* for how long it had been idle when it was last asked */
@@ -47,6 +47,7 @@ struct uconn {
 	bool open, connected;
 	bool late; /* the time to connect or to shake hands ran out */
 	bool suspect;
+	bool fell_early;
 	bool waits; /* it may close, and waits for another that is being opened */
 };
 
@@ -156,6 +157,34 @@ on_connected(void *arg)
 	timer_set(conn, conn->target->forward->handshake_timeout_ms);
 }
 
+static const char *
+early_text(const struct uconn *conn)
+{
+	enum stream_early early = stream_early(conn->stream);
+	return early == STREAM_EARLY_TAKEN ? " early" : early == STREAM_EARLY_REFUSED ? " early-refused" : "";
+}
+
+static void
+note_early(const struct uconn *conn)
+{
+	enum stream_early early = stream_early(conn->stream);
+	stats_add(conn->stats, STATS_upstream_early, early == STREAM_EARLY_TAKEN);
+	stats_add(conn->stats, STATS_upstream_early_refused, early == STREAM_EARLY_REFUSED);
+	if (early == STREAM_EARLY_TAKEN)
+		health_seen(conn->target->health, HEALTH_EARLY_DATA);
+}
+
+/* Before the stream is closed. A server, or what stands before it, that stumbles over early data (RFC 8446
+ * section D.3) would do so with every second connection. */
+static void
+note_fall(struct uconn *conn, enum uconn_end how)
+{
+	if (conn->open || how == UCONN_UNVERIFIED || stream_early(conn->stream) != STREAM_EARLY_SENT)
+		return;
+	conn->fell_early = true;
+	health_early_failed(conn->target->health, clock_now_ms());
+}
+
 static void
 on_opened(void *arg)
 {
@@ -163,15 +192,16 @@ on_opened(void *arg)
 	conn->open = true;
 	conn->active_ms = clock_now_ms();
 	conn->opened_us = clock_now_us();
-	health_shaken(conn->target->health, false, stream_tls_version(conn->stream),
-	        (uint32_t)(conn->opened_us - conn->begun_us));
+	health_shaken(conn->target->health, stream_tls_resumed(conn->stream),
+	        stream_tls_version(conn->stream), (uint32_t)(conn->opened_us - conn->begun_us));
 	timer_set(conn, idle_limit_ms(conn));
 	stats_one(conn->stats, STATS_upstream_handshakes);
 	stats_add(conn->stats, STATS_upstream_doubted, *stream_tls_doubt(conn->stream) != '\0');
 	stats_add(conn->stats, STATS_upstream_resumed, stream_tls_resumed(conn->stream));
-	log_info("upstream connected upstream=%s address=%s tls=%s%s", conn->target->upstream->name,
+	note_early(conn);
+	log_info("upstream connected upstream=%s address=%s tls=%s%s%s", conn->target->upstream->name,
 	        conn->target->text, stream_tls_version(conn->stream),
-	        stream_tls_resumed(conn->stream) ? " resumed" : "");
+	        stream_tls_resumed(conn->stream) ? " resumed" : "", early_text(conn));
 	if (stream_tls_undated(conn->stream))
 		log_warn("upstream is verified but for its dates, as the clock is wrong upstream=%s "
 		         "address=%s",
@@ -290,6 +320,7 @@ on_ended(void *arg, enum stream_end how, const char *why)
 	uint64_t idle_ms = uconn_idle_ms(conn, clock_now_ms());
 	if (as == UCONN_SHUT && how == STREAM_EOF && idle_ms >= UCONN_RESTED_MS)
 		health_idle_closed(conn->target->health, (uint32_t)idle_ms);
+	note_fall(conn, as);
 	stream_close(&conn->stream);
 	end(conn, as, why);
 }
@@ -344,6 +375,8 @@ uconn_open(struct stream_room *room, struct ev_loop *loop, const struct uconn_ta
 		errno = error;
 		return NULL;
 	}
+	if (target->upstream->early_data && health_may_early(target->health, clock_now_ms()))
+		stream_allow_early(conn->stream);
 	slots_make(conn, capacity);
 	timer_set(conn, target->forward->connect_timeout_ms);
 	return conn;
@@ -377,6 +410,7 @@ uconn_leave(struct uconn **at, struct list *orphans)
 void
 uconn_abandon(struct uconn *conn, const char *why)
 {
+	note_fall(conn, UCONN_FAILED);
 	stream_close(&conn->stream);
 	end(conn, conn->open ? UCONN_SILENT : UCONN_FAILED, why);
 }
@@ -399,6 +433,12 @@ uconn_is_open(const struct uconn *conn)
 	return conn->open;
 }
 
+bool
+uconn_is_connected(const struct uconn *conn)
+{
+	return conn->connected;
+}
+
 unsigned
 uconn_outstanding(const struct uconn *conn)
 {
@@ -411,6 +451,12 @@ uconn_oldest_ms(const struct uconn *conn)
 	if (list_empty(&conn->outstanding))
 		return 0;
 	return list_entry(conn->outstanding.next, const struct uconn_ask, link)->asked_ms;
+}
+
+unsigned
+uconn_asked(const struct uconn *conn)
+{
+	return conn->asked;
 }
 
 unsigned
@@ -475,6 +521,18 @@ uconn_blame(const struct uconn *conn, enum uconn_end how)
 	return conn->connected ? HEALTH_HANDSHAKE : HEALTH_CONNECT;
 }
 
+bool
+uconn_took_early(const struct uconn *conn)
+{
+	return stream_early(conn->stream) == STREAM_EARLY_TAKEN;
+}
+
+bool
+uconn_fell_early(const struct uconn *conn)
+{
+	return conn->fell_early && !conn->late;
+}
+
 uint64_t
 uconn_begun_us(const struct uconn *conn)
 {
@@ -512,6 +570,7 @@ uconn_ask(struct uconn *conn, struct uconn_ask *ask, uint64_t now_ms)
 		return false;
 	unsigned slot = conn->free_slots[--conn->free_count];
 	conn->turns[slot]++;
+	conn->asked++;
 	ask->id = (uint16_t)(((unsigned)conn->turns[slot] << conn->slot_bits) | slot);
 	ask->conn = conn;
 	if (list_empty(&conn->outstanding))

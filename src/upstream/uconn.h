@@ -81,10 +81,13 @@ void uconn_suspect(struct uconn *conn);
 bool uconn_is_suspect(const struct uconn *conn);
 
 bool uconn_is_open(const struct uconn *conn);
+/* Somebody is there: TCP is connected, and so it stays when the connection opens. */
+bool uconn_is_connected(const struct uconn *conn);
 unsigned uconn_outstanding(const struct uconn *conn);
 /* When the oldest of them was asked; 0: there is none. */
 uint64_t uconn_oldest_ms(const struct uconn *conn);
-/* Answers that came on it. */
+/* Questions that were put on it, and answers that came on it. */
+unsigned uconn_asked(const struct uconn *conn);
 unsigned uconn_answers(const struct uconn *conn);
 /* When something last came from the server; 0: never. */
 uint64_t uconn_heard_ms(const struct uconn *conn);
@@ -102,6 +105,10 @@ bool uconn_was_rested(const struct uconn *conn);
 const char *uconn_tls_version(const struct uconn *conn);
 /* What to blame for an end with UCONN_FAILED, UCONN_CLOSED, UCONN_SILENT or UCONN_UNVERIFIED. */
 enum health_cause uconn_blame(const struct uconn *conn, enum uconn_end end);
+/* Questions went with the handshake (early data), and the server read them there. */
+bool uconn_took_early(const struct uconn *conn);
+/* It ended in the middle of a handshake with early data. The next one goes without, and may do better. */
+bool uconn_fell_early(const struct uconn *conn);
 /* When it was begun, in microseconds. */
 uint64_t uconn_begun_us(const struct uconn *conn);
 /* When it opened, in microseconds; 0: it has not. */

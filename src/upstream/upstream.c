@@ -5,8 +5,8 @@
  *                       ▲          │ lost, overdue, refused
  *                       └──────────┘          nobody left ─► done with a reason
  *
- * Each attempt is a try at a place. While it waits there, a second try may join it, and who answers first
- * ends both; a try that fails while the other is under way is no loss.
+ * Each attempt is a try at a place. While it waits there, a second try may join it (upstream_twice.c), and
+ * who answers first ends both; a try that fails while there is hope for the other is no loss.
  *
  * Attempts have one length, so those under way form a queue in the order of their ends, and one timer watches
  * its head. The last attempt has no limit of its own: it may take what time the asker has left.
@@ -17,10 +17,8 @@
 #include "base/must.h"
 #include "dns/hash.h"
 #include "upstream/choose.h"
-#include "upstream/hedge.h"
 #include "upstream/nobody.h"
-#include "upstream/probe.h"
-#include "upstream/route.h"
+#include "upstream/upstream_inside.h"
 #include "upstream/warm.h"
 
 #include <errno.h>
@@ -31,41 +29,13 @@
 
 enum {
 	UPSTREAM_RESENDS = 20,   /* over connections that had worked; after that each counts as an attempt */
-	UPSTREAM_AGAIN_MS = 20,  /* when to look again at questions for whose hedge there was no budget */
 	UPSTREAM_WARM_FIRST = 4, /* places that get a connection at birth where several are first choice */
-};
-
-/* Who is asked for some names, and no other ones (route.h). */
-struct upstream_group {
-	uint64_t places; /* a bit each */
-	uint32_t turn;   /* for "round-robin" */
-};
-
-struct upstreams {
-	struct ev_loop *loop;
-	const struct config *config;
-	struct place *places[UPSTREAM_PLACES];
-	unsigned upstream_of[UPSTREAM_PLACES];
-	unsigned place_count;
-	struct probes *probes;
-	struct route_table *routes;
-	struct upstream_group *groups; /* as many as the routes have */
-	struct list attempts;          /* upstream_ask.timer */
-	ev_timer timer;
-	struct list watched[UPSTREAM_PLACES]; /* upstream_ask.watch */
-	ev_timer watch;
-	uint64_t watch_ms; /* when that timer comes */
-	struct hedge_budget budget;
-	struct stats_slab *stats;
-	upstream_done_fn *done;
-	void *arg;
-	uint64_t random;
 };
 
 static void advance(struct upstreams *u, struct upstream_ask *ask);
 
-static uint32_t
-next_random(struct upstreams *u)
+uint32_t
+upstream_random(struct upstreams *u)
 {
 	u->random ^= u->random << 13;
 	u->random ^= u->random >> 7;
@@ -155,9 +125,8 @@ turn_of(const struct upstream_group *group)
 	return (uint32_t)__builtin_ctzll(places);
 }
 
-/* The place to go next, or -1. Those in `full` do not count. */
-static int
-choose_next(struct upstreams *u, const struct upstream_ask *ask, uint64_t full, bool other_only)
+int
+upstream_choose(struct upstreams *u, const struct upstream_ask *ask, uint64_t full, enum upstream_whom whom)
 {
 	uint64_t now_us = clock_now_us(), now_ms = now_us / 1000;
 	struct choose_place places[UPSTREAM_PLACES];
@@ -173,14 +142,14 @@ choose_next(struct upstreams *u, const struct upstream_ask *ask, uint64_t full, 
 		};
 	}
 	struct choose_question question = {
-	        .tried = ask->tried,
-	        .broken = ask->broken | full,
+	        .tried = whom == UPSTREAM_BESIDE ? 0 : ask->tried,
+	        .broken = ask->broken | full | (whom == UPSTREAM_BESIDE ? ask->tried : 0),
 	        .refused = ask->refused,
 	        .name_hash = ask->name_hash,
 	        .turn = turn_of(&u->groups[ask->group]),
-	        .random = next_random(u),
+	        .random = upstream_random(u),
 	};
-	return choose(u->config->forward.policy, places, u->place_count, &question, other_only);
+	return choose(u->config->forward.policy, places, u->place_count, &question, whom != UPSTREAM_ANY);
 }
 
 static void
@@ -201,36 +170,6 @@ clock_attempt(struct upstreams *u, struct upstream_ask *ask, uint64_t now_ms)
 	list_append(&u->attempts, &ask->timer);
 	if (!ev_is_active(&u->timer))
 		timer_start(u, u->config->forward.attempt_timeout_ms);
-}
-
-static uint32_t
-after_ms(const struct upstreams *u, unsigned index)
-{
-	return hedge_after_ms(place_slow_us(u->places[index]));
-}
-
-static void
-watch_until(struct upstreams *u, uint64_t until_ms)
-{
-	uint64_t now_ms = clock_now_ms();
-	/* Pending is not active, and stopping it would lose what has come due. */
-	if ((ev_is_active(&u->watch) || ev_is_pending(&u->watch)) && u->watch_ms <= until_ms)
-		return;
-	ev_timer_stop(u->loop, &u->watch);
-	u->watch_ms = until_ms;
-	ev_timer_set(&u->watch, until_ms > now_ms ? (double)(until_ms - now_ms) / 1000. : 0., 0.);
-	ev_timer_start(u->loop, &u->watch);
-}
-
-/* From now on somebody looks whether the answer takes too long. */
-static void
-watch_begin(struct upstreams *u, struct upstream_ask *ask, unsigned index, uint64_t now_ms)
-{
-	list_remove(&ask->watch);
-	if (!u->config->forward.hedge)
-		return;
-	list_append(&u->watched[index], &ask->watch);
-	watch_until(u, now_ms + after_ms(u, index));
 }
 
 /*
@@ -262,10 +201,11 @@ advance(struct upstreams *u, struct upstream_ask *ask)
 	struct place_ask *try = &ask->tries[ask->try];
 	must(!is_under_way(try));
 	try->insist = false;
+	/* An upstream that refused is only given up for another; the same place again makes no sense. */
+	bool other = ask->refusal.held || has_another(ask);
+	enum upstream_whom whom = other ? UPSTREAM_OTHER : UPSTREAM_ANY;
 	while (ask->attempts < u->config->forward.attempts) {
-		/* An upstream that refused is only given up for another; the same place again makes no sense.
-		 */
-		int next = choose_next(u, ask, full, ask->refusal.held);
+		int next = upstream_choose(u, ask, full, whom);
 		if (next < 0 && full != 0) {
 			full = 0;
 			try->insist = true;
@@ -283,8 +223,7 @@ advance(struct upstreams *u, struct upstream_ask *ask)
 		if (failed == 0) {
 			ask->attempts++;
 			clock_attempt(u, ask, now_ms);
-			if (!is_under_way(&ask->tries[!ask->try]))
-				watch_begin(u, ask, (unsigned)next, now_ms);
+			upstream_watch(u, ask, (unsigned)next, now_ms);
 			return;
 		}
 		ask->broken |= 1ull << next;
@@ -297,7 +236,7 @@ advance(struct upstreams *u, struct upstream_ask *ask)
 static void
 try_elsewhere(struct upstreams *u, struct upstream_ask *ask)
 {
-	if (!has_another(ask))
+	if (!upstream_has_hope(ask, clock_now_ms()))
 		advance(u, ask);
 }
 
@@ -309,11 +248,11 @@ overdue(struct upstreams *u, struct upstream_ask *ask, uint64_t now_ms)
 	for (unsigned i = 0; i < UPSTREAM_TRIES; i++)
 		if (is_under_way(&ask->tries[i]) && place_overdue(&ask->tries[i], now_ms))
 			return; /* lost() has taken care of it; the question may be gone */
-	if (!has_another(ask) || choose_next(u, ask, 0, true) < 0)
+	if (!has_another(ask) || upstream_choose(u, ask, 0, UPSTREAM_OTHER) < 0)
 		return; /* nobody else to ask: the answer may still come */
 	/* The older try gives way, if there are two; the answer to the other still counts. */
 	if (is_under_way(&ask->tries[0]) && is_under_way(&ask->tries[1]))
-		place_withdraw(&ask->tries[ask->try]);
+		place_withdraw(&ask->tries[ask->tries[1].since_ms < ask->tries[0].since_ms]);
 	advance(u, ask);
 }
 
@@ -336,85 +275,6 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	}
 }
 
-/* --- Asking twice --- */
-
-/* Where a second try goes: another place that is well, or another connection of the same one. */
-static bool
-try_again(struct upstreams *u, struct upstream_ask *ask, uint64_t now_ms, bool insist)
-{
-	const struct place_ask *first = &ask->tries[ask->try];
-	struct place_ask *second = &ask->tries[!ask->try];
-	struct place *place = first->at;
-	second->insist = insist;
-	int next = choose_next(u, ask, 0, true);
-	if (next < 0 || !place_usable(u->places[next], now_ms))
-		return place_put_beside(place, second, first->on.conn, now_ms) == 0;
-	ask->tried |= 1ull << next;
-	return place_put(u->places[next], second, now_ms) == 0;
-}
-
-/* The questions at a place that has just fallen silent: more than any budget, but only once. */
-static void
-resend_silent(struct upstreams *u, unsigned index, uint64_t now_ms)
-{
-	struct list silent;
-	list_init(&silent);
-	list_each_safe (at, after, &u->watched[index]) {
-		struct upstream_ask *ask = list_entry(at, struct upstream_ask, watch);
-		if (!place_is_unheard(&ask->tries[ask->try]))
-			continue;
-		list_remove(at);
-		list_append(&silent, at);
-	}
-	while (!list_empty(&silent)) {
-		struct upstream_ask *ask = list_first(&silent, struct upstream_ask, watch);
-		list_remove(&ask->watch);
-		if (is_under_way(&ask->tries[ask->try]) && try_again(u, ask, now_ms, true))
-			stats_one(u->stats, STATS_upstream_resent);
-	}
-}
-
-/* Asks once more what has waited for too long here; when there is something to look at again, or 0. */
-static uint64_t
-hedge_slow(struct upstreams *u, unsigned index, uint64_t now_ms)
-{
-	while (!list_empty(&u->watched[index])) {
-		struct upstream_ask *ask = list_first(&u->watched[index], struct upstream_ask, watch);
-		uint64_t due_ms = ask->tries[ask->try].on.asked_ms + after_ms(u, index);
-		if (ask->tries[ask->try].on.conn == NULL) /* it waits for room, and is not asked yet */
-			due_ms = now_ms + HEDGE_LEAST_MS;
-		if (due_ms > now_ms)
-			return due_ms;
-		if (!hedge_spend(&u->budget))
-			return now_ms + UPSTREAM_AGAIN_MS;
-		list_remove(&ask->watch);
-		ask->hedged = try_again(u, ask, now_ms, false);
-		if (ask->hedged)
-			stats_one(u->stats, STATS_upstream_hedged);
-	}
-	return 0;
-}
-
-static void
-on_watch(struct ev_loop *loop, ev_timer *timer, int events)
-{
-	struct upstreams *u = timer->data;
-	uint64_t now_ms = clock_now_ms(), next_ms = 0;
-	(void)loop;
-	(void)events;
-	for (unsigned i = 0; i < u->place_count; i++) {
-		if (list_empty(&u->watched[i]))
-			continue;
-		if (place_listen(u->places[i], now_ms, after_ms(u, i)))
-			resend_silent(u, i, now_ms);
-		uint64_t due_ms = hedge_slow(u, i, now_ms);
-		if (due_ms != 0 && (next_ms == 0 || due_ms < next_ms))
-			next_ms = due_ms;
-	}
-	if (next_ms != 0)
-		watch_until(u, next_ms);
-}
-
 /* Somebody had an answer: those who refused one are at fault, and not the question. */
 static void
 contradict(struct upstreams *u, const struct upstream_ask *ask)
@@ -432,7 +292,8 @@ on_answered(void *arg, struct place *place, struct place_ask *at, const struct w
 		return;
 	struct upstream_ask *ask = at->asker;
 	int index = index_of(u, place);
-	list_remove(&ask->watch);
+	if (at == &ask->tries[ask->try])
+		list_remove(&ask->watch);
 	if (answer == NULL) {
 		ask->broken |= 1ull << index;
 		try_elsewhere(u, ask);
@@ -442,13 +303,15 @@ on_answered(void *arg, struct place *place, struct place_ask *at, const struct w
 		refusal_keep(&ask->refusal, answer);
 		ask->refused |= 1ull << u->upstream_of[index];
 		ask->refusing |= 1ull << index;
-		if (has_another(ask))
+		if (upstream_has_hope(ask, clock_now_ms()))
 			return;
-		if (choose_next(u, ask, 0, true) >= 0) {
+		if (upstream_choose(u, ask, 0, UPSTREAM_OTHER) >= 0) {
 			stats_one(u->stats, STATS_upstream_failed_over);
 			advance(u, ask);
 			return;
 		}
+		if (has_another(ask))
+			return;
 	} else {
 		contradict(u, ask);
 	}
@@ -464,7 +327,7 @@ static void
 on_lost(void *arg, struct place *place, enum place_loss loss, struct list *orphans)
 {
 	struct upstreams *u = arg;
-	uint64_t bit = 1ull << index_of(u, place);
+	uint64_t bit = 1ull << index_of(u, place), now_ms = clock_now_ms();
 	while (!list_empty(orphans)) {
 		struct uconn_ask *on = list_first(orphans, struct uconn_ask, link);
 		struct place_ask *try = list_entry(on, struct place_ask, on);
@@ -472,16 +335,20 @@ on_lost(void *arg, struct place *place, enum place_loss loss, struct list *orpha
 		list_remove(&on->link);
 		if (probe_ended(u->probes, try))
 			continue;
-		list_remove(&ask->watch);
-		if (loss == PLACE_BROKEN)
+		if (try == &ask->tries[ask->try])
+			list_remove(&ask->watch);
+		/* Whose first question on a connection has been hung up on may be asked once more. */
+		if (loss == PLACE_BROKEN || (loss == PLACE_HUNG_UP && (ask->hung_up & bit) != 0))
 			ask->broken |= bit;
-		if (has_another(ask))
+		if (loss == PLACE_HUNG_UP)
+			ask->hung_up |= bit;
+		if (upstream_has_hope(ask, now_ms))
 			continue;
 		stats_one(u->stats, STATS_upstream_resent);
 		if (loss == PLACE_RETRY && ask->resends++ < UPSTREAM_RESENDS) {
 			ask->tried &= ~bit;
 			ask->attempts--;
-		} else if (loss == PLACE_BROKEN) {
+		} else if (loss == PLACE_BROKEN || loss == PLACE_HUNG_UP) {
 			/* It was never asked, or never answered anybody: there may be enough of those to use
 			 * up all attempts. Each place can break once. */
 			ask->attempts--;
@@ -525,7 +392,7 @@ groups_make(struct upstreams *u)
 	u->groups = must_alloc(route_group_count(u->routes), sizeof *u->groups);
 	for (unsigned g = 0; g < route_group_count(u->routes); g++) {
 		uint64_t upstreams = route_upstreams(u->routes, g);
-		u->groups[g].turn = next_random(u);
+		u->groups[g].turn = upstream_random(u);
 		for (unsigned i = 0; i < u->place_count; i++)
 			if (upstreams & (1ull << u->upstream_of[i]))
 				u->groups[g].places |= 1ull << i;
@@ -538,25 +405,27 @@ group_of(const struct upstreams *u, const struct wire_query *query)
 	return route_find(u->routes, query->question.name, query->question.name_bytes);
 }
 
-/* The place of the first question gets its connection now; where any may be the first, several do. */
+/* The place of the first question gets its connection now; where any may be the first, several do, of those
+ * that are well as far as is known. */
 static void
 warm_first(struct upstreams *u)
 {
 	enum config_policy policy = u->config->forward.policy;
 	bool any = policy == CONFIG_ROUND_ROBIN || policy == CONFIG_HASHED;
-	unsigned count = u->place_count < UPSTREAM_WARM_FIRST ? u->place_count : UPSTREAM_WARM_FIRST;
 	struct upstream_ask nothing = {.last = -1, .broken = ~u->groups[0].places};
-	int first = choose_next(u, &nothing, 0, false);
+	int first = upstream_choose(u, &nothing, 0, UPSTREAM_ANY);
 	if (!any && first >= 0)
-		place_prepare(u->places[first], warm_first_ms(0, next_random(u)));
-	for (unsigned i = 0; any && i < count; i++)
-		if (u->groups[0].places & (1ull << i))
-			place_prepare(u->places[i], warm_first_ms(i, next_random(u)));
+		upstream_warm(u, (unsigned)first, warm_first_ms(0, upstream_random(u)));
+	unsigned count = 0;
+	for (unsigned i = 0; any && i < u->place_count && count < UPSTREAM_WARM_FIRST; i++)
+		if (u->groups[0].places & (1ull << i) && place_usable(u->places[i], clock_now_ms()))
+			upstream_warm(u, i, warm_first_ms(count++, upstream_random(u)));
 }
 
 void
 upstreams_stay_cold(struct upstreams *u)
 {
+	u->warming = 0;
 	for (unsigned i = 0; i < u->place_count; i++)
 		place_stay_cold(u->places[i]);
 }
@@ -577,9 +446,7 @@ upstreams_new(struct ev_loop *loop, struct stream_room *room, const struct confi
 	u->timer.data = u;
 	/* After all that has come was read: an answer that is there is not overdue, however late we are. */
 	ev_set_priority(&u->timer, EV_MINPRI);
-	ev_init(&u->watch, on_watch);
-	ev_set_priority(&u->watch, EV_MINPRI);
-	u->watch.data = u;
+	upstream_twice_init(u);
 	if (getrandom(&u->random, sizeof u->random, 0) < 0 || u->random == 0)
 		u->random = clock_now_ms() | 1;
 	places_make(u, room, tls, health);
@@ -630,6 +497,7 @@ upstreams_reconnect(struct upstreams *u)
 		list_remove(&ask->watch);
 		stats_one(u->stats, STATS_upstream_resent);
 		ask->tried = 0;
+		ask->hung_up = 0;
 		ask->broken = ~u->groups[ask->group].places;
 		ask->attempts = 0;
 		ask->hedged = false;
@@ -668,6 +536,7 @@ upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_qu
 	ask->group = group_of(u, query);
 	ask->tried = ask->refused = ask->refusing = 0;
 	/* Whatever happens, nobody outside of the group hears of this name. */
+	ask->hung_up = 0;
 	ask->broken = ~u->groups[ask->group].places;
 	ask->attempts = ask->resends = 0;
 	ask->last = -1;

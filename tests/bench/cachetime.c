@@ -298,9 +298,24 @@ best_of_gets(struct cache *cache, const struct asked *asked, uint32_t count, boo
 	return best;
 }
 
+/* Large pages make the most of what a look-up waits for, and the machine says whether there are any. */
+static void
+print_pages(void)
+{
+	char line[128] = "";
+	FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/shmem_enabled", "r");
+	if (file != NULL) {
+		line[fread(line, 1, sizeof line - 1, file)] = '\0';
+		fclose(file);
+	}
+	line[strcspn(line, "\n")] = '\0';
+	printf("large pages for shared memory (shmem_enabled): %s\n", *line != '\0' ? line : "unknown");
+}
+
 static void
 show_times(const struct setting *set)
 {
+	print_pages();
 	struct cache *cache = cache_filled(set, (uint64_t)set->answers * 200);
 	struct asked *present = questions(set->answers, 0, 1);
 	struct asked *absent = questions(set->answers, set->answers, 2);

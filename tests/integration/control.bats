@@ -131,7 +131,7 @@ in_flight() {
 }
 
 @test "control: two that stop it both hear of the end, and nobody hurries it" {
-  in_flight slow-800.a.test
+  in_flight "slow-$((800 * PATIENCE)).a.test"
   ctl stop >"$BATS_TEST_TMPDIR/first" 3>&- &
   local first=$!
   wait_for 5 logged 'draining'

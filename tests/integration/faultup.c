@@ -12,6 +12,7 @@
 #include "oracle.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,8 +59,13 @@ static const struct {
         {"deaf-after", &settings.deaf_after, NULL},
         {"mode-percent", &settings.mode_percent, NULL},
         {"no-tickets", &settings.no_tickets, NULL},
+        {"session-ids", &settings.session_ids, NULL},
+        {"early-data", &settings.early_data, NULL},
+        {"early-refuse", &settings.early_refuse, NULL},
+        {"early-break", &settings.early_break, NULL},
         {"silent-after", &settings.silent_after, NULL},
         {"abrupt", &settings.abrupt, NULL},
+        {"hole", &settings.hole, NULL},
         {"mute-accept", &settings.mute_accept, NULL},
         {"mute", &settings.mute, NULL},
         {"reset", &settings.reset, NULL},
@@ -107,7 +113,8 @@ stats_print(char out[JSON_BYTES])
 	return snprintf(out, JSON_BYTES,
 	        "{\"connections\":%u,\"open\":%u,\"max_open\":%u,\"handshakes\":%u,\"handshake_failures\":%u,"
 	        "\"resumed\":%u,\"tls12\":%u,\"tls13\":%u,\"alpn_dot\":%u,\"queries\":%u,\"answers\":%u,"
-	        "\"offered\":%u,\"offered_again\":%u,\"showed\":%u,\"records\":%u,"
+	        "\"offered\":%u,\"offered_again\":%u,\"early_offered\":%u,\"early\":%u,\"showed\":%u,"
+	        "\"records\":%u,"
 	        "\"max_outstanding\":%u,\"max_in_record\":%u,\"padded\":%u,\"unpadded\":%u,\"opt\":%u,"
 	        "\"keepalive\":%u,"
 	        "\"subnet\":%u,\"dnssec_ok\":%u,\"cookie\":%u,\"recursion\":%u,\"checking_disabled\":%u,"
@@ -115,10 +122,10 @@ stats_print(char out[JSON_BYTES])
 	        "\"%s\"}\n",
 	        stats.connections, stats.open, stats.max_open, stats.handshakes, stats.handshake_failures,
 	        stats.resumed, stats.tls12, stats.tls13, stats.alpn_dot, stats.queries, stats.answers,
-	        stats.offered, stats.offered_again, stats.showed, stats.records, stats.max_outstanding,
-	        stats.max_in_record, stats.padded, stats.unpadded, stats.opt, stats.keepalive, stats.subnet,
-	        stats.dnssec_ok, stats.cookie, stats.recursion, stats.checking_disabled, stats.plaintext,
-	        stats.sni, stats.peer, stats.last_name);
+	        stats.offered, stats.offered_again, stats.early_offered, stats.early, stats.showed,
+	        stats.records, stats.max_outstanding, stats.max_in_record, stats.padded, stats.unpadded,
+	        stats.opt, stats.keepalive, stats.subnet, stats.dnssec_ok, stats.cookie, stats.recursion,
+	        stats.checking_disabled, stats.plaintext, stats.sni, stats.peer, stats.last_name);
 }
 
 /* Counting starts anew; what is open stays open and keeps its number. */
@@ -207,6 +214,23 @@ socket_port(int fd)
 
 static int signals, listener, datagrams, control;
 
+/* With no room for anybody to wait in, the kernel drops the first packets of all others, as a network does
+ * that leads nowhere. */
+static void
+dig_hole(void)
+{
+	struct sockaddr_storage name;
+	socklen_t bytes = sizeof(name);
+
+	if (listen(listener, 0) < 0 || getsockname(listener, (struct sockaddr *)&name, &bytes) < 0)
+		exit(2);
+	for (int i = 0; i < 3; i++) {
+		int fd = socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (connect(fd, (struct sockaddr *)&name, bytes) < 0 && errno != EINPROGRESS)
+			exit(2);
+	}
+}
+
 /* The TLS port and the same port over UDP, so that clear text would be seen there. */
 static void
 sockets_open(void)
@@ -226,6 +250,8 @@ sockets_open(void)
 		fprintf(stderr, "faultup: cannot listen on %s@%u\n", settings.address, wanted);
 		exit(2);
 	}
+	if (settings.hole)
+		dig_hole();
 }
 
 static void
@@ -268,7 +294,8 @@ epoll_with_all(void)
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
 		struct epoll_event event = {.events = EPOLLIN, .data.ptr = fds[i]};
-		epoll_ctl(epoll, EPOLL_CTL_ADD, *fds[i], &event);
+		if (fds[i] != &listener || !settings.hole)
+			epoll_ctl(epoll, EPOLL_CTL_ADD, *fds[i], &event);
 	}
 	return epoll;
 }

@@ -5,7 +5,7 @@
  *   faultup_conn.c    one TLS connection and what may go wrong with it
  *   faultup_answer.c  one answer and what may be wrong with it
  *   faultup_later.c   answers that wait for their time
- *   faultup_ticket.c  tickets that come twice
+ *   faultup_ticket.c  tickets that come twice, sessions known by their id, and early data
  */
 #ifndef DOTWARD_TESTS_FAULTUP_H
 #define DOTWARD_TESTS_FAULTUP_H
@@ -27,6 +27,10 @@ struct settings {
 	char mode[TEXT_BYTES];      /* the fault of every answer, a word as in a name's first label */
 	unsigned mode_percent;      /* so many of 100 answers have it; 0: all */
 	unsigned no_tickets;        /* sessions cannot be resumed */
+	unsigned session_ids;       /* those of TLS 1.2 can be, by their id */
+	unsigned early_data;        /* tickets of TLS 1.3 allow it */
+	unsigned early_refuse;      /* tickets allow it, and it is refused */
+	unsigned early_break;       /* who offers it gets a fatal alert */
 	unsigned port;
 	unsigned labels; /* 1: the first label of a name may ask for a fault */
 	unsigned delay_ms, jitter_ms;
@@ -44,6 +48,7 @@ struct settings {
 	unsigned deaf_after;   /* answers on one connection, then nothing is read from it */
 	unsigned silent_after; /* answers on one connection, then no more */
 	unsigned abrupt;       /* close without close_notify */
+	unsigned hole;         /* from the start: nobody can connect, and nobody says so */
 	unsigned mute_accept;  /* never handshake */
 	unsigned mute;         /* handshake, then never read */
 	unsigned reset;        /* RST as soon as a connection is there */
@@ -58,6 +63,8 @@ struct stats {
 	unsigned connections, open, max_open;
 	unsigned handshakes, handshake_failures, resumed, tls12, tls13, alpn_dot;
 	unsigned offered, offered_again; /* tickets */
+	unsigned early_offered;          /* handshakes with early data, taken or not */
+	unsigned early;                  /* questions in it, which were there before the handshake was done */
 	unsigned showed;                 /* clients' certificates */
 	unsigned queries, answers, records, max_outstanding, max_in_record;
 	unsigned padded, unpadded, opt, keepalive, subnet, dnssec_ok, cookie;
@@ -100,6 +107,11 @@ void conn_accept(int listen_fd);
 void conn_forget_tickets(void);
 /* Counts what this session's client offers. */
 void ticket_watch(gnutls_session_t session);
+/* What a server session is begun with for early data. */
+unsigned ticket_early_flags(void);
+void ticket_early_begin(gnutls_session_t session);
+/* Sessions of this one can be resumed by their id. */
+void ticket_ids_begin(gnutls_session_t session);
 void conn_event(struct conn *conn, uint32_t events);
 /* Sends an answer that was kept; a connection that is gone loses it. */
 void conn_deliver(unsigned conn_number, struct answer answer);

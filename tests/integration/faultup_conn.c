@@ -97,15 +97,18 @@ tls_begin(struct conn *conn)
 		priority = only_12;
 	else if (strcmp(settings.tls, "1.3") == 0)
 		priority = only_13;
-	if (gnutls_init(&conn->tls, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0)
+	if (gnutls_init(&conn->tls,
+	            GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | ticket_early_flags()) < 0)
 		abort();
 	gnutls_priority_set_direct(conn->tls, priority, NULL);
 	gnutls_credentials_set(conn->tls, GNUTLS_CRD_CERTIFICATE, credentials);
 	gnutls_alpn_set_protocols(conn->tls, &dot, 1, 0);
-	if (!settings.no_tickets) {
+	if (!settings.no_tickets)
 		gnutls_session_ticket_enable_server(conn->tls, &ticket_key);
-		ticket_watch(conn->tls);
-	}
+	if (settings.session_ids)
+		ticket_ids_begin(conn->tls);
+	ticket_early_begin(conn->tls);
+	ticket_watch(conn->tls);
 	if (settings.client_ca[0]) {
 		gnutls_certificate_server_set_request(conn->tls, GNUTLS_CERT_REQUIRE);
 		gnutls_session_set_verify_cert(conn->tls, NULL, 0);
@@ -393,11 +396,40 @@ handshake_count(struct conn *conn)
 		stats.sni[0] = '\0';
 }
 
+static unsigned
+questions_waiting(const struct conn *conn)
+{
+	unsigned count = 0;
+	size_t at = 0;
+
+	while (conn->in_bytes - at >= 2 && conn->in_bytes - at - 2 >= oracle_get16(conn->in + at)) {
+		at += 2u + oracle_get16(conn->in + at);
+		count++;
+	}
+	return count;
+}
+
+/* Early data, as it comes; it is answered once the handshake is done, as GnuTLS can say nothing before. */
+static void
+early_read(struct conn *conn)
+{
+	unsigned before = questions_waiting(conn);
+	ssize_t got = 1;
+
+	while (got > 0 && conn->in_bytes + READ_BYTES <= IN_BYTES) {
+		got = gnutls_record_recv_early_data(conn->tls, conn->in + conn->in_bytes, READ_BYTES);
+		if (got > 0)
+			conn->in_bytes += (size_t)got;
+	}
+	stats.early += questions_waiting(conn) - before;
+}
+
 static void
 conn_handshake(struct conn *conn)
 {
 	int error = gnutls_handshake(conn->tls);
 
+	early_read(conn);
 	if (error == GNUTLS_E_AGAIN || error == GNUTLS_E_INTERRUPTED) {
 		watch(conn, EPOLL_CTL_MOD,
 		        gnutls_record_get_direction(conn->tls) ? EPOLLIN | EPOLLOUT : EPOLLIN);
@@ -414,6 +446,7 @@ conn_handshake(struct conn *conn)
 	handshake_count(conn);
 	conn->state = STATE_SERVING;
 	watch(conn, EPOLL_CTL_MOD, EPOLLIN);
+	questions_take(conn, 0);
 	if (conn->faulty && settings.reset_after_handshake)
 		conn_reset(conn);
 	else if (conn->faulty && settings.mute) {

@@ -16,9 +16,9 @@ serve_cached() {
   dotward_start
 }
 
-# Time enough for an upstream that takes some: for tests with --delay-ms and the like.
+# Time enough for an upstream that takes some: for tests with --delay-ms and the like. Asked once, however long it takes.
 patient_forward() {
-  echo "policy = \"sequential\"; timeout_ms = $((8000 * PATIENCE)); attempt_timeout_ms = $((8000 * PATIENCE));"
+  echo "policy = \"sequential\"; hedge = false; timeout_ms = $((8000 * PATIENCE)); attempt_timeout_ms = $((8000 * PATIENCE));"
 }
 
 question() {

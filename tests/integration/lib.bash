@@ -246,6 +246,7 @@ forward_default() {
   done <<<'timeout_ms 2000
 attempt_timeout_ms 600
 connect_timeout_ms 500
+connect_patience_ms 250
 handshake_timeout_ms 500'
 }
 

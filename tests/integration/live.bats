@@ -65,7 +65,9 @@ pin() {
     # NSD 4.6 and, when it is slow, dnsdist 1.7 read one question of a TLS record that has several, and the next when more arrives
     [[ $name == nsd || $name == dnsdist ]] || assert_equal "$(of "$name" '.answered_at_once')" 5 "$name"
     assert_equal "$(of "$name" '.connect_us > 0 and .handshake_us > 0 and .answer_us > 0')" true "$name"
-    assert_equal "$(of "$name" '"\(.later_connections_failed) \(.closes_early)"')" '0 false' "$name"
+    assert_equal "$(of "$name" .later_connections_failed)" 0 "$name"
+    # dnsdist gives a client two seconds, which a slow machine may take
+    [[ $name == dnsdist ]] || assert_equal "$(of "$name" .closes_early)" false "$name"
   done
 }
 

@@ -51,7 +51,7 @@ connections() {
   assert_resolves
   local begun line
   begun=$(now_ms)
-  QPS=$((4000 * PATIENCE)) pace_begin --seconds $((3 * PATIENCE))
+  QPS=4000 pace_begin --seconds $((3 * PATIENCE))
   wait_for 3 logged 'workers that are given questions: 4, before 1'
   local took=$(($(now_ms) - begun))
   pace_end
@@ -59,7 +59,7 @@ connections() {
   ((took < 700 * PATIENCE)) || fail "it took $took ms"
   (($(connections) >= 4)) || fail "only $(connections) connections"
   # a new generation begins as wide as this one was needed
-  QPS=$((2000 * PATIENCE)) pace_begin --seconds $((3 * PATIENCE))
+  QPS=3000 pace_begin --seconds $((3 * PATIENCE))
   sleep 1.5
   kill -HUP "$DOTWARD_PID"
   wait_for 5 logged ' reloaded '

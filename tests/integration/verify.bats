@@ -57,6 +57,7 @@ refused() {
 }
 
 @test "verify: the right name, signed by a trusted authority, resolves" {
+  WORKERS=1
   serve good "$(by_name)"
   accepted
   assert_equal "$(faultup_stat up sni)" upstream.test
@@ -162,7 +163,7 @@ refused() {
 
 @test "verify: TLS 1.2 upstreams are spoken to" {
   faultup_start up --tls 1.2
-  dotward_config "$(upstream up "$up_port")"
+  WORKERS=1 dotward_config "$(upstream up "$up_port")"
   dotward_start
   accepted
   assert_equal "$(faultup_stat up tls12)" 1
@@ -170,7 +171,7 @@ refused() {
 
 @test "verify: TLS 1.3 upstreams are spoken to" {
   faultup_start up --tls 1.3
-  dotward_config "$(upstream up "$up_port")"
+  WORKERS=1 dotward_config "$(upstream up "$up_port")"
   dotward_start
   accepted
   assert_equal "$(faultup_stat up tls13)" 1

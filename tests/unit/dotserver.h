@@ -16,7 +16,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { DOT_CONNS = 32 };
+enum { DOT_CONNS = 32, DOT_FILLERS = 3, DOT_EARLY_BYTES = 4096 };
+
+/* TLS 1.3 early data. */
+enum dot_early {
+	DOT_EARLY_NONE,
+	DOT_EARLY_TAKES,
+	DOT_EARLY_REFUSES, /* tickets allow it all the same */
+};
 
 enum dot_close {
 	DOT_BYE,   /* close_notify, then the end of the stream */
@@ -49,8 +56,14 @@ struct dot_server {
 	struct dot_conn conns[DOT_CONNS];
 	unsigned accepted, open; /* connections, so far and now */
 	unsigned shaken;         /* handshakes completed */
+	enum dot_early early;
+	gnutls_anti_replay_t early_guard;
+	unsigned unheard;        /* connections on which it was deaf to what came */
+	unsigned early_bytes;    /* read as early data */
 	bool deaf;               /* accepts, and says nothing */
-	bool corked;             /* what is sent leaves only with dot_uncork() */
+	int filler[DOT_FILLERS]; /* connections of ours that leave no room for others */
+	bool hole;
+	bool corked; /* what is sent leaves only with dot_uncork() */
 };
 
 static inline void
@@ -128,6 +141,45 @@ dot_messages(struct dot_conn *c)
 	}
 }
 
+/* What came as early data is a part of what comes, once the handshake is done. */
+static inline void
+dot_early(struct dot_conn *c)
+{
+	ssize_t got = 1;
+	while (got > 0) {
+		uint8_t *to = buffer_reserve(&c->in, 16384);
+		got = gnutls_record_recv_early_data(c->session, to, 16384);
+		if (got <= 0)
+			return;
+		buffer_added(&c->in, (size_t)got);
+		c->server->early_bytes += (unsigned)got;
+	}
+}
+
+static inline int
+dot_early_seen(void *arg, time_t expires, const gnutls_datum_t *key, const gnutls_datum_t *data)
+{
+	const struct dot_server *s = arg;
+	(void)expires;
+	(void)key;
+	(void)data;
+	return s->early == DOT_EARLY_REFUSES ? GNUTLS_E_DB_ENTRY_EXISTS : 0;
+}
+
+static inline void
+dot_early_begin(struct dot_server *s, struct dot_conn *c)
+{
+	if (s->early == DOT_EARLY_NONE)
+		return;
+	if (s->early_guard == NULL) {
+		certs_must(gnutls_anti_replay_init(&s->early_guard));
+		gnutls_anti_replay_set_add_function(s->early_guard, dot_early_seen);
+		gnutls_anti_replay_set_ptr(s->early_guard, s);
+	}
+	gnutls_anti_replay_enable(c->session, s->early_guard);
+	certs_must(gnutls_record_set_max_early_data_size(c->session, DOT_EARLY_BYTES));
+}
+
 static inline void
 dot_readable(struct ev_loop *loop, ev_io *io, int events)
 {
@@ -136,10 +188,12 @@ dot_readable(struct ev_loop *loop, ev_io *io, int events)
 	(void)events;
 	if (c->server->deaf) {
 		char end;
-		if (recv(io->fd, &end, 1, MSG_PEEK) == 0)
+		if (recv(io->fd, &end, 1, MSG_PEEK) == 0) {
 			dot_close(c, DOT_CUT);
-		else
-			ev_io_stop(loop, io);
+			return;
+		}
+		ev_io_stop(loop, io);
+		c->server->unheard++;
 		return;
 	}
 	if (!c->shaken) {
@@ -152,6 +206,10 @@ dot_readable(struct ev_loop *loop, ev_io *io, int events)
 		}
 		c->shaken = true;
 		c->server->shaken++;
+		dot_early(c);
+		dot_messages(c);
+		if (c->server == NULL)
+			return;
 	}
 	for (;;) {
 		uint8_t *to = buffer_reserve(&c->in, 16384);
@@ -183,10 +241,13 @@ dot_acceptable(struct ev_loop *loop, ev_io *io, int events)
 	assert_true(c < s->conns + DOT_CONNS);
 	*c = (struct dot_conn){.server = s};
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
-	certs_must(gnutls_init(&c->session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL));
+	certs_must(gnutls_init(
+	        &c->session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
+	                             (s->early != DOT_EARLY_NONE ? GNUTLS_ENABLE_EARLY_DATA : 0)));
 	certs_must(gnutls_priority_set_direct(c->session, s->priority, NULL));
 	certs_must(gnutls_credentials_set(c->session, GNUTLS_CRD_CERTIFICATE, s->shown));
 	certs_must(gnutls_session_ticket_enable_server(c->session, &s->ticket_key));
+	dot_early_begin(s, c);
 	gnutls_transport_set_int(c->session, fd);
 	ev_io_init(&c->io, dot_readable, fd, EV_READ);
 	c->io.data = c;
@@ -198,14 +259,15 @@ dot_acceptable(struct ev_loop *loop, ev_io *io, int events)
 }
 
 static inline void
-dot_begin(struct dot_server *s, struct ev_loop *loop, const struct cert *shows, dot_message_fn *message)
+dot_begin_at(const char *address, struct dot_server *s, struct ev_loop *loop, const struct cert *shows,
+        dot_message_fn *message)
 {
 	*s = (struct dot_server){.loop = loop, .message = message, .priority = "NORMAL"};
 	s->shown = cert_credentials(shows);
 	certs_must(gnutls_session_ticket_key_generate(&s->ticket_key));
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	assert_int_equal(addr_parse(&s->address, "127.0.0.1", 1), 0);
+	assert_int_equal(addr_parse(&s->address, address, 1), 0);
 	addr_set_port(&s->address, 0);
+	int fd = socket(s->address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	socklen_t bytes = sizeof s->address;
 	assert_int_equal(bind(fd, &s->address.any, addr_bytes(&s->address)), 0);
 	assert_int_equal(getsockname(fd, &s->address.any, &bytes), 0);
@@ -213,6 +275,12 @@ dot_begin(struct dot_server *s, struct ev_loop *loop, const struct cert *shows, 
 	ev_io_init(&s->accept, dot_acceptable, fd, EV_READ);
 	s->accept.data = s;
 	ev_io_start(loop, &s->accept);
+}
+
+static inline void
+dot_begin(struct dot_server *s, struct ev_loop *loop, const struct cert *shows, dot_message_fn *message)
+{
+	dot_begin_at("127.0.0.1", s, loop, shows, message);
 }
 
 /* Nobody listens there any more; connections stay. */
@@ -225,13 +293,48 @@ dot_stop_listening(struct dot_server *s)
 	close(s->accept.fd);
 }
 
+/* From now on the kernel drops the first packet of every connection, as a network does that leads nowhere. */
+static inline void
+dot_swallow(struct dot_server *s)
+{
+	ev_io_stop(s->loop, &s->accept);
+	assert_int_equal(listen(s->accept.fd, 0), 0);
+	s->hole = true;
+	for (int i = 0; i < DOT_FILLERS; i++) {
+		s->filler[i] =
+		        socket(s->address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		assert_true(s->filler[i] >= 0);
+		if (connect(s->filler[i], &s->address.any, addr_bytes(&s->address)) < 0)
+			assert_int_equal(errno, EINPROGRESS);
+	}
+}
+
+/* It leads here again; what was dropped is gone. */
+static inline void
+dot_breathe(struct dot_server *s)
+{
+	int fd;
+	if (!s->hole)
+		return;
+	s->hole = false;
+	for (int i = 0; i < DOT_FILLERS; i++)
+		close(s->filler[i]);
+	while ((fd = accept4(s->accept.fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		close(fd);
+	assert_int_equal(listen(s->accept.fd, 64), 0);
+	ev_io_start(s->loop, &s->accept);
+}
+
 static inline void
 dot_end(struct dot_server *s)
 {
+	dot_breathe(s);
 	dot_close_all(s, DOT_CUT);
 	dot_stop_listening(s);
 	gnutls_certificate_free_credentials(s->shown);
 	gnutls_free(s->ticket_key.data);
+	if (s->early_guard != NULL)
+		gnutls_anti_replay_deinit(s->early_guard);
 }
 
 #endif

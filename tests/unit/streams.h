@@ -22,6 +22,7 @@ struct taker {
 	struct buffer got; /* the messages, framed again */
 	unsigned messages, opened, connected, sent, ends;
 	enum stream_end end[2];
+	enum stream_early early_at_end;
 	char why[TLS_WHY_BYTES];
 	/* by the count of messages: after this one */
 	unsigned pause_after, close_after, pause_each;
@@ -86,6 +87,7 @@ on_ended(void *arg, enum stream_end end, const char *why)
 	assert_false(t->inside);
 	assert_true(t->ends < 2);
 	t->end[t->ends++] = end;
+	t->early_at_end = stream_early(t->stream);
 	snprintf(t->why, sizeof t->why, "%s", why);
 	if (t->close_when_ended)
 		stream_close(&t->stream);

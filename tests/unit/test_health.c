@@ -331,6 +331,19 @@ handshakes_have_a_budget(void **state)
 	assert_int_equal(allowed, HEALTH_HANDSHAKES_BURST);
 }
 
+/* For an hour; nothing else changes. */
+static void
+stumbling_over_early_data(void **state)
+{
+	(void)state;
+	assert_true(health_may_early(h, 1000));
+	health_early_failed(h, 1000);
+	assert_false(health_may_early(h, 1000));
+	assert_int_equal(health_state(h, 1000), HEALTH_WELL);
+	assert_false(health_may_early(h, 1000 + HEALTH_EARLY_REST_MS - 1));
+	assert_true(health_may_early(h, 1000 + HEALTH_EARLY_REST_MS));
+}
+
 static void
 tells_all_it_knows(void **state)
 {
@@ -389,6 +402,7 @@ main(void)
 	        STARTED(keepalive_is_the_servers_word),
 	        STARTED(one_probe_at_a_time),
 	        STARTED(handshakes_have_a_budget),
+	        STARTED(stumbling_over_early_data),
 	        STARTED(tells_all_it_knows),
 	        STARTED(long_texts_are_cut),
 	};

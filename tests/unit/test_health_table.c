@@ -157,7 +157,9 @@ a_change_of_the_network_forgets(void **state)
 	health_answered(h, 5000, true, 999);
 	while (health_may_shake(h, 1000))
 		;
+	health_early_failed(h, 1000);
 	health_forget_all(table, 1100);
+	assert_true(health_may_early(h, 1100));
 	assert_int_equal(health_state(h, 1100), HEALTH_WELL);
 	assert_true(health_may_shake(h, 1100));
 	assert_int_equal(health_idle_ms(h), 5700);

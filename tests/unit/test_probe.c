@@ -38,10 +38,13 @@ start(void **state)
 	memory = shm_new(health_footprint());
 	assert_non_null(memory);
 	world.health = shm_start(memory);
-	world.config.forward.attempt_timeout_ms = 150;
-	for (unsigned i = 0; i < 2; i++)
+	world.config.forward.attempt_timeout_ms = 700;
+	for (unsigned i = 0; i < 2; i++) {
 		workers[i] = upstreams_new(world.loop, world.room, &world.config, world.tls, world.health,
 		        &world.stats, on_done, &query);
+		/* Who finds out is told by who is asked. */
+		upstreams_stay_cold(workers[i]);
+	}
 	done = 0;
 	world_query(&query, 1);
 	return 0;

@@ -347,6 +347,13 @@ static const struct loading_row upstreams[] = {
         {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; source_address = \"::\"; } );",
                 "dotward.conf:1: upstreams.[0].source_address = \"::\": this address means every address; "
                 "leave it out\n"},
+        {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; early_data = true; profile = \"opportunistic\"; "
+         "resumption = false; } );",
+                "dotward.conf:1: upstreams.[0].early_data: goes only to an upstream that is verified; leave "
+                "profile = \"opportunistic\" out\n"
+                "dotward.conf:1: upstreams.[0].early_data: goes only with a resumed session; leave "
+                "resumption "
+                "= false out\n"},
         {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; max_connections = 17; max_outstanding = 0; "
          "idle_timeout_ms = 600001; } );",
                 "dotward.conf:1: upstreams.[0].max_connections = 17: at most 16\n"

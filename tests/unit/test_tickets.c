@@ -58,14 +58,14 @@ put(const struct ticket_identity *of, const char *text, uint64_t now_ms)
 static void
 assert_claims(const struct ticket_identity *of, const char *text, uint64_t now_ms)
 {
-	assert_int_equal(tickets_claim(tickets, of, out, now_ms), strlen(text));
+	assert_int_equal(tickets_claim(tickets, of, out, now_ms, NULL), strlen(text));
 	assert_memory_equal(out, text, strlen(text));
 }
 
 static void
 assert_none(const struct ticket_identity *of, uint64_t now_ms)
 {
-	assert_int_equal(tickets_claim(tickets, of, out, now_ms), 0);
+	assert_int_equal(tickets_claim(tickets, of, out, now_ms, NULL), 0);
 }
 
 static void
@@ -136,6 +136,26 @@ not_when_expired(void **state)
 	assert_claims(&alice, "old", NOW + TICKETS_LIFE_MS - 1);
 }
 
+/* One that may be used again grows old all the same, and others come first. */
+static void
+put_back_it_is_as_old_as_before(void **state)
+{
+	uint64_t kept_ms = 0;
+	(void)state;
+	assert_true(put(&alice, "old", NOW));
+	for (uint64_t after_ms = 1000; after_ms < TICKETS_LIFE_MS; after_ms += TICKETS_LIFE_MS / 4) {
+		assert_int_equal(tickets_claim(tickets, &alice, out, NOW + after_ms, &kept_ms), 3);
+		assert_int_equal(kept_ms, NOW);
+		assert_none(&alice, NOW + after_ms);
+		assert_true(tickets_put_back(tickets, &alice, 0, "old", 3, kept_ms, NOW + after_ms));
+		assert_int_equal(tickets_count(tickets, NOW + after_ms), 1);
+	}
+	assert_true(put(&alice, "new", NOW + 5));
+	assert_claims(&alice, "new", NOW + 6);
+	assert_none(&alice, NOW + TICKETS_LIFE_MS);
+	assert_claims(&alice, "old", NOW + TICKETS_LIFE_MS - 1);
+}
+
 static void
 sizes_are_bounded(void **state)
 {
@@ -145,7 +165,7 @@ sizes_are_bounded(void **state)
 	assert_false(tickets_put(tickets, &alice, 0, large, 0, NOW));
 	assert_false(tickets_put(tickets, &alice, 0, large, TICKET_BYTES + 1, NOW));
 	assert_true(tickets_put(tickets, &alice, 0, large, TICKET_BYTES, NOW));
-	assert_int_equal(tickets_claim(tickets, &alice, out, NOW), TICKET_BYTES);
+	assert_int_equal(tickets_claim(tickets, &alice, out, NOW, NULL), TICKET_BYTES);
 	assert_memory_equal(out, large, TICKET_BYTES);
 }
 
@@ -268,7 +288,7 @@ no_two_get_the_same(void **state)
 		for (int i = 0; i < CHILDREN; i++) {
 			if ((children[i] = fork()) != 0)
 				continue;
-			while (tickets_claim(tickets, &alice, out, NOW + 9999) == sizeof(uint32_t))
+			while (tickets_claim(tickets, &alice, out, NOW + 9999, NULL) == sizeof(uint32_t))
 				if (write(ends[1], out, sizeof(uint32_t)) != sizeof(uint32_t))
 					_exit(1);
 			_exit(0);
@@ -313,7 +333,7 @@ work(unsigned seed, uint64_t now_ms)
 		const struct ticket_identity *of = with % 2 ? &alice : &bob;
 		fill(mine, with);
 		tickets_put(tickets, of, 0, mine, sizeof mine, now_ms);
-		if (tickets_claim(tickets, with % 3 ? &alice : &bob, out, now_ms) > 0 && !is_whole(out))
+		if (tickets_claim(tickets, with % 3 ? &alice : &bob, out, now_ms, NULL) > 0 && !is_whole(out))
 			_exit(1);
 	}
 }
@@ -346,7 +366,7 @@ killed_and_stopped_in_the_middle(void **state)
 			tickets_put(tickets, &alice, 0, mine, sizeof mine, now_ms + 50000 + with);
 		}
 		kill(pids[0], SIGCONT);
-		while (tickets_claim(tickets, &alice, out, now_ms + 60000) > 0)
+		while (tickets_claim(tickets, &alice, out, now_ms + 60000, NULL) > 0)
 			assert_true(is_whole(out));
 		for (int i = 0; i < WORKERS; i++) {
 			int status;
@@ -370,6 +390,7 @@ main(void)
 	        STARTED(to_nobody_else),
 	        STARTED(the_newest_first),
 	        STARTED(not_when_expired),
+	        STARTED(put_back_it_is_as_old_as_before),
 	        STARTED(sizes_are_bounded),
 	        STARTED(one_identity_has_so_many),
 	        STARTED(the_oldest_makes_room),

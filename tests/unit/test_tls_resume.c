@@ -31,7 +31,25 @@ in_the_old_version_too(void **state)
 	server.priority = MEMTLS_12;
 	assert_int_equal(meet(), FULL);
 	assert_int_equal(held(), 1);
+	/* The server gives no other to who comes with one. */
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(meet(), RESUMED);
+	assert_int_equal(held(), 1);
+}
+
+/* What is used again and again is not good for ever. */
+static void
+in_the_old_version_it_grows_old(void **state)
+{
+	(void)state;
+	server.priority = MEMTLS_12;
+	assert_int_equal(meet(), FULL);
+	uint64_t kept_ms = clock_boot_ms();
+	while (clock_boot_ms() <= kept_ms)
+		continue;
 	assert_int_equal(meet(), RESUMED);
+	assert_int_equal(held(), 1);
+	assert_int_equal(tickets_count(tickets, kept_ms + TICKETS_LIFE_MS), 0);
 }
 
 static void
@@ -195,6 +213,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	        STARTED(the_second_is_resumed),
 	        STARTED(in_the_old_version_too),
+	        STARTED(in_the_old_version_it_grows_old),
 	        STARTED(switched_off),
 	        STARTED(a_refused_ticket_costs_a_full_handshake),
 	        STARTED(who_refuses_a_ticket_is_verified),

@@ -135,8 +135,11 @@ one_that_does_well(void **state)
 	has(true, "\"in_flight\":7,\"connections\":2,\"answers\":1,\"handshakes_full\":1,\"handshakes_"
 	          "resumed\":1,");
 	has(true, "\"last_failure\":null,\"last_failure_ago_ms\":null,\"backoff_left_ms\":0,");
-	has(true,
-	        "\"seen\":{\"out_of_order\":true,\"keepalive\":false,\"padding\":true,\"resumption\":true}");
+	has(true, "\"seen\":{\"out_of_order\":true,\"keepalive\":false,\"padding\":true,\"resumption\":true,"
+	          "\"early_data\":false}");
+	health_seen(h, HEALTH_EARLY_DATA);
+	has(false, " any-order,padding,resumes,early\n");
+	has(true, "\"resumption\":true,\"early_data\":true}");
 	health_close(h);
 }
 

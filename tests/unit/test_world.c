@@ -164,9 +164,9 @@ tickets_go_along(void **state)
 	(void)state;
 	assert_true(tickets_put(world->tickets, &identity, 0, "ticket", 6, 1000));
 	struct world *next = world_open(handed_over());
-	assert_int_equal(tickets_claim(next->tickets, &identity, out, 2000), 6);
+	assert_int_equal(tickets_claim(next->tickets, &identity, out, 2000, NULL), 6);
 	assert_memory_equal(out, "ticket", 6);
-	assert_int_equal(tickets_claim(world->tickets, &identity, out, 2000), 0);
+	assert_int_equal(tickets_claim(world->tickets, &identity, out, 2000, NULL), 0);
 	world_close(next);
 }
 

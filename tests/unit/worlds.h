@@ -172,6 +172,7 @@ world_configure(unsigned count)
 	                .timeout_ms = 60000,
 	                .attempt_timeout_ms = 50000,
 	                .connect_timeout_ms = 50000,
+	                .connect_patience_ms = 2000,
 	                .handshake_timeout_ms = 50000,
 	                .attempts = 3,
 	                .padding = 128},
@@ -191,6 +192,7 @@ world_configure(unsigned count)
 		        .tls_priority = none,
 		        .max_connections = 2,
 		        .max_outstanding = 8,
+		        .resumption = true, /* from tls_store_keep_tickets() on */
 		        .port = 853};
 }
 
