@@ -108,6 +108,34 @@ check_source(struct draft *draft, size_t index)
 }
 
 static void
+check_bootstrap(struct draft *draft, size_t index)
+{
+	const struct config_upstream *upstream = &draft->config->upstreams[index];
+	const struct addr *source = &upstream->source_address;
+	char subject[64], text[ADDR_TEXT_BYTES], other[ADDR_TEXT_BYTES];
+	snprintf(subject, sizeof subject, "upstreams.[%zu].bootstrap", index);
+	if (upstream->bootstrap_count > CHECK_MAX_BOOTSTRAP)
+		complain(&draft->complaints, &draft->upstream_places[index], subject, "at most %d servers",
+		        CHECK_MAX_BOOTSTRAP);
+	for (size_t i = 0; source->any.sa_family != AF_UNSPEC && i < upstream->bootstrap_count; i++) {
+		const struct addr *address = &upstream->bootstrap[i].address;
+		if (address->any.sa_family == source->any.sa_family)
+			continue;
+		complain(&draft->complaints, &draft->upstream_places[index], subject,
+		        "%s cannot be reached from source_address %s; name one of the same family",
+		        addr_host_text(address, other), addr_host_text(source, text));
+		return;
+	}
+}
+
+/* How many it takes up: of one with a host, one at least. */
+static size_t
+places_of(const struct config_upstream *upstream)
+{
+	return upstream->address_count > 0 ? upstream->address_count : config_is_by_host(upstream);
+}
+
+static void
 check_early_data(struct draft *draft, size_t index)
 {
 	const struct config_upstream *upstream = &draft->config->upstreams[index];
@@ -128,7 +156,7 @@ check_upstreams(struct draft *draft)
 	size_t addresses = 0;
 	for (size_t i = 0; i < config->upstream_count; i++) {
 		size_t before = addresses;
-		addresses += config->upstreams[i].address_count;
+		addresses += places_of(&config->upstreams[i]);
 		if (before <= CHECK_MAX_ADDRESSES && addresses > CHECK_MAX_ADDRESSES)
 			complain(&draft->complaints, &draft->upstream_places[i], "upstreams",
 			        "at most %d addresses over all upstreams", CHECK_MAX_ADDRESSES);
@@ -136,6 +164,7 @@ check_upstreams(struct draft *draft)
 			check_addresses(draft, i);
 		check_client(draft, i);
 		check_source(draft, i);
+		check_bootstrap(draft, i);
 		check_early_data(draft, i);
 	}
 }

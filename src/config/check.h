@@ -6,7 +6,7 @@
 
 #include "config/draft.h"
 
-enum { CHECK_MAX_LISTENS = 64, CHECK_MAX_ADDRESSES = 64 };
+enum { CHECK_MAX_LISTENS = 64, CHECK_MAX_ADDRESSES = 64, CHECK_MAX_BOOTSTRAP = 8 };
 
 void check_draft(struct draft *draft);
 

@@ -85,10 +85,29 @@ complete_listens(struct draft *draft)
 		        "empty; name an address, or leave the list out for 127.0.0.1 and ::1");
 }
 
+/* One that is known by its name is known to its certificate by it. */
+static void
+complete_host(struct config_upstream *upstream)
+{
+	if (*upstream->name == '\0') {
+		free(upstream->name);
+		upstream->name = must_copy(upstream->host);
+		/* no longer than a name may be written */
+		if (strlen(upstream->name) > ITEM_NAME_LETTERS)
+			upstream->name[ITEM_NAME_LETTERS] = '\0';
+	}
+	if (*upstream->auth_name == '\0') {
+		free(upstream->auth_name);
+		upstream->auth_name = must_copy(upstream->host);
+	}
+}
+
 static void
 complete_upstream(struct draft *draft, struct config_upstream *upstream)
 {
 	char text[ADDR_TEXT_BYTES];
+	if (config_is_by_host(upstream))
+		complete_host(upstream);
 	if (*upstream->name == '\0' && upstream->address_count > 0) {
 		const struct addr *first = &upstream->addresses[0];
 		free(upstream->name);
@@ -164,6 +183,43 @@ config_free(struct config *config)
 		return;
 	value_free("", config);
 	free(config);
+}
+
+struct config *
+config_copy(const struct config *config)
+{
+	struct config *copy = must_alloc(1, sizeof *copy);
+	*copy = *config;
+	value_part("", copy);
+	return copy;
+}
+
+void
+config_set_addresses(struct config_upstream *upstream, const struct addr *addresses, size_t count)
+{
+	must(config_is_by_host(upstream));
+	free(upstream->addresses);
+	upstream->addresses = must_alloc(count, sizeof *upstream->addresses);
+	upstream->address_count = count;
+	for (size_t i = 0; i < count; i++) {
+		upstream->addresses[i] = addresses[i];
+		addr_set_port(&upstream->addresses[i], upstream->port);
+	}
+}
+
+bool
+config_is_by_host(const struct config_upstream *upstream)
+{
+	return upstream->host != NULL && *upstream->host != '\0';
+}
+
+bool
+config_has_host(const struct config *config)
+{
+	for (size_t i = 0; i < config->upstream_count; i++)
+		if (config_is_by_host(&config->upstreams[i]))
+			return true;
+	return false;
 }
 
 bool

@@ -23,11 +23,24 @@ struct config_listen {
 	bool udp, tcp;       /* protocols = [ "udp", "tcp" ]; both by default */
 };
 
+enum { CONFIG_HOST_BYTES = 254 };
+
+/* Who is asked for the addresses of a host, over TLS. */
+struct config_bootstrap {
+	struct addr address; /* with port */
+	bool pinned;
+	uint8_t pin[CONFIG_PIN_BYTES]; /* of its key, if pinned */
+	char name[CONFIG_HOST_BYTES]; /* that its certificate must be for; "": the pin, or else the address */
+};
+
 struct config_upstream {
-	char *name;             /* unique; default: the first address */
-	struct addr *addresses; /* with port */
+	char *name;             /* unique; default: the host, or the first address */
+	struct addr *addresses; /* with port; of one with a host, those known now, none at first */
 	size_t address_count;
-	char *auth_name; /* "" : none */
+	char *host;                         /* "": none, it is known by its addresses */
+	struct config_bootstrap *bootstrap; /* at least one with a host, else none */
+	size_t bootstrap_count;
+	char *auth_name; /* "": none; default: the host */
 	uint8_t (*pins)[CONFIG_PIN_BYTES];
 	size_t pin_count;
 	char *ca_file;            /* "" : the system's trust store */
@@ -162,6 +175,17 @@ struct config_sources {
  */
 struct config *config_load(const struct config_sources *sources, FILE *complaints);
 void config_free(struct config *config);
+/* The same once more, with everything it points to. */
+struct config *config_copy(const struct config *config) __attribute__((returns_nonnull));
+/*
+ * The one change there is: an upstream that has a host gets these addresses (without port, copied) in place
+ * of those it had. Before anybody works with the configuration.
+ */
+void config_set_addresses(struct config_upstream *upstream, const struct addr *addresses, size_t count);
+/* Is it known by a host name, so that its addresses are to be found out? */
+bool config_is_by_host(const struct config_upstream *upstream);
+/* Is any upstream? */
+bool config_has_host(const struct config *config);
 /* Does any upstream have a source_address? */
 bool config_has_source(const struct config *config);
 /* Prints the effective configuration so that config_load() reads the same from it; every key, with its help

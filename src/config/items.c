@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 enum {
-	NAME_MAX_LETTERS = 63,
 	HOST_MAX_LETTERS = 253,
 	LABEL_MAX_LETTERS = 63,
 	SIZE_MAX_DIGITS = 9,
@@ -328,11 +327,64 @@ member_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
 	snprintf(out, ITEM_TEXT_BYTES, "%s", ((const struct config_member *)value)->name);
 }
 
+/* What stands behind the #. */
 static bool
-any_take(void *value, const void *object, const char *text, struct why *why)
+bootstrap_take_identity(struct config_bootstrap *b, const char *text, struct why *why)
 {
-	(void)value, (void)object, (void)text, (void)why;
+	struct addr address;
+	if (*text == '\0')
+		return why_not(why, "behind the # stands the name that its certificate is for, or a pin; "
+		                    "without #, the certificate must be for the address");
+	if (strncmp(text, pin_prefix, strlen("sha256")) == 0) {
+		b->pinned = true;
+		return pin_take(b->pin, NULL, text, why);
+	}
+	if (addr_parse(&address, text, 1) == 0)
+		return why_not(why,
+		        "leave out the # and what follows: without it, the certificate must be for "
+		        "the address");
+	if (!item_check_host(text, why))
+		return false;
+	snprintf(b->name, sizeof b->name, "%s", text);
 	return true;
+}
+
+static bool
+bootstrap_take(void *value, const void *object, const char *text, struct why *why)
+{
+	struct config_bootstrap b = {.pinned = false};
+	char address[ADDR_TEXT_BYTES];
+	size_t bytes = strcspn(text, "#");
+	(void)object;
+	snprintf(address, sizeof address, "%.*s", (int)(bytes < sizeof address ? bytes : sizeof address - 1),
+	        text);
+	if (!address_take(&b.address, address, ITEM_TLS_PORT, why))
+		return false;
+	if (addr_is_wildcard(&b.address))
+		return why_not(why, "this address means every address; nobody can be asked at it");
+	if (text[bytes] == '#' && !bootstrap_take_identity(&b, text + bytes + 1, why))
+		return false;
+	*(struct config_bootstrap *)value = b;
+	return true;
+}
+
+static void
+bootstrap_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
+{
+	const struct config_bootstrap *b = value;
+	(void)object;
+	if (addr_port(&b->address) == ITEM_TLS_PORT)
+		addr_host_text(&b->address, out);
+	else
+		addr_text(&b->address, out);
+	char pin[ITEM_TEXT_BYTES];
+	size_t used = strlen(out);
+	if (b->pinned) {
+		pin_show(b->pin, NULL, pin);
+		snprintf(out + used, ITEM_TEXT_BYTES - used, "#%.80s", pin);
+	} else if (b->name[0] != '\0') {
+		snprintf(out + used, ITEM_TEXT_BYTES - used, "#%s", b->name);
+	}
 }
 
 const struct item item_listen_address = {sizeof(struct addr), "an address", listen_take, listen_show};
@@ -345,14 +397,15 @@ const struct item item_cache = {sizeof(uint64_t), "a size", cache_take, memory_s
 const struct item item_domain = {sizeof(struct config_domain), "a domain name", domain_take, domain_show};
 const struct item item_member = {
         sizeof(struct config_member), "the name of an upstream", member_take, member_show};
-const struct item item_any = {1, "a text", any_take, NULL};
+const struct item item_bootstrap = {
+        sizeof(struct config_bootstrap), "a bootstrap server", bootstrap_take, bootstrap_show};
 
 bool
 item_check_name(const char *text, struct why *why)
 {
 	size_t length = strlen(text);
-	if (length > NAME_MAX_LETTERS)
-		return why_not(why, "at most %d characters", NAME_MAX_LETTERS);
+	if (length > ITEM_NAME_LETTERS)
+		return why_not(why, "at most %d characters", ITEM_NAME_LETTERS);
 	for (size_t i = 0; i < length; i++)
 		if (!isgraph((unsigned char)text[i]) || text[i] == '"' || text[i] == '\\')
 			return why_not(why, "a name has no spaces, quotes or letters beyond ASCII");
@@ -378,16 +431,15 @@ check_label(const char *label, size_t length, struct why *why)
 	return true;
 }
 
-bool
-item_check_host(const char *text, struct why *why)
+static bool
+check_host(const char *text, const char *if_address, struct why *why)
 {
 	struct addr address;
 	size_t length = strlen(text);
 	if (length == 0)
 		return true;
 	if (addr_parse(&address, text, 1) == 0)
-		return why_not(why,
-		        "an address is no name; without auth_name the certificate must name the address");
+		return why_not(why, "%s", if_address);
 	if (text[length - 1] == '.' && length > 1)
 		return why_not(why, "leave out the dot at the end: certificates have none");
 	if (length > HOST_MAX_LETTERS)
@@ -400,6 +452,19 @@ item_check_host(const char *text, struct why *why)
 		if (*label == '\0')
 			return true;
 	}
+}
+
+bool
+item_check_host(const char *text, struct why *why)
+{
+	return check_host(
+	        text, "an address is no name; without auth_name the certificate must name the address", why);
+}
+
+bool
+item_check_upstream_host(const char *text, struct why *why)
+{
+	return check_host(text, "an address is no host name; write it in addresses, and leave host out", why);
 }
 
 bool

@@ -10,7 +10,9 @@
 
 enum {
 	ITEM_TEXT_BYTES = 1040, /* a domain name with every byte escaped */
+	ITEM_NAME_LETTERS = 63, /* of an upstream, at most */
 	ITEM_LISTEN_PORT = 53,
+	ITEM_TLS_PORT = 853,
 	ITEM_LEAST_MEMORY = 64 << 20,
 	ITEM_LEAST_CACHE = 1 << 20
 };
@@ -40,10 +42,11 @@ extern const struct item item_memory;           /* uint64_t of bytes: 0, or what
 extern const struct item item_cache;            /* uint64_t of bytes: 0, or what a cache can do with */
 extern const struct item item_domain;           /* struct config_domain */
 extern const struct item item_member;           /* struct config_member: the name of an upstream */
-extern const struct item item_any;              /* text of keys that are checked and not kept */
+extern const struct item item_bootstrap;        /* struct config_bootstrap */
 
 bool item_check_name(const char *text, struct why *why);
-bool item_check_host(const char *text, struct why *why);
+bool item_check_host(const char *text, struct why *why); /* of a certificate; "": none */
+bool item_check_upstream_host(const char *text, struct why *why);
 bool item_check_file(const char *text, struct why *why);
 /* "" or the absolute path of a unix socket. */
 bool item_check_socket(const char *text, struct why *why);

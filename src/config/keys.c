@@ -73,18 +73,25 @@ const struct key keys[] = {
 		.count_offset = offsetof(struct config, upstream_count), .bytes = sizeof(struct config_upstream),
 		.help = "The resolvers that are asked, over TLS and nothing else. At least one is needed." },
 	{ "upstreams[].name", KEY_TEXT, KEY_NOW, UPSTREAM(name), .fallback = "", .check = item_check_name,
-		.help = "What the log calls it; unique. \"\": its first address." },
+		.help = "What the log calls it; unique. \"\": its host, or its first address." },
 	{ "upstreams[].addresses", KEY_ITEMS, KEY_NOW, ITEMS(struct config_upstream, addresses, address_count),
-		.item = &item_upstream_address, .needed = true, .example = "[ \"192.0.2.1\" ]",
+		.item = &item_upstream_address, .fallback = "", .needed = true, .instead = "host", .example = "[ \"192.0.2.1\" ]",
 		.help = "All addresses of this resolver; \"ADDRESS@PORT\" for another port than the rest." },
-	{ "upstreams[].host", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "",
-		.help = "Host name whose addresses are looked up, instead of addresses." },
-	{ "upstreams[].bootstrap", KEY_ITEMS, KEY_ABSENT, NO_FIELD, .item = &item_any, .fallback = "",
-		.help = "Who is asked for the addresses of host." },
+	{ "upstreams[].host", KEY_TEXT, KEY_NOW, UPSTREAM(host), .fallback = "", .check = item_check_upstream_host,
+		.together = "bootstrap", .example = "\"dns.example\"",
+		.help = "Host name whose addresses (IPv4 and IPv6) are looked up, instead of addresses, and looked up\n"
+			"again when their time to live is over. \"\": none." },
+	{ "upstreams[].bootstrap", KEY_ITEMS, KEY_NOW, ITEMS(struct config_upstream, bootstrap, bootstrap_count),
+		.item = &item_bootstrap, .fallback = "", .together = "host", .example = "[ \"192.0.2.1\" ]",
+		.help = "Who is asked for the addresses of host, over verified TLS and nothing else, with ca_file,\n"
+			"tls_priority, tls_min, clock_bootstrap and source_address of this upstream:\n"
+			"\"ADDRESS[@PORT]#NAME\" (its certificate must be for the name),\n"
+			"\"ADDRESS[@PORT]#sha256//BASE64=\" (its key must be that one), or\n"
+			"\"ADDRESS[@PORT]\" (its certificate must be for the address)." },
 	{ "upstreams[].port", KEY_NUMBER, KEY_NOW, UPSTREAM(port), RANGE(1, 65535), .fallback = "853", .help = "TCP port." },
 	{ "upstreams[].auth_name", KEY_TEXT, KEY_NOW, UPSTREAM(auth_name), .fallback = "", .check = item_check_host,
-		.help = "The name its certificate must have. \"\": the certificate must have the address,\n"
-			"or, if there are pins, one of them must match." },
+		.help = "The name its certificate must have. \"\": its host; without one, the certificate must have\n"
+			"the address, or, if there are pins, one of them must match." },
 	{ "upstreams[].pins", KEY_ITEMS, KEY_NOW, ITEMS(struct config_upstream, pins, pin_count), .item = &item_pin,
 		.fallback = "",
 		.help = "SHA-256 of public keys (RFC 7858), \"sha256//BASE64=\"; one of them must match,\n"

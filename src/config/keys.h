@@ -40,7 +40,9 @@ struct key {
 	long min, max;
 	bool or_zero; /* 0 is fine below min, too */
 	bool needed;
-	const char *example;  /* of a needed key, as it is written in a file */
+	const char *instead;  /* what may be said in its place, and not beside it; NULL: nothing */
+	const char *together; /* what must be said with it; NULL: nothing */
+	const char *example;  /* of a key that another one needs, as it is written in a file */
 	const char *fallback; /* the default as bare text, elements separated by spaces; NULL: none */
 	const char *unit;
 	const char *const *words;       /* ends with NULL */

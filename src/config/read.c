@@ -186,9 +186,22 @@ read_element(struct reader *r, const struct key *key, const config_setting_t *el
 	return false;
 }
 
+/* Whether a member of the group says something, be it right or wrong. */
+static bool
+is_said(const config_setting_t *group, const char *name)
+{
+	const config_setting_t *setting = name != NULL ? config_setting_get_member(group, name) : NULL;
+	if (setting == NULL)
+		return false;
+	if (config_setting_type(setting) == CONFIG_TYPE_STRING)
+		return *config_setting_get_string(setting) != '\0';
+	return !config_setting_is_aggregate(setting) || config_setting_length(setting) > 0;
+}
+
 static bool
 read_array(struct reader *r, const struct key *key, const config_setting_t *setting, void *object)
 {
+	bool needed = key->needed && !is_said(config_setting_parent(setting), key->instead);
 	bool well = true;
 	if (!config_setting_is_array(setting)) {
 		refuse_type(r, key, setting);
@@ -198,7 +211,7 @@ read_array(struct reader *r, const struct key *key, const config_setting_t *sett
 	value_clear(key, object, count);
 	for (unsigned i = 0; i < count; i++)
 		well &= read_element(r, key, config_setting_get_elem(setting, i), object);
-	if (well && count == 0 && (key->needed || key->type == KEY_FLAGS)) {
+	if (well && count == 0 && (needed || key->type == KEY_FLAGS)) {
 		refuse(r, setting, "empty; name at least one");
 		return false;
 	}
@@ -206,17 +219,40 @@ read_array(struct reader *r, const struct key *key, const config_setting_t *sett
 }
 
 static void
-read_list_element(struct reader *r, const char *parent, const config_setting_t *group, void *object)
+need_key(struct reader *r, const struct key *key, const config_setting_t *group)
 {
 	struct why why;
-	for (size_t i = 0; i < keys_count; i++) {
-		if (!keys_is_member(&keys[i], parent) || !keys[i].needed)
-			continue;
-		if (config_setting_get_member(group, keys_name(&keys[i])) != NULL)
-			continue;
-		why_not(&why, "no %s; add %s = %s;", keys_name(&keys[i]), keys_name(&keys[i]),
-		        keys[i].example);
+	const char *name = keys_name(key);
+	bool instead = is_said(group, key->instead);
+	if (instead && is_said(group, name)) {
+		why_not(&why, "there is %s, too; leave one of the two out", name);
+		refuse(r, config_setting_get_member(group, key->instead), why.text);
+	} else if (!instead && config_setting_get_member(group, name) == NULL) {
+		why_not(&why, "no %s; add %s = %s;%s%s", name, name, key->example,
+		        key->instead != NULL ? " or " : "", key->instead != NULL ? key->instead : "");
 		refuse(r, group, why.text);
+	}
+}
+
+static void
+need_partner(struct reader *r, const char *parent, const struct key *key, const config_setting_t *group)
+{
+	struct why why;
+	const struct key *partner = keys_member(parent, key->together);
+	if (!is_said(group, keys_name(key)) || is_said(group, key->together))
+		return;
+	why_not(&why, "no %s; add %s = %s;", key->together, key->together, partner->example);
+	refuse(r, config_setting_get_member(group, keys_name(key)), why.text);
+}
+
+static void
+read_list_element(struct reader *r, const char *parent, const config_setting_t *group, void *object)
+{
+	for (size_t i = 0; i < keys_count; i++) {
+		if (keys_is_member(&keys[i], parent) && keys[i].needed)
+			need_key(r, &keys[i], group);
+		if (keys_is_member(&keys[i], parent) && keys[i].together != NULL)
+			need_partner(r, parent, &keys[i], group);
 	}
 	read_group(r, parent, group, object);
 }

@@ -291,6 +291,57 @@ value_free(const char *parent, void *object)
 	}
 }
 
+static void *
+copy_bytes(const void *bytes, size_t count, size_t each)
+{
+	void *copy = must_alloc(count, each);
+	if (count > 0)
+		memcpy(copy, bytes, count * each);
+	return copy;
+}
+
+/* A text that was never set is none in the copy either. */
+static char *
+copy_text(const char *text)
+{
+	return text != NULL ? must_copy(text) : NULL;
+}
+
+static void
+list_part(const struct key *key, void *object)
+{
+	char parent[KEY_MAX_NAME];
+	void *field = field_of(key, object);
+	size_t count = value_count(key, object);
+	char *elements = copy_bytes(load_pointer(field), count, key->bytes);
+	store_pointer(field, elements);
+	snprintf(parent, sizeof parent, "%s[]", key->path);
+	for (size_t i = 0; i < count; i++)
+		value_part(parent, elements + i * key->bytes);
+}
+
+void
+value_part(const char *parent, void *object)
+{
+	for (size_t i = 0; i < keys_count; i++) {
+		const struct key *key = &keys[i];
+		void *field = field_of(key, object);
+		if (!keys_is_member(key, parent))
+			continue;
+		if (key->type == KEY_GROUP)
+			value_part(key->path, object);
+		else if (field == NULL)
+			continue;
+		else if (key->type == KEY_LIST)
+			list_part(key, object);
+		else if (key->type == KEY_TEXT)
+			store_pointer(field, copy_text(load_pointer(field)));
+		else if (key->type == KEY_ITEMS)
+			store_pointer(field,
+			        copy_bytes(load_pointer(field), value_count(key, object), key->item->bytes));
+	}
+}
+
 void
 value_quote(const char *text, FILE *out)
 {

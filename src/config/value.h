@@ -23,6 +23,9 @@ bool value_add(const struct key *key, void *object, const char *text, struct why
 size_t value_count(const struct key *key, const void *object);
 /* Sets all keys of `parent` ("", "upstreams[]"), and of the groups in it, to their defaults. */
 void value_set_defaults(const char *parent, void *object);
+/* Gives the object, which is a copy of another one to the byte, what the fields of `parent` hold as its own.
+ */
+void value_part(const char *parent, void *object);
 /* Frees what the fields of `parent` hold. */
 void value_free(const char *parent, void *object);
 /* Writes the value as libconfig reads it. Not for groups and lists. */

@@ -49,7 +49,10 @@ give_up_rights(const struct aside_ground *ground, pid_t master, char why[SANDBOX
 	if (failed == 0 && ground->config->sandbox)
 		failed = sandbox_ward(ground->config, why);
 	if (failed == 0 && ground->config->sandbox)
-		failed = sandbox_seal(ground->connects != NULL ? SANDBOX_WORKER : SANDBOX_ERRAND, why);
+		failed = sandbox_seal(ground->connects == NULL            ? SANDBOX_ERRAND
+		                      : config_has_source(ground->config) ? SANDBOX_WORKER_SOURCE
+		                                                          : SANDBOX_WORKER,
+		        why);
 	return failed;
 }
 

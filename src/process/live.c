@@ -59,6 +59,7 @@ struct live {
 	struct stream_room *room;
 	struct wire_query query, slow; /* the question, and one below it that nobody has asked before */
 	struct probe *probes;
+	size_t probe_count, room_for; /* findings of those without an address come behind those of probes */
 	unsigned running;
 	struct live_report report;
 };
@@ -452,6 +453,15 @@ add_probe(struct live *live, const struct tls_store *store, size_t upstream, siz
 	p->timer.data = p;
 }
 
+void
+live_no_address(struct live *live, size_t upstream, const char *why)
+{
+	struct live_finding *f = &live->report.findings[live->report.count++];
+	must(live->report.count <= live->room_for);
+	*f = (struct live_finding){.upstream = &live->config->upstreams[upstream], .state = LIVE_NO_ADDRESS};
+	snprintf(f->why, sizeof f->why, "%.*s", TLS_WHY_BYTES - 1, why);
+}
+
 struct live *
 live_new(struct ev_loop *loop, const struct config *config, const struct tls_store *store,
         const struct live_question *question)
@@ -467,18 +477,20 @@ live_new(struct ev_loop *loop, const struct config *config, const struct tls_sto
 	for (size_t i = 0; i < config->upstream_count; i++)
 		count += config->upstreams[i].address_count;
 	live->probes = must_alloc(count, sizeof *live->probes);
-	live->report.findings = must_alloc(count, sizeof *live->report.findings);
+	live->room_for = count + config->upstream_count;
+	live->report.findings = must_alloc(live->room_for, sizeof *live->report.findings);
 	for (size_t i = 0; i < config->upstream_count; i++)
 		for (size_t k = 0; k < config->upstreams[i].address_count; k++)
 			add_probe(live, store, i, k);
+	live->probe_count = live->report.count;
 	return live;
 }
 
 const struct live_report *
 live_run(struct live *live)
 {
-	live->running = (unsigned)live->report.count;
-	for (size_t i = 0; i < live->report.count; i++)
+	live->running = (unsigned)live->probe_count;
+	for (size_t i = 0; i < live->probe_count; i++)
 		begin_round(&live->probes[i]);
 	if (live->running > 0)
 		ev_run(live->loop, 0);
@@ -490,7 +502,7 @@ live_run(struct live *live)
 void
 live_free(struct live *live)
 {
-	for (size_t i = 0; i < live->report.count; i++)
+	for (size_t i = 0; i < live->probe_count; i++)
 		facts_ticket_free(live->probes[i].ticket);
 	stream_room_free(live->room);
 	free(live->probes);

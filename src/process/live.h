@@ -31,6 +31,8 @@ int live_check_question(const struct live_question *question) __attribute__((war
  */
 struct live *live_new(struct ev_loop *loop, const struct config *config, const struct tls_store *store,
         const struct live_question *question);
+/* This upstream has no address, for this reason: that is its finding. */
+void live_no_address(struct live *live, size_t upstream, const char *why);
 /* Asks; back when all is known. The report lives as long as `live`. */
 const struct live_report *live_run(struct live *live);
 void live_free(struct live *live);

@@ -5,6 +5,7 @@
 #include "process/live.h"
 
 #include "base/log.h"
+#include "process/live_hosts.h"
 #include "process/sandbox.h"
 
 #include <ev.h>
@@ -24,7 +25,8 @@ give_up_rights(const struct config *config)
 	if (failed == 0 && config->sandbox)
 		failed = sandbox_ward(config, why);
 	if (failed == 0 && config->sandbox)
-		failed = sandbox_seal(SANDBOX_WORKER, why);
+		failed =
+		        sandbox_seal(config_has_source(config) ? SANDBOX_WORKER_SOURCE : SANDBOX_WORKER, why);
 	if (failed < 0)
 		fprintf(stderr, "dotward: %s\n", why);
 	return failed == 0;
@@ -60,6 +62,19 @@ report(const struct live_report *findings, bool json)
 	return status;
 }
 
+/* Nothing is opened from here on but connections. */
+static int
+check(const struct tls_store *store, struct live_hosts *hosts, struct ev_loop *loop,
+        const struct live_question *question, bool json)
+{
+	const struct config *found = live_hosts_find(hosts, loop);
+	struct live *live = live_new(loop, found, store, question);
+	live_hosts_explain(hosts, live);
+	int status = report(live_run(live), json);
+	live_free(live);
+	return status;
+}
+
 int
 live_main(const struct config *config, const struct live_question *question, bool json)
 {
@@ -75,9 +90,11 @@ live_main(const struct config *config, const struct live_question *question, boo
 	}
 	signal(SIGPIPE, SIG_IGN);
 	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
-	struct live *live = live_new(loop, config, store, question);
-	int status = give_up_rights(config) ? report(live_run(live), json) : LIVE_CLASS_USAGE;
-	live_free(live);
+	struct live_hosts *hosts = live_hosts_new(config);
+	int status = LIVE_CLASS_USAGE;
+	if (give_up_rights(live_hosts_ground(hosts)))
+		status = check(store, hosts, loop, question, json);
+	live_hosts_free(hosts);
 	ev_loop_destroy(loop);
 	tls_store_close(store);
 	return status;

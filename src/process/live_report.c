@@ -18,6 +18,7 @@ enum { LIVE_DAY_S = 24 * 3600, LIVE_SOON_S = 14 * LIVE_DAY_S, LIVE_DATE_BYTES = 
 /* As they stand in the table, and in JSON. */
 static const char *const state_words[LIVE_STATES] = {
         [LIVE_GOOD] = "good",
+        [LIVE_NO_ADDRESS] = "no-address",
         [LIVE_NO_ROUTE] = "no-route",
         [LIVE_UNREACHABLE] = "unreachable",
         [LIVE_NO_TLS] = "no-tls",
@@ -25,6 +26,16 @@ static const char *const state_words[LIVE_STATES] = {
         [LIVE_SILENT] = "silent",
         [LIVE_REFUSING] = "refusing",
 };
+
+/* Where it is: its address, or the host that has none. */
+static const char *
+place_text(const struct live_finding *f, char out[ADDR_TEXT_BYTES])
+{
+	if (f->state != LIVE_NO_ADDRESS)
+		return addr_text(&f->address, out);
+	snprintf(out, ADDR_TEXT_BYTES, "%.*s", ADDR_TEXT_BYTES - 1, f->upstream->host);
+	return out;
+}
 
 /* --- verdicts --------------------------------------------------------------------------------------------
  */
@@ -172,6 +183,11 @@ live_remedy(const struct live_finding *f, int64_t now_s, char out[LIVE_REMEDY_BY
 	unsigned port = addr_port(&f->address);
 	out[0] = '\0';
 	switch (f->state) {
+	case LIVE_NO_ADDRESS:
+		snprintf(out, LIVE_REMEDY_BYTES,
+		        "look whether host is spelled right, and whether the servers in bootstrap are: "
+		        "address, port, the name or the pin behind the #, ca_file");
+		break;
 	case LIVE_NO_ROUTE:
 		snprintf(out, LIVE_REMEDY_BYTES,
 		        "this machine has no route to that %s address: give it one (ip %s route), "
@@ -243,7 +259,7 @@ print_row(const struct live_finding *f, FILE *out)
 		snprintf(keepalive, sizeof keepalive, "%u.%us", f->keepalive_ms / 1000,
 		        f->keepalive_ms % 1000 / 100);
 	fprintf(out, "%-16s %-28s %-11s %-7s %-4s %9s %9s %9s %-7s %-8s %-7s %s\n", f->upstream->name,
-	        addr_text(&f->address, address), state_words[f->state],
+	        place_text(f, address), state_words[f->state],
 	        f->facts.version[0] != '\0' ? f->facts.version : "-",
 	        f->facts.version[0] == '\0' ? "-"
 	        : f->facts.alpn             ? "dot"
@@ -260,7 +276,7 @@ static void
 print_lead(const struct live_finding *f, const char *kind, FILE *out)
 {
 	char address[ADDR_TEXT_BYTES];
-	fprintf(out, "%s: %s %s: ", kind, f->upstream->name, addr_text(&f->address, address));
+	fprintf(out, "%s: %s %s: ", kind, f->upstream->name, place_text(f, address));
 }
 
 static void
@@ -316,7 +332,7 @@ print_key(const struct live_finding *f, FILE *out)
 	enum live_claim match = live_pin_matches(f);
 	if (facts->chain_count == 0 || !facts->chain[0].has_pin)
 		return;
-	fprintf(out, "%s %s%s\n    pins = [ \"%s\" ];\n", f->upstream->name, addr_text(&f->address, address),
+	fprintf(out, "%s %s%s\n    pins = [ \"%s\" ];\n", f->upstream->name, place_text(f, address),
 	        match == LIVE_UNKNOWN ? ""
 	        : match == LIVE_YES   ? ": as configured"
 	                              : ": NOT as configured",
@@ -419,7 +435,8 @@ print_json_finding(const struct live_report *r, const struct live_finding *f, st
 	live_remedy(f, r->now_s, remedy);
 	json_object(j, NULL);
 	json_text(j, "upstream", f->upstream->name);
-	json_text(j, "address", addr_text(&f->address, address));
+	json_text(j, "address", f->state != LIVE_NO_ADDRESS ? addr_text(&f->address, address) : NULL);
+	json_text(j, "host", config_is_by_host(f->upstream) ? f->upstream->host : NULL);
 	json_text(j, "state", state_words[f->state]);
 	json_text(j, "why", f->why);
 	json_text(j, "remedy", remedy);

@@ -15,6 +15,7 @@
 /* The later, the farther it came; but for the first. */
 enum live_state {
 	LIVE_GOOD,
+	LIVE_NO_ADDRESS,  /* its host could not be looked up */
 	LIVE_NO_ROUTE,    /* this machine knows no way there */
 	LIVE_UNREACHABLE, /* no TCP connection */
 	LIVE_NO_TLS,
@@ -35,7 +36,7 @@ struct live_times {
 
 struct live_finding {
 	const struct config_upstream *upstream;
-	struct addr address;
+	struct addr address; /* AF_UNSPEC: it has none, only a host */
 	enum live_state state;
 	char why[TLS_WHY_BYTES]; /* "" when it is good */
 	struct facts facts;      /* of the first connection, as far as it came */

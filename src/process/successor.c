@@ -10,6 +10,7 @@
 #include "process/notify.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -38,8 +39,8 @@ successor_due_ms(const struct successor *s)
 	return successor_is_coming(s) ? s->upgrade.until_ms : UINT64_MAX;
 }
 
-static void
-refuse(struct successor *s, const char *why)
+void
+successor_refuse(struct successor *s, const char *why)
 {
 	log_error("upgrade refused why=\"%s\"", why);
 	admin_done(s->admin, ADMIN_UPGRADE, false, why);
@@ -60,10 +61,15 @@ static int
 start(struct successor *s)
 {
 	const struct cache *cache = generation_cache(s->line->serving);
+	char *hosts = hosts_legacy(s->hosts);
 	const struct upgrade_legacy legacy = {.world = world_descriptor(s->world),
 	        .control = admin_descriptor(s->admin),
-	        .cache = cache != NULL ? cache_descriptor(cache) : -1};
-	return upgrade_begin(&s->upgrade, s->binary, s->argv, generation_sockets(s->line->serving), &legacy);
+	        .cache = cache != NULL ? cache_descriptor(cache) : -1,
+	        .hosts = hosts};
+	int failed =
+	        upgrade_begin(&s->upgrade, s->binary, s->argv, generation_sockets(s->line->serving), &legacy);
+	free(hosts);
+	return failed;
 }
 
 void
@@ -74,7 +80,7 @@ successor_ask(struct successor *s, bool stopping, unsigned limit_ms)
 	const char *why = obstacle(s, stopping);
 	int failed = why == NULL ? start(s) : 0;
 	if (why != NULL || failed < 0) {
-		refuse(s, why != NULL ? why : strerror(-failed));
+		successor_refuse(s, why != NULL ? why : strerror(-failed));
 		return;
 	}
 	keeper_share(s->keeper, true, clock_now_ms());

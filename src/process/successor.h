@@ -6,6 +6,7 @@
 #define DOTWARD_PROCESS_SUCCESSOR_H
 
 #include "process/admin.h"
+#include "process/hosts.h"
 #include "process/keeper.h"
 #include "process/lineage.h"
 #include "process/upgrade.h"
@@ -26,6 +27,7 @@ struct successor {
 	struct keeper *keeper;
 	struct admin *admin;
 	const struct world *world;
+	const struct hosts *hosts;
 };
 
 /* To be called at the start, see upgrade_find_binary(). argv: what the new binary is started with. */
@@ -42,6 +44,8 @@ uint64_t successor_due_ms(const struct successor *s);
  * that is coming already is what the others wait for, too.
  */
 void successor_ask(struct successor *s, bool stopping, unsigned limit_ms);
+/* There can be none now: whoever asked for one hears why. */
+void successor_refuse(struct successor *s, const char *why);
 /*
  * readable: its descriptor is. True once it serves: the generation that served drains, the control socket is
  * left to it, and nothing here is ours any more but the questions in flight. If it fails all is as it was.

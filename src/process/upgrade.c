@@ -22,7 +22,8 @@ enum {
 
 /* The names of what goes over behind the sockets. */
 static const char world_name[] = "LISTEN_WORLD", cache_name[] = "LISTEN_CACHE",
-                  control_name[] = "LISTEN_CONTROL", ready_name[] = "LISTEN_READY";
+                  control_name[] = "LISTEN_CONTROL", ready_name[] = "LISTEN_READY",
+                  hosts_name[] = "LISTEN_HOSTS"; /* a text, no descriptor */
 
 /* A descriptor on its way, by name. */
 struct upgrade_extra {
@@ -51,16 +52,30 @@ keep_to_ourselves(int fd)
 	return fd;
 }
 
+/* The value of a variable, to be freed; the variable is gone then. */
+static char *
+take_text(const char *name)
+{
+	const char *text = getenv(name);
+	char *copy = text != NULL ? must_copy(text) : NULL;
+	unsetenv(name);
+	return copy;
+}
+
 void
 upgrade_inherit(struct upgrade_inheritance *out)
 {
+	char *hosts = take_text(hosts_name);
 	int pid = take_number("LISTEN_PID"), count = take_number("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
 	*out = (struct upgrade_inheritance){.world = -1, .cache = -1, .control = -1, .ready = -1};
 	int world = take_number(world_name), cache = take_number(cache_name),
 	    control = take_number(control_name), ready = take_number(ready_name);
-	if (pid != getpid() || count < 0 || count > UPGRADE_MOST)
+	if (pid != getpid() || count < 0 || count > UPGRADE_MOST) {
+		free(hosts);
 		return;
+	}
+	out->hosts = hosts;
 	out->world = keep_to_ourselves(world);
 	out->cache = keep_to_ourselves(cache);
 	out->ready = keep_to_ourselves(ready);
@@ -77,6 +92,8 @@ upgrade_forget(struct upgrade_inheritance *inheritance)
 	for (size_t i = 0; i < inheritance->socket_count; i++)
 		close(inheritance->sockets[i]);
 	free(inheritance->sockets);
+	free(inheritance->hosts);
+	inheritance->hosts = NULL;
 	inheritance->sockets = NULL;
 	inheritance->socket_count = 0;
 }
@@ -122,7 +139,8 @@ set_number(const char *name, long value)
 
 /* `fds`: the sockets, and room for the rest behind them. */
 static _Noreturn void
-become(const char *path, char *const *argv, int *fds, size_t sockets, const struct upgrade_extra *extra)
+become(const char *path, char *const *argv, int *fds, size_t sockets, const struct upgrade_extra *extra,
+        const char *hosts)
 {
 	sigset_t none;
 	size_t count = sockets;
@@ -139,6 +157,8 @@ become(const char *path, char *const *argv, int *fds, size_t sockets, const stru
 		_exit(127);
 	set_number("LISTEN_PID", getpid());
 	set_number("LISTEN_FDS", (long)sockets);
+	if (hosts != NULL)
+		setenv(hosts_name, hosts, 1);
 	/* systemd's watchdog was meant for us; the new master takes that over too */
 	if (getenv("WATCHDOG_PID") != NULL)
 		set_number("WATCHDOG_PID", getpid());
@@ -164,7 +184,7 @@ upgrade_begin(struct upgrade *u, const char *path, char *const *argv, const stru
 	};
 	pid_t pid = fork();
 	if (pid == 0)
-		become(path, argv, fds, count, extra);
+		become(path, argv, fds, count, extra, legacy->hosts);
 	int error = errno;
 	close(ends[1]);
 	if (pid < 0) {

@@ -20,6 +20,7 @@ struct upgrade_inheritance {
 	int cache;   /* -1: none */
 	int control; /* the control socket; -1: none */
 	int ready;   /* -1: this is no upgrade */
+	char *hosts; /* what was known of hosts (hosts.h); owned, NULL: nothing */
 };
 
 /* Reads the environment and clears it of these variables. */
@@ -45,6 +46,7 @@ struct upgrade {
 /* What goes over with the sockets, by descriptor; -1: there is none. They stay ours, too. */
 struct upgrade_legacy {
 	int world, cache, control;
+	const char *hosts; /* a text; NULL: none */
 };
 
 /* Starts `path` with these arguments. 0 or -errno. */

@@ -148,12 +148,14 @@ print_trouble(const struct upstream_row *row, FILE *out)
 }
 
 static void
-print_people(const struct upstream_row *rows, size_t count, FILE *out)
+print_people(
+        const struct upstream_row *rows, size_t count, const struct hosts *hosts, uint64_t now_ms, FILE *out)
 {
 	fprintf(out, row_format, "UPSTREAM", "ADDRESS", "STATE", "LATENCY", "P95", "HANDSHAKE", "IN-FLIGHT",
 	        "OPEN", "FULL+RESUMED", "FAILURES", "IDLE", "SEEN");
 	for (size_t i = 0; i < count; i++)
 		print_row(&rows[i], out);
+	hosts_print(hosts, now_ms, out);
 	for (size_t i = 0; i < count; i++)
 		print_trouble(&rows[i], out);
 }
@@ -217,7 +219,8 @@ print_json_row(const struct upstream_row *row, struct json *j)
 }
 
 static void
-print_json(const struct upstream_row *rows, size_t count, FILE *out)
+print_json(
+        const struct upstream_row *rows, size_t count, const struct hosts *hosts, uint64_t now_ms, FILE *out)
 {
 	struct json j = {.out = out};
 	json_object(&j, NULL);
@@ -225,14 +228,16 @@ print_json(const struct upstream_row *rows, size_t count, FILE *out)
 	for (size_t i = 0; i < count; i++)
 		print_json_row(&rows[i], &j);
 	json_end(&j);
+	hosts_print_json(hosts, now_ms, &j);
 	json_end(&j);
 }
 
 void
-upstream_report_print(const struct upstream_row *rows, size_t count, bool json, FILE *out)
+upstream_report_print(const struct upstream_row *rows, size_t count, const struct hosts *hosts,
+        uint64_t now_ms, bool json, FILE *out)
 {
 	if (json)
-		print_json(rows, count, out);
+		print_json(rows, count, hosts, now_ms, out);
 	else
-		print_people(rows, count, out);
+		print_people(rows, count, hosts, now_ms, out);
 }

@@ -6,6 +6,7 @@
 #define DOTWARD_PROCESS_UPSTREAM_REPORT_H
 
 #include "config/config.h"
+#include "process/hosts.h"
 #include "shared/health.h"
 
 #include <stdbool.h>
@@ -26,7 +27,8 @@ struct upstream_row *upstream_rows(
 /* "up", "down", "untried" */
 const char *upstream_row_state(const struct upstream_row *row);
 
-/* One object of JSON, or lines for people. */
-void upstream_report_print(const struct upstream_row *rows, size_t count, bool json, FILE *out);
+/* One object of JSON, or lines for people; with what is known of hosts now. hosts NULL: nothing. */
+void upstream_report_print(const struct upstream_row *rows, size_t count, const struct hosts *hosts,
+        uint64_t now_ms, bool json, FILE *out);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "dns/wire.h"
 #include "process/live.h"
+#include "process/live_hosts.h"
 #include "process/upstream_report.h"
 #include "process/verbs.h"
 
@@ -21,6 +22,7 @@ struct request {
 	/* in the child */
 	struct ev_loop *loop;
 	struct tls_store *store;
+	struct live_hosts *hosts;
 	char why[TLS_WHY_BYTES];
 };
 
@@ -50,7 +52,8 @@ list(void *arg, struct aside *aside)
 	size_t count;
 	struct upstream_row *rows =
 	        upstream_rows(request->with.ground.config, request->with.health, clock_now_ms(), &count);
-	upstream_report_print(rows, count, aside->json, aside_begin(aside, CONTROL_DONE));
+	upstream_report_print(rows, count, request->with.hosts, clock_now_ms(), aside->json,
+	        aside_begin(aside, CONTROL_DONE));
 	free(rows);
 }
 
@@ -72,6 +75,9 @@ prepare(void *arg)
 	const struct config *config = request->with.ground.config;
 	request->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
 	request->store = tls_store_open(config->upstreams, config->upstream_count, request->why);
+	request->hosts = live_hosts_new(config);
+	/* what it may connect to */
+	request->with.ground.config = live_hosts_ground(request->hosts);
 }
 
 static void
@@ -85,10 +91,13 @@ probe(void *arg, struct aside *aside)
 	}
 	const struct live_question question = {
 	        .name = request->named ? request->name : NULL, .type = request->typed ? request->type : NULL};
-	struct live *live = live_new(request->loop, request->with.ground.config, request->store, &question);
+	const struct config *found = live_hosts_find(request->hosts, request->loop);
+	struct live *live = live_new(request->loop, found, request->store, &question);
+	live_hosts_explain(request->hosts, live);
 	const struct live_report *report = live_run(live);
 	live_report_print(report, aside->json, aside_begin(aside, CONTROL_DONE));
 	live_free(live);
+	live_hosts_free(request->hosts);
 	tls_store_close(request->store);
 	ev_loop_destroy(request->loop);
 }

@@ -7,6 +7,7 @@
 #include "cache/cache.h"
 #include "process/aside.h"
 #include "process/control.h"
+#include "process/hosts.h"
 #include "process/report.h"
 #include "shared/health.h"
 
@@ -15,6 +16,7 @@ struct verbs_cache {
 	struct cache *cache;               /* NULL: there is none, as cache.size is 0 */
 	uint64_t seed;                     /* behind the hashes of questions */
 	const struct health_table *health; /* NULL: nothing is known of the upstreams */
+	const struct hosts *hosts;         /* NULL: nothing is known of their hosts */
 	struct aside_ground ground;
 };
 

@@ -153,7 +153,10 @@ upstream_mark(const struct config_upstream *upstream)
 {
 	char text[ADDR_TEXT_BYTES];
 	uint64_t mark = XXH3_64bits(upstream->auth_name, strlen(upstream->auth_name));
-	for (size_t i = 0; i < upstream->address_count; i++) {
+	/* Its addresses come and go. */
+	if (config_is_by_host(upstream))
+		mark += XXH3_64bits_withSeed(upstream->host, strlen(upstream->host), 3) + upstream->port;
+	for (size_t i = 0; i < upstream->address_count && !config_is_by_host(upstream); i++) {
 		addr_text(&upstream->addresses[i], text);
 		mark += XXH3_64bits_withSeed(text, strlen(text), 1);
 	}

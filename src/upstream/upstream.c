@@ -17,6 +17,7 @@
 #include "base/must.h"
 #include "dns/hash.h"
 #include "upstream/choose.h"
+#include "upstream/nobody.h"
 #include "upstream/upstream_inside.h"
 #include "upstream/warm.h"
 
@@ -78,7 +79,8 @@ reason(const struct upstreams *u, const struct upstream_ask *ask, struct upstrea
 {
 	*result = (struct upstream_result){.ede = EDNS_EDE_NO_REACHABLE_AUTHORITY, .upstream = ""};
 	if (ask->last < 0) {
-		snprintf(result->why, sizeof result->why, "no upstream left to ask");
+		nobody_text(
+		        u->config, route_upstreams(u->routes, ask->group), result->why, sizeof result->why);
 		return;
 	}
 	const struct place *place = u->places[ask->last];
@@ -116,6 +118,8 @@ static uint32_t
 turn_of(const struct upstream_group *group)
 {
 	uint64_t places = group->places;
+	if (places == 0)
+		return 0; /* as long as no host's addresses are known */
 	for (unsigned skip = group->turn % (unsigned)__builtin_popcountll(places); skip > 0; skip--)
 		places &= places - 1;
 	return (uint32_t)__builtin_ctzll(places);
@@ -392,7 +396,6 @@ groups_make(struct upstreams *u)
 		for (unsigned i = 0; i < u->place_count; i++)
 			if (upstreams & (1ull << u->upstream_of[i]))
 				u->groups[g].places |= 1ull << i;
-		must(u->groups[g].places != 0);
 	}
 }
 

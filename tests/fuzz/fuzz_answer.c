@@ -8,9 +8,11 @@
  */
 #include "../unit/message.h"
 #include "base/must.h"
+#include "dns/addresses.h"
 #include "dns/wire.h"
 #include "guess.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +58,22 @@ fit_check(const struct wire_query *query, const struct wire_answer *answer, size
 	free(out);
 }
 
+/* Whatever was asked for: as if it had been the addresses of a host. */
+static void
+addresses_check(const struct wire_answer *answer, const struct wire_question *asked, uint16_t type)
+{
+	struct addr found[3];
+	struct wire_question question = *asked;
+	uint32_t ttl_s = 1;
+	bool left_out = false;
+	question.type = type;
+	int count = addresses_read(answer, &question, found, 3, &ttl_s, &left_out);
+	must(count == -EBADMSG || (count >= 0 && count <= 3 && (count == 3 || !left_out)));
+	must(count != 0 || ttl_s == 0);
+	for (int i = 0; i < count; i++)
+		must(found[i].any.sa_family == (type == ADDRESSES_TYPE_A ? AF_INET : AF_INET6));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -79,6 +97,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(memcmp(before.bytes, after.bytes, after.length) == 0);
 	must(answer.bytes + (answer.edns.present ? EDNS_OPT_BYTES : 0) <= size);
 
+	addresses_check(&answer, &query.question, ADDRESSES_TYPE_A);
+	addresses_check(&answer, &query.question, ADDRESSES_TYPE_AAAA);
 	fit_check(&query, &answer, WIRE_UDP_FLOOR_BYTES + (dice >> 6));
 	fit_check(&query, &answer, WIRE_MESSAGE_BYTES);
 	free(msg);

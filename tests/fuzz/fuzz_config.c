@@ -62,7 +62,12 @@ check_round_trip(const struct config *config)
 	must(again != NULL && bytes == 0);
 	char *second = print(again);
 	must(strcmp(first, second) == 0);
+	struct config *copy = config_copy(again);
 	config_free(again);
+	free(second);
+	second = print(copy);
+	must(strcmp(first, second) == 0);
+	config_free(copy);
 	free(first);
 	free(second);
 	free(said);

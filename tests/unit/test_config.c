@@ -116,6 +116,78 @@ an_upstream_has_defaults(void **state)
 	config_free(config);
 }
 
+#define HOST                                                                                                 \
+	"upstreams = ( { host = \"dns.example\"; port = 8853; bootstrap = [ \"9.9.9.9#dns.quad9.net\", "     \
+	"\"::1@5\" ]; } );\n"
+
+static void
+an_upstream_may_have_a_host(void **state)
+{
+	char text[ADDR_TEXT_BYTES];
+	struct addr found[2];
+	(void)state;
+	struct config *config = loading_good(HOST);
+	struct config_upstream *u = &config->upstreams[0];
+	assert_string_equal(u->name, "dns.example");
+	assert_string_equal(u->auth_name, "dns.example");
+	assert_int_equal(u->address_count, 0);
+	assert_int_equal(u->bootstrap_count, 2);
+	assert_string_equal(u->bootstrap[0].name, "dns.quad9.net");
+	assert_string_equal(addr_text(&u->bootstrap[1].address, text), "::1@5");
+	assert_true(config_has_host(config));
+	assert_int_equal(addr_parse(&found[0], "192.0.2.1", 1), 0);
+	assert_int_equal(addr_parse(&found[1], "2001:db8::1", 1), 0);
+	config_set_addresses(u, found, 2);
+	assert_string_equal(addr_text(&u->addresses[0], text), "192.0.2.1@8853");
+	assert_string_equal(addr_text(&u->addresses[1], text), "2001:db8::1@8853");
+	config_set_addresses(u, NULL, 0);
+	assert_int_equal(u->address_count, 0);
+	config_free(config);
+	config = loading_good(
+	        "upstreams = ( { host = \"dns.example\"; name = \"n\"; auth_name = \"other.example\"; "
+	        "bootstrap = [ \"9.9.9.9\" ]; } );");
+	assert_string_equal(config->upstreams[0].name, "n");
+	assert_string_equal(config->upstreams[0].auth_name, "other.example");
+	config_free(config);
+	config = loading_good(UPSTREAM);
+	assert_false(config_has_host(config));
+	config_free(config);
+}
+
+static void
+the_name_of_a_long_host_is_cut(void **state)
+{
+	(void)state;
+	struct config *config =
+	        loading_good("upstreams = ( { host = "
+	                     "\"a123456789.b123456789.c123456789.d123456789.e123456789.f123456789\"; "
+	                     "bootstrap = [ \"9.9.9.9\" ]; } );");
+	assert_string_equal(
+	        config->upstreams[0].name, "a123456789.b123456789.c123456789.d123456789.e123456789.f1234567");
+	assert_int_equal(strlen(config->upstreams[0].auth_name), 65);
+	config_free(config);
+}
+
+static void
+a_copy_is_the_same_and_its_own(void **state)
+{
+	static const char *const texts[] = {everything, UPSTREAM, HOST};
+	(void)state;
+	loading_write("extra.conf", "not looked into");
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct config *config = loading_good(texts[i]);
+		struct config *copy = config_copy(config);
+		char *first = loading_print(config);
+		assert_int_equal(copy->workers, config->workers);
+		config_free(config);
+		char *second = loading_print(copy);
+		assert_string_equal(first, second);
+		config_free(copy);
+		free(first);
+		free(second);
+	}
+}
+
 static void
 every_key_reaches_its_field(void **state)
 {
@@ -171,7 +243,7 @@ every_key_reaches_its_field(void **state)
 static void
 what_is_printed_reads_the_same(void **state)
 {
-	static const char *const texts[] = {everything, UPSTREAM};
+	static const char *const texts[] = {everything, UPSTREAM, HOST};
 	(void)state;
 	loading_write("extra.conf", "not looked into");
 	for (size_t i = 0; i < COUNT(texts); i++) {
@@ -423,6 +495,9 @@ main(void)
 	        cmocka_unit_test(without_lists_it_listens_to_loopback_and_allows_local_networks),
 	        cmocka_unit_test(defaults_are_those_of_the_design),
 	        cmocka_unit_test(an_upstream_has_defaults),
+	        cmocka_unit_test(an_upstream_may_have_a_host),
+	        cmocka_unit_test(the_name_of_a_long_host_is_cut),
+	        cmocka_unit_test(a_copy_is_the_same_and_its_own),
 	        cmocka_unit_test(every_key_reaches_its_field),
 	        cmocka_unit_test(what_is_printed_reads_the_same),
 	        cmocka_unit_test(the_last_source_wins),

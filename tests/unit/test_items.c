@@ -24,6 +24,7 @@ there_and_back(const struct item *item, const void *object, const char *text, co
 		struct addr address;
 		struct addr_net net;
 		uint8_t pin[CONFIG_PIN_BYTES];
+		struct config_bootstrap bootstrap;
 	} value = {0};
 	struct why why;
 	char out[ITEM_TEXT_BYTES];
@@ -41,6 +42,30 @@ upstream_addresses_show_a_port_of_their_own(void **state)
 	there_and_back(&item_upstream_address, &upstream, "192.0.2.1", "192.0.2.1");
 	there_and_back(&item_upstream_address, &upstream, "192.0.2.1@853", "192.0.2.1");
 	there_and_back(&item_upstream_address, &upstream, "2001:DB8::1@443", "2001:db8::1@443");
+}
+
+static void
+bootstrap_servers_have_a_name_a_pin_or_neither(void **state)
+{
+	static const char pinned[] = "192.0.2.1@443#sha256//AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+	struct config_bootstrap b;
+	struct why why;
+	(void)state;
+	there_and_back(&item_bootstrap, NULL, "192.0.2.1", "192.0.2.1");
+	there_and_back(&item_bootstrap, NULL, "2001:DB8::1@853#Dns.Example", "2001:db8::1#Dns.Example");
+	there_and_back(&item_bootstrap, NULL, pinned, pinned);
+	assert_true(item_bootstrap.take(&b, NULL, pinned, &why));
+	assert_true(b.pinned);
+	assert_int_equal(b.pin[31], 31);
+	assert_string_equal(b.name, "");
+	assert_int_equal(addr_port(&b.address), 443);
+	assert_true(item_bootstrap.take(&b, NULL, "::1#a.example", &why));
+	assert_false(b.pinned);
+	assert_string_equal(b.name, "a.example");
+	assert_int_equal(addr_port(&b.address), 853);
+	assert_false(item_bootstrap.take(&b, NULL, "", &why));
+	assert_false(item_bootstrap.take(&b, NULL, "#a.example", &why));
+	assert_false(item_bootstrap.take(&b, NULL, "192.0.2.1#a#b", &why));
 }
 
 static void
@@ -193,6 +218,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(upstream_addresses_show_a_port_of_their_own),
+	        cmocka_unit_test(bootstrap_servers_have_a_name_a_pin_or_neither),
 	        cmocka_unit_test(networks_are_shown_with_their_prefix),
 	        cmocka_unit_test(pins_are_their_bytes),
 	        cmocka_unit_test(host_names_are_told_from_others),

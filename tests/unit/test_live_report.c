@@ -237,6 +237,14 @@ rows(void **state)
 	has(false, "second           192.0.2.2@8853               unreachable -       -            -         "
 	           "-         - -       -        -       -\n");
 	has(false, "problem: second 192.0.2.2@8853: reason 2\n    look whether");
+	static char host[] = "dns.example";
+	upstreams[1].host = host;
+	findings[2].address = (struct addr){.any.sa_family = AF_UNSPEC};
+	fails(2, LIVE_NO_ADDRESS);
+	has(false, "second           dns.example                  no-address  -");
+	has(false, "problem: second dns.example: reason 2\n    look whether host is spelled right");
+	has(true, "\"address\":null,\"host\":\"dns.example\",\"state\":\"no-address\",");
+	upstreams[1].host = NULL;
 }
 
 static void

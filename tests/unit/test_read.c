@@ -201,7 +201,8 @@ static const struct loading_row upstreams[] = {
         {"workers = 1;", "dotward.conf: no upstream: add upstreams = ( { addresses = [ \"9.9.9.9\" ]; "
                          "auth_name = \"dns.quad9.net\"; } ); or --upstream ADDR#NAME\n"},
         {"upstreams = ( { name = \"a\"; } );",
-                "dotward.conf:1: upstreams.[0]: no addresses; add addresses = [ \"192.0.2.1\" ];\n"},
+                "dotward.conf:1: upstreams.[0]: no addresses; add addresses = [ \"192.0.2.1\" ]; or "
+                "host\n"},
         {"upstreams = ( { addresses = [ ]; } );",
                 "dotward.conf:1: upstreams.[0].addresses: empty; name at least one\n"},
         {"upstreams = ( { addresses = \"9.9.9.9\"; } );",
@@ -288,10 +289,52 @@ static const struct loading_row upstreams[] = {
                 "\"opportunistic\"\n"
                 "dotward.conf:1: upstreams.[0].tls_min = \"1.1\": write one of \"1.2\", \"1.3\"\n"},
         {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; host = \"dns.quad9.net\"; } );",
-                "dotward.conf:1: upstreams.[0].host = \"dns.quad9.net\": not in this version; leave it "
-                "out\n"},
+                "dotward.conf:1: upstreams.[0].host = \"dns.quad9.net\": there is addresses, too; leave "
+                "one of the two out\n"
+                "dotward.conf:1: upstreams.[0].host = \"dns.quad9.net\": no bootstrap; add bootstrap = [ "
+                "\"192.0.2.1\" ];\n"},
         {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; bootstrap = [ \"9.9.9.9\" ]; } );",
-                "dotward.conf:1: upstreams.[0].bootstrap: not in this version; leave it out\n"},
+                "dotward.conf:1: upstreams.[0].bootstrap: no host; add host = \"dns.example\";\n"},
+        {"upstreams = ( { host = \"dns.quad9.net\"; } );",
+                "dotward.conf:1: upstreams.[0].host = \"dns.quad9.net\": no bootstrap; add bootstrap = [ "
+                "\"192.0.2.1\" ];\n"},
+        {"upstreams = ( { host = \"dns.quad9.net\"; bootstrap = [ ]; } );",
+                "dotward.conf:1: upstreams.[0].host = \"dns.quad9.net\": no bootstrap; add bootstrap = [ "
+                "\"192.0.2.1\" ];\n"},
+        {"upstreams = ( { host = \"\"; bootstrap = [ ]; } );",
+                "dotward.conf:1: upstreams.[0]: no addresses; add addresses = [ \"192.0.2.1\" ]; or "
+                "host\n"},
+        {"upstreams = ( { host = \"9.9.9.9\"; bootstrap = [ \"9.9.9.9\" ]; } );",
+                "dotward.conf:1: upstreams.[0].host = \"9.9.9.9\": an address is no host name; write it in "
+                "addresses, and leave host out\n"},
+        {"upstreams = ( { host = \"dns.quad9.net.\"; bootstrap = \"9.9.9.9\"; } );",
+                "dotward.conf:1: upstreams.[0].host = \"dns.quad9.net.\": leave out the dot at the end: "
+                "certificates have none\n"
+                "dotward.conf:1: upstreams.[0].bootstrap = \"9.9.9.9\": write [ \"9.9.9.9\" ]\n"},
+        {"upstreams = ( { host = \"dns.quad9.net\"; bootstrap = [ \"dns.google\", \"9.9.9.9#\",\n"
+         "  \"9.9.9.9#8.8.8.8\", \"9.9.9.9#sha256//AAA=\", \"9.9.9.9@0#a\", \"0.0.0.0\", "
+         "\"9.9.9.9#-a\" ]; } );",
+                "dotward.conf:1: upstreams.[0].bootstrap.[0] = \"dns.google\": no IP address; write "
+                "\"192.0.2.1\" or \"2001:db8::1\", with another port \"192.0.2.1@853\"\n"
+                "dotward.conf:1: upstreams.[0].bootstrap.[1] = \"9.9.9.9#\": behind the # stands the name "
+                "that its certificate is for, or a pin; without #, the certificate must be for the address\n"
+                "dotward.conf:2: upstreams.[0].bootstrap.[2] = \"9.9.9.9#8.8.8.8\": leave out the # and "
+                "what follows: without it, the certificate must be for the address\n"
+                "dotward.conf:2: upstreams.[0].bootstrap.[3] = \"9.9.9.9#sha256//AAA=\": this is 2 bytes "
+                "in base64; a SHA-256 has 32 (44 characters)\n"
+                "dotward.conf:2: upstreams.[0].bootstrap.[4] = \"9.9.9.9@0#a\": the port behind the @ must "
+                "be 1 to 65535\n"
+                "dotward.conf:2: upstreams.[0].bootstrap.[5] = \"0.0.0.0\": this address means every "
+                "address; nobody can be asked at it\n"
+                "dotward.conf:2: upstreams.[0].bootstrap.[6] = \"9.9.9.9#-a\": no host name: a hyphen "
+                "stands at an edge\n"},
+        {"upstreams = ( { host = \"a.example\"; bootstrap = [ \"::1\" ]; source_address = "
+         "\"127.0.0.1\"; } );",
+                "dotward.conf:1: upstreams.[0].bootstrap: ::1 cannot be reached from source_address "
+                "127.0.0.1; name one of the same family\n"},
+        {"upstreams = ( { host = \"a.example\"; bootstrap = [ \"::1\", \"::2\", \"::3\", \"::4\", "
+         "\"::5\", \"::6\", \"::7\", \"::8\", \"::9\" ]; } );",
+                "dotward.conf:1: upstreams.[0].bootstrap: at most 8 servers\n"},
         {"upstreams = ( { addresses = [ \"9.9.9.9\" ]; client_key = \"k.pem\"; client_certificate = "
          "\"c.pem\"; } );",
                 "dotward.conf:1: upstreams.[0].client_key = \"k.pem\": cannot be read: No such file or "

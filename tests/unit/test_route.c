@@ -324,6 +324,36 @@ the_rest_has_no_mark(void **state)
 	assert_true(MARK(CORP("corp"), "{ domains = [ \".\" ]; upstreams = [ \"corp\", \"rest\" ]; }") == 0);
 }
 
+/* Or each renewal of them would be another cache. */
+static void
+the_mark_of_a_host_does_not_change_with_its_addresses(void **state)
+{
+	static const char text[] = "upstreams = ( { addresses = [ \"192.0.2.1\" ]; }, { name = \"h\"; host = "
+	                           "\"a.example\"; port = %u; "
+	                           "bootstrap = [ \"192.0.2.2\" ]; } ); routes = ( { domains = [ \"a\" ]; "
+	                           "upstreams = [ \"h\" ]; } );";
+	uint64_t marks[4];
+	struct addr found;
+	(void)state;
+	assert_int_equal(addr_parse(&found, "192.0.2.9", 0), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		char all[400];
+		snprintf(all, sizeof all, text, i == 3 ? 854 : 853);
+		config = loading_good(all);
+		if (i == 2) { /* another host */
+			free(config->upstreams[1].host);
+			config->upstreams[1].host = strdup("b.example");
+		} else if (i > 0) {
+			config_set_addresses(&config->upstreams[1], &found, 1);
+		}
+		table = route_new(config);
+		marks[i] = route_mark(table);
+		stop(NULL);
+	}
+	assert_true(marks[0] != 0 && marks[0] == marks[1]);
+	assert_true(marks[0] != marks[2] && marks[0] != marks[3]);
+}
+
 #define ROUTED(test) cmocka_unit_test_teardown(test, stop)
 
 int
@@ -339,6 +369,7 @@ main(void)
 	        cmocka_unit_test(random_tables_agree_with_the_reference),
 	        ROUTED(many_thousand_domains),
 	        cmocka_unit_test(the_mark_changes_with_where_names_go),
+	        cmocka_unit_test(the_mark_of_a_host_does_not_change_with_its_addresses),
 	        cmocka_unit_test(the_rest_has_no_mark),
 	};
 	return cmocka_run_group_tests_name("route", tests, loading_begin, loading_end);

@@ -24,7 +24,7 @@
 enum { SLOTS = 3, WAIT_MS = 20000 };
 
 static const char *const variables[] = {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_WORLD",
-        "LISTEN_READY", "LISTEN_CACHE", "LISTEN_CONTROL"};
+        "LISTEN_READY", "LISTEN_CACHE", "LISTEN_CONTROL", "LISTEN_HOSTS"};
 
 /* --- the other binary --- */
 
@@ -59,6 +59,8 @@ are_sockets(const struct upgrade_inheritance *in)
 	}
 	return true;
 }
+
+static const char hosts[] = "a.example 192.0.2.1 2001:db8::1\nb.example 192.0.2.2\n";
 
 static bool
 has_the_memory(const struct upgrade_inheritance *in)
@@ -100,6 +102,8 @@ be_new_master(const char *word)
 	if (whole != (in.cache >= 0) ||
 	        (whole && (!(fcntl(in.cache, F_GETFD) & FD_CLOEXEC) || close(in.cache) < 0)))
 		return 10;
+	if (whole != (in.hosts != NULL) || (whole && strcmp(in.hosts, hosts) != 0))
+		return 11;
 	if (!nothing_else_is_open(&in))
 		return 6;
 	if (!has_the_memory(&in))
@@ -151,8 +155,10 @@ static void
 begin(const char *path, const char *word)
 {
 	char *const argv[] = {strdup("upgrade"), strdup(word), NULL};
-	const struct upgrade_legacy legacy = {
-	        .world = shm_descriptor(shm), .cache = cache, .control = control};
+	const struct upgrade_legacy legacy = {.world = shm_descriptor(shm),
+	        .cache = cache,
+	        .control = control,
+	        .hosts = strcmp(word, "inherits") == 0 ? hosts : NULL};
 	assert_int_equal(upgrade_begin(&u, path, argv, sockets, &legacy), 0);
 	assert_true(u.pid > 0);
 	free(argv[0]);
@@ -281,7 +287,7 @@ new_one_hangs(void **state)
 static void
 set(const char *pid, const char *fds, const char *memory, const char *ready)
 {
-	const char *const values[] = {pid, fds, "a:b:c", memory, ready, memory, memory};
+	const char *const values[] = {pid, fds, "a:b:c", memory, ready, memory, memory, memory};
 	for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
 		if (values[i] != NULL)
 			setenv(variables[i], values[i], 1);
@@ -305,6 +311,7 @@ assert_nothing(const struct upgrade_inheritance *in)
 	assert_int_equal(in->cache, -1);
 	assert_int_equal(in->control, -1);
 	assert_int_equal(in->ready, -1);
+	assert_null(in->hosts);
 }
 
 static void

@@ -74,7 +74,7 @@ printed(bool json)
 	size_t bytes = 0, count;
 	struct upstream_row *rows = upstream_rows(&config, table, NOW_MS, &count);
 	FILE *out = open_memstream(&text, &bytes);
-	upstream_report_print(rows, count, json, out);
+	upstream_report_print(rows, count, NULL, 0, json, out);
 	fclose(out);
 	free(rows);
 	return text;
@@ -99,7 +99,8 @@ nobody_was_there(void **state)
 	has(true, "{\"addresses\":[{\"upstream\":\"first\",\"address\":\"192.0.2.1@853\",\"state\":"
 	          "\"untried\"},"
 	          "{\"upstream\":\"first\",\"address\":\"2001:db8::1@853\",\"state\":\"untried\"},"
-	          "{\"upstream\":\"second\",\"address\":\"192.0.2.2@8853\",\"state\":\"untried\"}]}");
+	          "{\"upstream\":\"second\",\"address\":\"192.0.2.2@8853\",\"state\":\"untried\"}],\"hosts\":"
+	          "[]}");
 	health_close(h);
 }
 
@@ -114,7 +115,7 @@ without_a_table_or_upstreams(void **state)
 	free(rows);
 	config.upstream_count = 0;
 	assert_null(upstream_rows(&config, table, NOW_MS, &count));
-	has(true, "{\"addresses\":[]}");
+	has(true, "{\"addresses\":[],\"hosts\":[]}");
 }
 
 static void
