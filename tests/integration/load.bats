@@ -3,7 +3,7 @@
 # shellcheck shell=bash disable=SC2154,SC2153,SC2030,SC2031,SC2317
 load lib
 
-# QUESTIONS may be set lower where every instruction costs (valgrind).
+# QUESTIONS may be set lower where every instruction costs (sanitizers, valgrind).
 QUESTIONS=${QUESTIONS:-100000}
 
 setup() {
