@@ -174,7 +174,7 @@ be_heard_again() {
 silence() {
   fall_silent "$@"
   stay_away
-  assert_has "$(dotward_log)" 'upstream down upstream=up '
+  wait_for 5 logged 'upstream down upstream=up '
   be_heard_again "$@"
   assert_back_at_once
   assert_equal "$(changes)" 0 "changes"
