@@ -231,10 +231,13 @@ place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 		place->wanted_ms = now_ms;
 	/* With nobody well, a question is the trial; the others need not make it as well. */
 	health_claim_probe(place->health, now_ms, place->set.forward->attempt_timeout_ms);
-	if (conn == NULL && !has_room(place))
-		place_drop_useless(place);
+	if (conn == NULL) {
+		place_relieve(place, now_ms);
+		conn = pick(place);
+	}
 	if (conn == NULL && !has_room(place) && place_has_spent(place)) {
 		place_ask_on(place, NULL, ask, now_ms); /* one of them is about to end */
+		place_prepare(place, QUOTA_GRACE_MS);
 		show_gauge(place);
 		return 0;
 	}
@@ -354,6 +357,10 @@ static void
 keep_warm(struct place *place)
 {
 	uint64_t now_ms = clock_now_ms(), due_ms = warm_due_ms(place, NULL, now_ms);
+	if (place->waiting_count > 0 && place_has_spent(place)) {
+		place_prepare(place, QUOTA_GRACE_MS);
+		return;
+	}
 	if (due_ms == WARM_NEVER || !has_room(place))
 		return;
 	if (due_ms <= now_ms)
@@ -371,7 +378,7 @@ on_warm(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	uint64_t now_ms = clock_now_ms();
-	place_relieve(place);
+	place_relieve(place, now_ms);
 	pump(place);
 	if (place->begun_ms != 0)
 		keep_warm(place);
@@ -401,6 +408,20 @@ is_silent(const struct uconn *conn, uint64_t now_ms, uint32_t after_ms)
 	       uconn_unanswered(conn, &since_ms) >= PLACE_CROWD && now_ms >= since_ms + after_ms;
 }
 
+/* Room for a connection that finds out: a suspect one that nobody waits on is of no use. */
+static void
+drop_useless(struct place *place)
+{
+	for (unsigned i = 0; i < place->conn_count; i++) {
+		struct uconn *conn = place->conns[i];
+		if (!uconn_is_suspect(conn) || uconn_outstanding(conn) > 0)
+			continue;
+		place_drop_conn(place, conn);
+		uconn_close(&conn);
+		return;
+	}
+}
+
 bool
 place_listen(struct place *place, uint64_t now_ms, uint32_t after_ms)
 {
@@ -419,7 +440,7 @@ place_listen(struct place *place, uint64_t now_ms, uint32_t after_ms)
 	note_silence(place, why, now_ms);
 	place->doubt_ms = now_ms;
 	if (!has_room(place))
-		place_drop_useless(place);
+		drop_useless(place);
 	keep_warm(place);
 	return true;
 }
@@ -559,7 +580,7 @@ on_answered(void *arg, struct uconn *conn, struct uconn_ask *on, const struct wi
 	pump(place);
 	/* The server may not close at once, or at all. */
 	if (place->waiting_count > 0 && place_is_spent(place, conn))
-		place_prepare(place, 0);
+		place_prepare(place, QUOTA_GRACE_MS);
 }
 
 void
@@ -621,9 +642,9 @@ on_ended(void *arg, struct uconn *conn, enum uconn_end end, const char *why, str
 	enum place_loss loss = judge_end(place, conn, end, why);
 	place->useless = uconn_answers(conn) == 0;
 	if (end == UCONN_CLOSED || end == UCONN_SHUT)
-		quota_note(&place->quota, uconn_answers(conn), !list_empty(orphans), clock_now_ms());
+		place_note_end(place, conn, !list_empty(orphans));
 	place_drop_conn(place, conn);
-	place_relieve(place);
+	place_relieve(place, clock_now_ms());
 	if (uconn_blame(conn, end) == HEALTH_TIMEOUT)
 		place_race_lost(place, orphans);
 	if (pick(place) == NULL && !place_has_spent(place))

@@ -44,10 +44,11 @@ void place_ask_on(struct place *place, struct uconn *conn, struct place_ask *ask
 /* It has been asked as much as the server answers on one connection. */
 bool place_is_spent(const struct place *place, const struct uconn *conn);
 bool place_has_spent(const struct place *place);
-/* Makes room for another connection: a suspect or spent one that nobody waits on is of no use. */
-void place_drop_useless(struct place *place);
-/* What waits only because connections are spent gets another one, if there may be one more. */
-void place_relieve(struct place *place);
+/* Questions may wait only because connections are spent: they get another one, if there may be one more, or
+ * the limit turns out to be none. */
+void place_relieve(struct place *place, uint64_t now_ms);
+/* The server closed this one, with questions on it or without. */
+void place_note_end(struct place *place, const struct uconn *conn, bool unanswered);
 
 /* --- place_race.c --- */
 

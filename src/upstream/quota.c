@@ -8,7 +8,7 @@
 void
 quota_note(struct quota *q, unsigned answers, bool unanswered, uint64_t now_ms)
 {
-	if (answers > QUOTA_MOST) {
+	if (answers > QUOTA_MOST || (q->limit != 0 && answers > q->limit)) {
 		*q = (struct quota){0};
 		return;
 	}

@@ -12,6 +12,7 @@ enum {
 	QUOTA_MOST = 16, /* who answers more is held to nothing: it may have closed for another reason */
 	QUOTA_TIMES = 3, /* the same number so many times in a row is no accident */
 	QUOTA_KEPT_MS = 60000, /* then it is found out anew */
+	QUOTA_GRACE_MS = 25,   /* who closes after an answer does so with it */
 };
 
 /* Zeroed: nothing is known. */
