@@ -109,23 +109,39 @@ rest(struct uconn *conn)
 	end(conn, UCONN_IDLE, "idle");
 }
 
-/* Closes if idle for long enough, else looks again when it could be. */
+/* Before its time is over by so much another one has to be begun, if it is to be open then. */
+static unsigned
+ahead_ms(const struct uconn *conn, unsigned limit_ms)
+{
+	uint32_t shake_ms = health_handshake_us(conn->target->health) / 1000;
+	uint32_t wanted_ms = shake_ms + shake_ms / 2 + 1;
+	return shake_ms == 0 ? 0 : wanted_ms < limit_ms / 4 ? wanted_ms : limit_ms / 4;
+}
+
+/* Closes if idle for long enough, else looks again when it could be. Shortly before, another one may be begun
+ * in its place (may_rest), and until that is open this one serves. */
 static void
 check_idle(struct uconn *conn)
 {
 	unsigned limit_ms = idle_limit_ms(conn), patience_ms = limit_ms / 20;
 	uint64_t now_ms = clock_now_ms(), until_ms = conn->active_ms + limit_ms;
-	bool due = conn->free_count == conn->capacity && now_ms >= until_ms;
-	if (due && (conn->waits || conn->events->may_rest(conn->arg, conn))) {
+	uint64_t early_ms = until_ms - ahead_ms(conn, limit_ms);
+	bool idle = conn->free_count == conn->capacity, due = idle && now_ms >= until_ms;
+	bool asked = conn->waits;
+	conn->waits = idle && now_ms >= early_ms;
+	if (conn->waits && !asked)
+		asked = conn->events->may_rest(conn->arg, conn);
+	if (due && asked) {
 		rest(conn);
 		return;
 	}
-	conn->waits = due;
 	/* If something is outstanding, its answer will say when the connection became idle. */
 	if (due)
 		timer_set(conn, (patience_ms < UCONN_WAITS_MS ? patience_ms : UCONN_WAITS_MS) + 1);
+	else if (conn->waits)
+		timer_set(conn, (unsigned)(until_ms - now_ms) + 1);
 	else
-		timer_set(conn, until_ms > now_ms ? (unsigned)(until_ms - now_ms) + 1 : limit_ms + 1);
+		timer_set(conn, early_ms > now_ms ? (unsigned)(early_ms - now_ms) + 1 : limit_ms + 1);
 }
 
 static void

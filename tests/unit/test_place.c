@@ -192,6 +192,23 @@ close_after_so_many_is_learned(void **state)
 	assert_int_equal(counted(STATS_upstream_failures), 0);
 }
 
+/* Where shaking hands takes long, the next connection is begun so early that it is open when the last one
+ * goes. */
+static void
+successor_is_begun_in_time(void **state)
+{
+	(void)state;
+	world.upstreams[0].idle_timeout_ms = 2000;
+	for (unsigned i = 0; i < 20; i++)
+		health_shaken(place_health(place), true, "TLS1.3", 500000);
+	put(0, 1);
+	LOOP_UNTIL(world.loop, answered == 1);
+	uint64_t begun_ms = clock_now_ms();
+	LOOP_UNTIL(world.loop, server->dot.accepted == 2);
+	assert_in_range(clock_now_ms() - begun_ms, 1400, 1900);
+	assert_int_equal(server->dot.open, 2);
+}
+
 /* A server that hangs up on every question is of no use. */
 static void
 close_without_any_answer_is_one(void **state)
@@ -549,6 +566,7 @@ main(void)
 	        STARTED(wrong_certificate_is_told_apart),
 	        STARTED(close_after_answers_is_no_failure),
 	        STARTED(close_after_so_many_is_learned),
+	        STARTED(successor_is_begun_in_time),
 	        STARTED(close_without_any_answer_is_one),
 	        STARTED(a_silent_connection_is_suspect_first),
 	        STARTED(a_crowd_unanswered_is_suspect_at_once),
