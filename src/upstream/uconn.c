@@ -210,7 +210,7 @@ on_opened(void *arg)
 	conn->opened_us = clock_now_us();
 	health_shaken(conn->target->health, stream_tls_resumed(conn->stream),
 	        stream_tls_version(conn->stream), (uint32_t)(conn->opened_us - conn->begun_us));
-	timer_set(conn, idle_limit_ms(conn));
+	timer_set(conn, idle_limit_ms(conn) - ahead_ms(conn, idle_limit_ms(conn)));
 	stats_one(conn->stats, STATS_upstream_handshakes);
 	stats_add(conn->stats, STATS_upstream_doubted, *stream_tls_doubt(conn->stream) != '\0');
 	stats_add(conn->stats, STATS_upstream_resumed, stream_tls_resumed(conn->stream));
@@ -255,7 +255,7 @@ heed_keepalive(struct uconn *conn, const struct edns *edns)
 		return;
 	conn->idle_ms = health_idle_ms(conn->target->health);
 	if (conn->idle_ms < before_ms) /* the timer that runs may be too long now */
-		timer_set(conn, conn->idle_ms + 1);
+		timer_set(conn, conn->idle_ms - ahead_ms(conn, conn->idle_ms) + 1);
 }
 
 /* The question that this message claims to answer, or NULL. */
