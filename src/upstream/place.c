@@ -632,7 +632,7 @@ judge_end(struct place *place, const struct uconn *conn, enum uconn_end end, con
 		return end == UCONN_SILENT ? PLACE_SILENT : PLACE_RETRY;
 	}
 	note_failure(place, uconn_blame(conn, end), why, now_ms);
-	return opened && end != UCONN_SILENT && end != UCONN_UNVERIFIED ? PLACE_HUNG_UP : PLACE_BROKEN;
+	return opened && end != UCONN_UNVERIFIED ? PLACE_HUNG_UP : PLACE_BROKEN;
 }
 
 static void
