@@ -3,6 +3,8 @@
  */
 #include "process/child.h"
 
+#include "base/backoff.h"
+
 uint64_t
 child_died(struct child_history *history, uint64_t uptime_ms, bool killed_while_serving)
 {
@@ -13,8 +15,5 @@ child_died(struct child_history *history, uint64_t uptime_ms, bool killed_while_
 	history->deaths++;
 	if (history->deaths == 1)
 		return 0;
-	uint64_t wait_ms = CHILD_WAIT_FIRST_MS;
-	for (unsigned i = 2; i < history->deaths && wait_ms < CHILD_WAIT_MOST_MS; i++)
-		wait_ms *= 2;
-	return wait_ms < CHILD_WAIT_MOST_MS ? wait_ms : CHILD_WAIT_MOST_MS;
+	return backoff_ms(history->deaths - 1, CHILD_WAIT_FIRST_MS, CHILD_WAIT_MOST_MS);
 }

@@ -10,6 +10,8 @@
  */
 #include "shared/health_inside.h"
 
+#include "base/backoff.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,17 +23,6 @@ enum {
 	LOOK_SAMPLES = 16,   /* after so many the percentile is computed anew */
 	SLOW_PERCENT = 95,
 };
-
-static uint64_t
-backoff_ms(uint32_t failures, uint32_t random)
-{
-	uint64_t wait = HEALTH_BACKOFF_FIRST_MS;
-	for (uint32_t i = 1; i < failures && wait < HEALTH_BACKOFF_MOST_MS; i++)
-		wait *= 2;
-	if (wait > HEALTH_BACKOFF_MOST_MS)
-		wait = HEALTH_BACKOFF_MOST_MS;
-	return wait - wait / 4 * (random % 1024) / 1024;
-}
 
 static void
 count(struct health_facts *f, enum health_cause cause)
@@ -58,7 +49,8 @@ fail(const struct health *h, struct health_facts *f, enum health_cause cause, co
 	if (network_changed(h, now_ms) || now_ms < health_backoff_end(backoff))
 		return HEALTH_NO_NEWS;
 	row += row < 255;
-	uint64_t next = (now_ms + backoff_ms(row, random)) << 8 | row;
+	uint64_t wait_ms = backoff_ms(row, HEALTH_BACKOFF_FIRST_MS, HEALTH_BACKOFF_MOST_MS);
+	uint64_t next = (now_ms + backoff_spread_ms(wait_ms, random)) << 8 | row;
 	if (!atomic_compare_exchange_strong(&f->backoff, &backoff, next))
 		return HEALTH_NO_NEWS;
 	health_set32(&f->cause, cause);

@@ -4,6 +4,8 @@
  */
 #include "upstream/host.h"
 
+#include "base/backoff.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,23 +82,14 @@ is_same(const struct host *h, const struct addr *addresses, unsigned count)
 	return true;
 }
 
-static uint64_t
-backoff_ms(unsigned failures, uint32_t random)
-{
-	uint64_t wait_ms = HOST_RETRY_FIRST_MS;
-	for (unsigned i = 1; i < failures && wait_ms < HOST_RETRY_MOST_MS; i++)
-		wait_ms *= 2;
-	if (wait_ms > HOST_RETRY_MOST_MS)
-		wait_ms = HOST_RETRY_MOST_MS;
-	return wait_ms - random % (wait_ms / 4);
-}
-
 static enum host_news
 fail(struct host *h, const struct host_answer *answer, uint64_t now_ms, uint32_t random)
 {
 	bool failed = h->why[0] != '\0';
 	h->failures++;
-	h->due_ms = now_ms + backoff_ms(h->failures, random);
+	h->due_ms =
+	        now_ms +
+	        backoff_spread_ms(backoff_ms(h->failures, HOST_RETRY_FIRST_MS, HOST_RETRY_MOST_MS), random);
 	snprintf(h->why, sizeof h->why, "%s", answer->why[0] != '\0' ? answer->why : "it has no address");
 	return failed ? HOST_FAILS_ON : HOST_FAILS;
 }
