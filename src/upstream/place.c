@@ -125,10 +125,11 @@ note_silence(struct place *place, const char *why, uint64_t now_ms)
 	tell(place, health_silent(place->health, place->why, now_ms, random_word()), now_ms);
 }
 
+/* It gets new questions: it is not suspected of being dead, and good for more than it was asked. */
 static bool
-has_room(const struct place *place)
+takes_questions(const struct place *place, const struct uconn *conn)
 {
-	return place->conn_count < place->set.upstream->max_connections;
+	return !uconn_is_suspect(conn) && !place_is_spent(place, conn);
 }
 
 /* How ready a connection is for one more question; the least is best. */
@@ -152,7 +153,7 @@ pick(const struct place *place)
 	struct uconn *best = NULL;
 	for (unsigned i = 0; i < place->conn_count; i++) {
 		struct uconn *conn = place->conns[i];
-		if (!uconn_is_suspect(conn) && !place_is_spent(place, conn) &&
+		if (takes_questions(place, conn) &&
 		        (best == NULL || reluctance(place, conn) < reluctance(place, best)))
 			best = conn;
 	}
@@ -195,8 +196,7 @@ may_open(const struct place *place, const struct uconn *best, uint64_t now_ms)
 {
 	if (best == NULL)
 		return true;
-	return is_pressed(place, best, now_ms) && !is_connecting(place) &&
-	       place->conn_count < place->set.upstream->max_connections;
+	return is_pressed(place, best, now_ms) && !is_connecting(place) && place_has_room(place);
 }
 
 static void
@@ -235,14 +235,14 @@ place_put(struct place *place, struct place_ask *ask, uint64_t now_ms)
 		place_relieve(place, now_ms);
 		conn = pick(place);
 	}
-	if (conn == NULL && !has_room(place) && place_has_spent(place)) {
+	if (conn == NULL && !place_has_room(place) && place_has_spent(place)) {
 		place_ask_on(place, NULL, ask, now_ms); /* one of them is about to end */
-		place_prepare(place, QUOTA_GRACE_MS);
+		place_mind_spent(place);
 		show_gauge(place);
 		return 0;
 	}
 	/* All are suspect, and there may not be another: the oldest has had its chance. */
-	if (conn == NULL && !has_room(place)) {
+	if (conn == NULL && !place_has_room(place)) {
 		uconn_abandon(place->conns[0], "no answer, and others are waiting");
 		conn = pick(place);
 	}
@@ -275,10 +275,9 @@ place_put_beside(struct place *place, struct place_ask *ask, const struct uconn 
 	if (beside != NULL && !uconn_is_open(beside))
 		return -EBUSY; /* which of them opens first gets it anyway */
 	for (unsigned i = 0; i < place->conn_count && conn == NULL; i++)
-		if (place->conns[i] != beside && !uconn_is_suspect(place->conns[i]) &&
-		        !place_is_spent(place, place->conns[i]))
+		if (place->conns[i] != beside && takes_questions(place, place->conns[i]))
 			conn = place->conns[i];
-	if (conn == NULL && place->conn_count >= place->set.upstream->max_connections)
+	if (conn == NULL && !place_has_room(place))
 		return -EBUSY;
 	if (conn == NULL && !ask->insist && !health_may_shake(place->health, now_ms))
 		return -EAGAIN;
@@ -301,8 +300,7 @@ static bool
 is_lively(const struct place *place, const struct uconn *but)
 {
 	for (unsigned i = 0; i < place->conn_count; i++)
-		if (place->conns[i] != but && !uconn_is_suspect(place->conns[i]) &&
-		        !place_is_spent(place, place->conns[i]))
+		if (place->conns[i] != but && takes_questions(place, place->conns[i]))
 			return true;
 	return false;
 }
@@ -357,11 +355,7 @@ static void
 keep_warm(struct place *place)
 {
 	uint64_t now_ms = clock_now_ms(), due_ms = warm_due_ms(place, NULL, now_ms);
-	if (place->waiting_count > 0 && place_has_spent(place)) {
-		place_prepare(place, QUOTA_GRACE_MS);
-		return;
-	}
-	if (due_ms == WARM_NEVER || !has_room(place))
+	if (place_mind_spent(place) || due_ms == WARM_NEVER || !place_has_room(place))
 		return;
 	if (due_ms <= now_ms)
 		open_ahead(place, now_ms);
@@ -392,7 +386,7 @@ on_may_rest(void *arg, struct uconn *conn)
 {
 	struct place *place = arg;
 	uint64_t now_ms = clock_now_ms();
-	if (warm_due_ms(place, conn, now_ms) > now_ms || !has_room(place))
+	if (warm_due_ms(place, conn, now_ms) > now_ms || !place_has_room(place))
 		return true;
 	open_ahead(place, now_ms);
 	return false;
@@ -439,7 +433,7 @@ place_listen(struct place *place, uint64_t now_ms, uint32_t after_ms)
 	        place->target.text, why);
 	note_silence(place, why, now_ms);
 	place->doubt_ms = now_ms;
-	if (!has_room(place))
+	if (!place_has_room(place))
 		drop_useless(place);
 	keep_warm(place);
 	return true;
@@ -579,8 +573,7 @@ on_answered(void *arg, struct uconn *conn, struct uconn_ask *on, const struct wi
 	place->set.events->answered(place->set.arg, place, ask, answer);
 	pump(place);
 	/* The server may not close at once, or at all. */
-	if (place->waiting_count > 0 && place_is_spent(place, conn))
-		place_prepare(place, QUOTA_GRACE_MS);
+	place_mind_spent(place);
 }
 
 void

@@ -30,6 +30,12 @@ struct place {
 	char why[TLS_WHY_BYTES];
 };
 
+static inline bool
+place_has_room(const struct place *place)
+{
+	return place->conn_count < place->set.upstream->max_connections;
+}
+
 /* --- place.c --- */
 
 /* A connection more, or NULL with errno. */
@@ -44,6 +50,9 @@ void place_ask_on(struct place *place, struct uconn *conn, struct place_ask *ask
 /* It has been asked as much as the server answers on one connection. */
 bool place_is_spent(const struct place *place, const struct uconn *conn);
 bool place_has_spent(const struct place *place);
+/* While questions wait for spent connections somebody looks in time what became of those. True when they do.
+ */
+bool place_mind_spent(struct place *place);
 /* Questions may wait only because connections are spent: they get another one, if there may be one more, or
  * the limit turns out to be none. */
 void place_relieve(struct place *place, uint64_t now_ms);

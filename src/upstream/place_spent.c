@@ -9,7 +9,8 @@
 bool
 place_is_spent(const struct place *place, const struct uconn *conn)
 {
-	return uconn_asked(conn) >= quota_limit(&place->quota, clock_now_ms());
+	/* Nearly all have no limit, and every question comes by here. */
+	return place->quota.limit != 0 && uconn_asked(conn) >= quota_limit(&place->quota, clock_now_ms());
 }
 
 bool
@@ -41,8 +42,17 @@ place_relieve(struct place *place, uint64_t now_ms)
 		return;
 	if (is_contradicted(place, now_ms))
 		place->quota = (struct quota){0};
-	else if (place->waiting_count > 0 && place->conn_count < place->set.upstream->max_connections)
+	else if (place->waiting_count > 0 && place_has_room(place))
 		(void)place_open_one(place);
+}
+
+bool
+place_mind_spent(struct place *place)
+{
+	if (place->waiting_count == 0 || !place_has_spent(place))
+		return false;
+	place_prepare(place, QUOTA_GRACE_MS);
+	return true;
 }
 
 void

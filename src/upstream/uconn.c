@@ -118,6 +118,13 @@ ahead_ms(const struct uconn *conn, unsigned limit_ms)
 	return shake_ms == 0 ? 0 : wanted_ms < limit_ms / 4 ? wanted_ms : limit_ms / 4;
 }
 
+/* It has just been active: looks when a successor may have to be begun. */
+static void
+look_in_time(struct uconn *conn, unsigned limit_ms)
+{
+	timer_set(conn, limit_ms - ahead_ms(conn, limit_ms) + 1);
+}
+
 /* Closes if idle for long enough, else looks again when it could be. Shortly before, another one may be begun
  * in its place (may_rest), and until that is open this one serves. */
 static void
@@ -210,7 +217,7 @@ on_opened(void *arg)
 	conn->opened_us = clock_now_us();
 	health_shaken(conn->target->health, stream_tls_resumed(conn->stream),
 	        stream_tls_version(conn->stream), (uint32_t)(conn->opened_us - conn->begun_us));
-	timer_set(conn, idle_limit_ms(conn) - ahead_ms(conn, idle_limit_ms(conn)));
+	look_in_time(conn, idle_limit_ms(conn));
 	stats_one(conn->stats, STATS_upstream_handshakes);
 	stats_add(conn->stats, STATS_upstream_doubted, *stream_tls_doubt(conn->stream) != '\0');
 	stats_add(conn->stats, STATS_upstream_resumed, stream_tls_resumed(conn->stream));
@@ -255,7 +262,7 @@ heed_keepalive(struct uconn *conn, const struct edns *edns)
 		return;
 	conn->idle_ms = health_idle_ms(conn->target->health);
 	if (conn->idle_ms < before_ms) /* the timer that runs may be too long now */
-		timer_set(conn, conn->idle_ms - ahead_ms(conn, conn->idle_ms) + 1);
+		look_in_time(conn, conn->idle_ms);
 }
 
 /* The question that this message claims to answer, or NULL. */

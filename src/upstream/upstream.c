@@ -43,17 +43,11 @@ upstream_random(struct upstreams *u)
 	return (uint32_t)(u->random >> 32);
 }
 
-static bool
-is_under_way(const struct place_ask *try)
-{
-	return try->at != NULL;
-}
-
 /* Another try of this question may still be answered. */
 static bool
 has_another(const struct upstream_ask *ask)
 {
-	return is_under_way(&ask->tries[0]) || is_under_way(&ask->tries[1]);
+	return upstream_is_under_way(&ask->tries[0]) || upstream_is_under_way(&ask->tries[1]);
 }
 
 static void
@@ -196,10 +190,10 @@ advance(struct upstreams *u, struct upstream_ask *ask)
 {
 	uint64_t now_ms = clock_now_ms(), full = 0;
 	list_remove(&ask->watch);
-	if (is_under_way(&ask->tries[ask->try]))
+	if (upstream_is_under_way(&ask->tries[ask->try]))
 		ask->try = !ask->try;
 	struct place_ask *try = &ask->tries[ask->try];
-	must(!is_under_way(try));
+	must(!upstream_is_under_way(try));
 	try->insist = false;
 	/* An upstream that refused is only given up for another; the same place again makes no sense. */
 	bool other = ask->refusal.held || has_another(ask);
@@ -246,12 +240,12 @@ overdue(struct upstreams *u, struct upstream_ask *ask, uint64_t now_ms)
 {
 	clock_attempt(u, ask, now_ms);
 	for (unsigned i = 0; i < UPSTREAM_TRIES; i++)
-		if (is_under_way(&ask->tries[i]) && place_overdue(&ask->tries[i], now_ms))
+		if (upstream_is_under_way(&ask->tries[i]) && place_overdue(&ask->tries[i], now_ms))
 			return; /* lost() has taken care of it; the question may be gone */
 	if (!has_another(ask) || upstream_choose(u, ask, 0, UPSTREAM_OTHER) < 0)
 		return; /* nobody else to ask: the answer may still come */
 	/* The older try gives way, if there are two; the answer to the other still counts. */
-	if (is_under_way(&ask->tries[0]) && is_under_way(&ask->tries[1]))
+	if (upstream_is_under_way(&ask->tries[0]) && upstream_is_under_way(&ask->tries[1]))
 		place_withdraw(&ask->tries[ask->tries[1].since_ms < ask->tries[0].since_ms]);
 	advance(u, ask);
 }
@@ -473,6 +467,16 @@ upstreams_free(struct upstreams *u)
 }
 
 /* All connections are gone before the first question is asked again, or it would be asked on one of them. */
+/* Nothing has come of it anywhere yet. Whatever happens, nobody outside of the group hears of this name. */
+static void
+forget_tries(const struct upstreams *u, struct upstream_ask *ask)
+{
+	ask->tried = ask->hung_up = 0;
+	ask->broken = ~u->groups[ask->group].places;
+	ask->attempts = 0;
+	ask->hedged = false;
+}
+
 void
 upstreams_reconnect(struct upstreams *u)
 {
@@ -496,11 +500,7 @@ upstreams_reconnect(struct upstreams *u)
 		struct upstream_ask *ask = list_first(&anew, struct upstream_ask, watch);
 		list_remove(&ask->watch);
 		stats_one(u->stats, STATS_upstream_resent);
-		ask->tried = 0;
-		ask->hung_up = 0;
-		ask->broken = ~u->groups[ask->group].places;
-		ask->attempts = 0;
-		ask->hedged = false;
+		forget_tries(u, ask);
 		advance(u, ask);
 	}
 }
@@ -531,14 +531,11 @@ upstream_ask(struct upstreams *u, struct upstream_ask *ask, const struct wire_qu
 	list_init(&ask->timer);
 	list_init(&ask->watch);
 	ask->try = 0;
-	ask->hedged = false;
 	hedge_earn(&u->budget);
 	ask->group = group_of(u, query);
-	ask->tried = ask->refused = ask->refusing = 0;
-	/* Whatever happens, nobody outside of the group hears of this name. */
-	ask->hung_up = 0;
-	ask->broken = ~u->groups[ask->group].places;
-	ask->attempts = ask->resends = 0;
+	forget_tries(u, ask);
+	ask->refused = ask->refusing = 0;
+	ask->resends = 0;
 	ask->last = -1;
 	ask->refusal.held = false;
 	/* Without the secret seed: names keep their upstream over restarts, so that no upstream comes to see

@@ -37,6 +37,12 @@ struct upstreams {
 	uint64_t random;
 };
 
+static inline bool
+upstream_is_under_way(const struct place_ask *try)
+{
+	return try->at != NULL;
+}
+
 /* --- upstream.c --- */
 
 enum upstream_whom {

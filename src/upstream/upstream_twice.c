@@ -17,12 +17,6 @@
 
 enum { TWICE_AGAIN_MS = 20 /* when to look again at questions for whose hedge there was no budget */ };
 
-static bool
-is_under_way(const struct place_ask *try)
-{
-	return try->at != NULL;
-}
-
 static uint32_t
 after_ms(const struct upstreams *u, unsigned index)
 {
@@ -68,7 +62,7 @@ bool
 upstream_has_hope(const struct upstream_ask *ask, uint64_t now_ms)
 {
 	for (unsigned i = 0; i < UPSTREAM_TRIES; i++)
-		if (is_under_way(&ask->tries[i]) && !place_stuck(ask->tries[i].at, now_ms * 1000))
+		if (upstream_is_under_way(&ask->tries[i]) && !place_stuck(ask->tries[i].at, now_ms * 1000))
 			return true;
 	return false;
 }
@@ -80,7 +74,7 @@ static bool
 is_asked_twice(const struct upstream_ask *ask, uint64_t now_ms)
 {
 	const struct place_ask *second = &ask->tries[!ask->try];
-	return is_under_way(second) && !place_stuck(second->at, now_ms * 1000);
+	return upstream_is_under_way(second) && !place_stuck(second->at, now_ms * 1000);
 }
 
 /* Where a second try goes: another place that is well, or another connection of the same one. */
@@ -115,7 +109,7 @@ resend_silent(struct upstreams *u, unsigned index, uint64_t now_ms)
 	while (!list_empty(&silent)) {
 		struct upstream_ask *ask = list_first(&silent, struct upstream_ask, watch);
 		list_remove(&ask->watch);
-		if (is_under_way(&ask->tries[ask->try]) && !is_asked_twice(ask, now_ms) &&
+		if (upstream_is_under_way(&ask->tries[ask->try]) && !is_asked_twice(ask, now_ms) &&
 		        try_again(u, ask, now_ms, true))
 			stats_one(u->stats, STATS_upstream_resent);
 	}
@@ -179,7 +173,7 @@ static unsigned
 spare(const struct upstream_ask *ask, uint64_t now_us)
 {
 	const struct place_ask *older = &ask->tries[!ask->try];
-	bool hope = is_under_way(older) && !place_stuck(older->at, now_us);
+	bool hope = upstream_is_under_way(older) && !place_stuck(older->at, now_us);
 	return hope ? ask->
 	try:
 		!ask->try;
@@ -195,7 +189,7 @@ ask_elsewhere(struct upstreams *u, struct upstream_ask *ask, unsigned index, uin
 	for (;;) {
 		int next = other_way(u, ask, index, full, now_us);
 		bool well = is_well(u, next, now_us);
-		if (next < 0 || (!well && is_under_way(try)))
+		if (next < 0 || (!well && upstream_is_under_way(try)))
 			return false;
 		place_withdraw(try);
 		try->insist = well;
@@ -231,7 +225,7 @@ race_unopened(struct upstreams *u, unsigned index, uint64_t now_us)
 		struct upstream_ask *ask = list_first(&waiting, struct upstream_ask, watch);
 		list_remove(&ask->watch);
 		ask->cornered = !ask_elsewhere(u, ask, index, now_us);
-		if (ask->cornered && is_under_way(&ask->tries[ask->try]))
+		if (ask->cornered && upstream_is_under_way(&ask->tries[ask->try]))
 			list_push(&u->watched[index], &ask->watch);
 	}
 	return 0;
