@@ -26,7 +26,7 @@
 #include "dns/hash.h"
 #include "query/fetch.h"
 #include "query/inside.h"
-#include "query/policy.h"
+#include "query/judge.h"
 #include "query/recall.h"
 #include "query/reply.h"
 
@@ -56,6 +56,7 @@ struct queries {
 	const struct config *config;
 	struct fetches *fetches;
 	struct recall *recall;
+	struct judge *judge;
 	struct stats_slab *stats;
 	struct replies replies;
 	struct query_memory *memory;
@@ -224,44 +225,21 @@ on_patience(struct ev_loop *loop, ev_timer *timer, int events)
 static bool
 settle(struct queries *qs, const struct query *q, enum wire_verdict verdict)
 {
-	if (verdict == WIRE_SILENCE) {
-		stats_one(qs->stats, STATS_dropped_malformed);
+	struct judgement judgement;
+	judge_question(qs->judge,
+	        &(struct judge_case){.client = &q->from.peer, .verdict = verdict, .query = &q->wire},
+	        &judgement);
+	if (judgement.action == JUDGE_PASS)
+		return false;
+	if (judgement.counter != STATS_COUNT)
+		stats_one(qs->stats, judgement.counter);
+	if (judgement.action == JUDGE_SILENCE)
 		reply_silence(&qs->replies, q);
-		return true;
-	}
-	switch (policy_judge(&qs->config->access, &q->from.peer)) {
-	case POLICY_DROP:
-		stats_one(qs->stats, STATS_dropped_denied);
-		reply_silence(&qs->replies, q);
-		return true;
-	case POLICY_REFUSE:
-		stats_one(qs->stats, STATS_refused_denied);
-		reply_refuse(&qs->replies, q, WIRE_RCODE_REFUSED, EDNS_EDE_PROHIBITED, "client not allowed");
-		return true;
-	case POLICY_ALLOW:
-		break;
-	}
-	static const struct {
-		enum stats_counter counter;
-		uint16_t rcode;
-	} errors[] = {
-	        [WIRE_FORMERR] = {STATS_formerr, WIRE_RCODE_FORMERR},
-	        [WIRE_NOTIMP] = {STATS_notimp, WIRE_RCODE_NOTIMP},
-	        [WIRE_BADVERS] = {STATS_badvers, WIRE_RCODE_BADVERS},
-	};
-	if (verdict != WIRE_QUERY) {
-		stats_one(qs->stats, errors[verdict].counter);
-		reply_refuse(&qs->replies, q, errors[verdict].rcode, EDNS_EDE_NONE, NULL);
-		return true;
-	}
-	/* A transfer has many messages for an answer; nothing here is made for that. */
-	if (q->wire.question.type == WIRE_TYPE_AXFR || q->wire.question.type == WIRE_TYPE_IXFR) {
-		stats_one(qs->stats, STATS_refused_transfer);
-		reply_refuse(&qs->replies, q, WIRE_RCODE_REFUSED, EDNS_EDE_NOT_SUPPORTED,
-		        "zone transfers are not forwarded");
-		return true;
-	}
-	return false;
+	else if (judgement.action == JUDGE_REFUSE)
+		reply_refuse(&qs->replies, q, judgement.rcode, judgement.ede, judgement.text);
+	else
+		reply_answer(&qs->replies, q, &judgement.answer, judgement.text);
+	return true;
 }
 
 /* The query with this index is used for the first time in this life. */
@@ -456,6 +434,7 @@ queries_new(const struct queries_setup *setup)
 	ev_init(&qs->deadline, on_deadline);
 	ev_init(&qs->patience, on_patience);
 	qs->deadline.data = qs->patience.data = qs;
+	qs->judge = judge_new(qs->config);
 	qs->recall = recall_new(setup->cache, qs->config, qs->stats);
 	qs->replies = (struct replies){.config = qs->config, .stats = qs->stats, .recall = qs->recall};
 	qs->fetches = fetches_new(
@@ -562,6 +541,7 @@ queries_free(struct queries *qs)
 	ev_timer_stop(qs->loop, &qs->patience);
 	fetches_free(qs->fetches);
 	recall_free(qs->recall);
+	judge_free(qs->judge);
 	free(qs->flights);
 	free(qs);
 }

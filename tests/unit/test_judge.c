@@ -1,0 +1,67 @@
+/*
+ * The order of the steps before a question goes upstream, and what each says.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs those four before it */
+#include <cmocka.h>
+
+#include "query/judge.h"
+
+static struct addr_net here, there;
+static struct config config = {.access = {.allow = &here, .allow_count = 1, .deny = &there, .deny_count = 0}};
+
+static const struct row {
+	const char *client;
+	enum wire_verdict verdict;
+	uint16_t type;
+	bool drop;
+	enum judge_action action;
+	enum judge_by by;
+	uint16_t rcode;
+	enum stats_counter counter;
+} rows[] = {
+        {"127.0.0.1", WIRE_QUERY, 1, false, JUDGE_PASS, JUDGE_BY_NONE, 0, STATS_COUNT},
+        {"127.0.0.1", WIRE_SILENCE, 1, false, JUDGE_SILENCE, JUDGE_BY_FORM, 0, STATS_dropped_malformed},
+        {"10.0.0.1", WIRE_SILENCE, 1, false, JUDGE_SILENCE, JUDGE_BY_FORM, 0, STATS_dropped_malformed},
+        {"10.0.0.1", WIRE_QUERY, 1, false, JUDGE_REFUSE, JUDGE_BY_ACCESS, 5, STATS_refused_denied},
+        {"10.0.0.1", WIRE_QUERY, 1, true, JUDGE_SILENCE, JUDGE_BY_ACCESS, 0, STATS_dropped_denied},
+        {"10.0.0.1", WIRE_FORMERR, 1, false, JUDGE_REFUSE, JUDGE_BY_ACCESS, 5, STATS_refused_denied},
+        {"127.0.0.1", WIRE_FORMERR, 1, false, JUDGE_REFUSE, JUDGE_BY_FORM, 1, STATS_formerr},
+        {"127.0.0.1", WIRE_NOTIMP, 1, false, JUDGE_REFUSE, JUDGE_BY_FORM, 4, STATS_notimp},
+        {"127.0.0.1", WIRE_BADVERS, 1, false, JUDGE_REFUSE, JUDGE_BY_FORM, 16, STATS_badvers},
+        {"127.0.0.1", WIRE_QUERY, 252, false, JUDGE_REFUSE, JUDGE_BY_KIND, 5, STATS_refused_transfer},
+        {"127.0.0.1", WIRE_QUERY, 251, false, JUDGE_REFUSE, JUDGE_BY_KIND, 5, STATS_refused_transfer},
+};
+
+static void
+verdicts(void **state)
+{
+	(void)state;
+	assert_int_equal(addr_net_parse(&here, "127.0.0.0/8"), 0);
+	struct judge *judge = judge_new(&config);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct row *row = &rows[i];
+		struct addr client;
+		assert_int_equal(addr_parse(&client, row->client, 53), 0);
+		struct wire_query query = {.question = {.type = row->type, .class = 1, .name_bytes = 1}};
+		struct judgement got;
+		config.access.drop = row->drop;
+		judge_question(judge,
+		        &(struct judge_case){.client = &client, .verdict = row->verdict, .query = &query},
+		        &got);
+		if (got.action != row->action || got.by != row->by || got.counter != row->counter ||
+		        (row->action == JUDGE_REFUSE && got.rcode != row->rcode))
+			fail_msg("row %zu: action %d by %d rcode %u", i, got.action, got.by, got.rcode);
+	}
+	judge_free(judge);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(verdicts)};
+	return cmocka_run_group_tests_name("judge", tests, NULL, NULL);
+}
