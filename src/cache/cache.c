@@ -165,7 +165,8 @@ cache_key(const struct wire_query *query, uint64_t question_hash)
 	        .class = query->question.class,
 	        .dnssec_ok = query->edns.dnssec_ok,
 	        .checking_disabled = checking_disabled,
-	        .hash = entry_hash(question_hash, query->edns.dnssec_ok, checking_disabled),
+	        .view = query->view,
+	        .hash = entry_hash(question_hash, query->edns.dnssec_ok, checking_disabled, query->view),
 	};
 }
 

@@ -34,6 +34,7 @@ struct cache_key {
 	uint16_t name_bytes; /* with the root label */
 	uint16_t type, class;
 	bool dnssec_ok, checking_disabled;
+	uint32_t view; /* whose upstreams' answer it is; 0: those of everybody */
 	uint64_t hash; /* cache_key() fills it in */
 };
 
@@ -51,7 +52,8 @@ struct cache_entry {
 	const uint16_t *ttls; /* offsets of all TTLs in answer.msg */
 	unsigned ttl_count;
 	enum cache_kind kind;
-	bool dnssec_ok, checking_disabled; /* the part of the key that is not in the question */
+	bool dnssec_ok, checking_disabled; /* the part of the key that is not in the question ... */
+	uint32_t view;                     /* ... and this */
 	bool unasked;                      /* put in by a prefetch: nobody waited for it */
 	uint32_t life_s;                   /* how long it was to live */
 	uint64_t stored_ms;                /* may be 100 ms early */

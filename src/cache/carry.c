@@ -28,6 +28,7 @@ carry_question(
 		return false;
 	const uint8_t *fixed = msg + WIRE_HEADER_BYTES + name;
 	out->id = 0;
+	out->view = 0;
 	out->flags = checking_disabled ? WIRE_FLAG_CD : 0;
 	out->question.type = octets_get16(fixed);
 	out->question.class = octets_get16(fixed + 2);
@@ -73,10 +74,12 @@ carry_one(void *arg, const struct cache_entry *entry)
 	        .stored_ms = entry->stored_ms,
 	        .life_s = entry->life_s,
 	};
-	if (carry_wants(c->filter, entry->answer.msg, entry->answer.bytes) &&
-	        carry_question(entry->answer.msg, entry->answer.bytes, entry->dnssec_ok,
+	if (!carry_wants(c->filter, entry->answer.msg, entry->answer.bytes) ||
+	        !carry_question(entry->answer.msg, entry->answer.bytes, entry->dnssec_ok,
 	                entry->checking_disabled, &query))
-		c->carried += carry_put(c->to, c->seed, &query, &item);
+		return true;
+	query.view = entry->view;
+	c->carried += carry_put(c->to, c->seed, &query, &item);
 	return true;
 }
 

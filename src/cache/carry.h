@@ -16,8 +16,8 @@ struct carry_filter {
 bool carry_wants(const struct carry_filter *filter, const uint8_t *msg, size_t bytes);
 
 /*
- * The question that a message of a cached answer repeats, with the rest of the key. Reads only the question,
- * and trusts no byte of it. False when there is none, or another number than one.
+ * The question that a message of a cached answer repeats, with the rest of the key but the view, which is 0.
+ * Reads only the question, and trusts no byte of it. False when there is none, or another number than one.
  */
 bool carry_question(const uint8_t *msg, size_t bytes, bool dnssec_ok, bool checking_disabled,
         struct wire_query *out) __attribute__((warn_unused_result));

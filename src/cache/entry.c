@@ -24,7 +24,7 @@ enum {
 	ENTRY_TTL_BYTES = 4,
 };
 
-static_assert(ENTRY_HEAD_BYTES == 20, "entries of another build are not read");
+static_assert(ENTRY_HEAD_BYTES == 24, "entries of another build are not read");
 static_assert(offsetof(struct entry_head, check) == 0, "the sum covers what is behind it");
 
 static size_t
@@ -48,10 +48,11 @@ check_of(const uint8_t *entry, size_t bytes, const struct entry_bond *bond)
 
 /* In the bits of the tag, so that all variants of a question share their first bucket. */
 uint64_t
-entry_hash(uint64_t question_hash, bool dnssec_ok, bool checking_disabled)
+entry_hash(uint64_t question_hash, bool dnssec_ok, bool checking_disabled, uint32_t view)
 {
 	return question_hash ^ (dnssec_ok ? ENTRY_HASH_DNSSEC_OK : 0u) ^
-	       (checking_disabled ? ENTRY_HASH_CHECKING_DISABLED : 0u);
+	       (checking_disabled ? ENTRY_HASH_CHECKING_DISABLED : 0u) ^
+	       (((uint64_t)view << 2) & ENTRY_HASH_VIEW);
 }
 
 size_t
@@ -100,6 +101,7 @@ entry_write(uint8_t *out, const struct cache_key *key, const struct cache_item *
 	        .ttl_count = (uint16_t)item->ttl_count,
 	        .ede_bytes = answer->edns.ede_bytes,
 	        .flags = flags_of(key, item),
+	        .view = key->view,
 	};
 	static uint8_t whole[ENTRY_BYTES];
 	uint8_t *at = whole + ENTRY_HEAD_BYTES;
@@ -200,6 +202,7 @@ entry_describe(struct entry_copy *copy, struct cache_entry *out)
 	out->kind = entry_kind(copy);
 	out->dnssec_ok = (head->flags & ENTRY_DNSSEC_OK) != 0;
 	out->checking_disabled = (head->flags & ENTRY_CHECKING_DISABLED) != 0;
+	out->view = head->view;
 	out->unasked = (head->flags & ENTRY_UNASKED) != 0;
 	out->life_s = head->life_s;
 	out->stored_ms = (uint64_t)head->stored * ENTRY_TENTH_MS;
@@ -216,7 +219,8 @@ entry_has_key(const struct entry_copy *copy, const struct cache_key *key)
 	return copy->head.msg_bytes >= need && name_equal(name, key->name, key->name_bytes) &&
 	       octets_get16(fixed) == key->type && octets_get16(fixed + 2) == key->class &&
 	       ((copy->head.flags & ENTRY_DNSSEC_OK) != 0) == key->dnssec_ok &&
-	       ((copy->head.flags & ENTRY_CHECKING_DISABLED) != 0) == key->checking_disabled;
+	       ((copy->head.flags & ENTRY_CHECKING_DISABLED) != 0) == key->checking_disabled &&
+	       copy->head.view == key->view;
 }
 
 struct cache_key
@@ -232,8 +236,9 @@ entry_key(const struct entry_copy *copy, uint64_t seed)
 	        .class = octets_get16(fixed + 2),
 	        .dnssec_ok = (copy->head.flags & ENTRY_DNSSEC_OK) != 0,
 	        .checking_disabled = (copy->head.flags & ENTRY_CHECKING_DISABLED) != 0,
+	        .view = copy->head.view,
 	};
 	key.hash = entry_hash(hash_name(key.name, name_bytes, key.type, key.class, seed), key.dnssec_ok,
-	        key.checking_disabled);
+	        key.checking_disabled, key.view);
 	return key;
 }

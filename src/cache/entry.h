@@ -20,6 +20,7 @@ struct entry_head {
 	uint16_t ttl_count;
 	uint16_t ede_bytes;
 	uint16_t flags;
+	uint32_t view;
 };
 
 enum {
@@ -27,6 +28,7 @@ enum {
 	ENTRY_HASH_DNSSEC_OK = 1,
 	ENTRY_HASH_CHECKING_DISABLED = 2,
 	ENTRY_HASH_VARIANTS = ENTRY_HASH_DNSSEC_OK | ENTRY_HASH_CHECKING_DISABLED,
+	ENTRY_HASH_VIEW = 0x3fffffc, /* the rest of the bits that make the tag */
 	ENTRY_BYTES = ENTRY_HEAD_BYTES + WIRE_MESSAGE_BYTES + 2 * CACHE_RECORDS + EDNS_EDE_BYTES,
 };
 
@@ -47,7 +49,7 @@ struct entry_bond {
 };
 
 /* The hash of a question, for this part of the key. */
-uint64_t entry_hash(uint64_t question_hash, bool dnssec_ok, bool checking_disabled);
+uint64_t entry_hash(uint64_t question_hash, bool dnssec_ok, bool checking_disabled, uint32_t view);
 
 /* Bytes it takes, a multiple of LAYOUT_UNIT_BYTES; 0: no entry can hold it. */
 size_t entry_bytes(const struct cache_item *item);

@@ -2,7 +2,7 @@
  * All numbers are in network order, so a file says the same on every machine.
  *
  *    header    magic, version, 0, when it was written, number of entries, bytes of entries
- *    entry     bytes of the message, rcode, kind, flags, bytes of EDE, life, age; message; EDE
+ *    entry     bytes of the message, rcode, kind, flags, bytes of EDE, life, view, age; message; EDE
  *    checksum  XXH3 over entries and header, in that order: what the header says is known last
  *
  * The places of the TTLs are not in it: they are found anew, as in an answer that has just come.
@@ -26,10 +26,10 @@
 #include <xxhash.h>
 
 enum {
-	FILE_VERSION = 1,
+	FILE_VERSION = 2,
 	FILE_MAGIC_BYTES = 16,
 	FILE_HEADER_BYTES = FILE_MAGIC_BYTES + 4 + 4 + 8 + 8 + 8,
-	FILE_ENTRY_BYTES = 2 + 2 + 1 + 1 + 2 + 4 + 8,
+	FILE_ENTRY_BYTES = 2 + 2 + 1 + 1 + 2 + 4 + 4 + 8,
 	FILE_SUM_BYTES = 8,
 	FILE_ENTRY_MOST_BYTES = FILE_ENTRY_BYTES + WIRE_MESSAGE_BYTES + EDNS_EDE_BYTES,
 	FILE_BUFFER_BYTES = 1 << 18,
@@ -52,7 +52,7 @@ struct file_header {
 struct file_head {
 	uint16_t msg_bytes, rcode, ede_bytes;
 	uint8_t kind, flags;
-	uint32_t life_s;
+	uint32_t life_s, view;
 	uint64_t age_ms;
 };
 
@@ -106,6 +106,7 @@ head_write(uint8_t *out, const struct file_head *head)
 	out = put(out, 1, head->flags);
 	out = put(out, 2, head->ede_bytes);
 	out = put(out, 4, head->life_s);
+	out = put(out, 4, head->view);
 	return put(out, 8, head->age_ms);
 }
 
@@ -118,6 +119,7 @@ head_read(const uint8_t *at, struct file_head *head)
 	head->flags = (uint8_t)get(&at, 1);
 	head->ede_bytes = (uint16_t)get(&at, 2);
 	head->life_s = (uint32_t)get(&at, 4);
+	head->view = (uint32_t)get(&at, 4);
 	head->age_ms = get(&at, 8);
 }
 
@@ -194,6 +196,7 @@ writer_visit(void *arg, const struct cache_entry *entry)
 	                           (entry->checking_disabled ? FILE_CHECKING_DISABLED : 0) |
 	                           (entry->unasked ? FILE_UNASKED : 0)),
 	        .life_s = entry->life_s,
+	        .view = entry->view,
 	        .age_ms = age_of(entry, w->terms),
 	};
 	if (head.age_ms == UINT64_MAX) {
@@ -403,6 +406,7 @@ parse(struct file_loader *l, const struct file_head *head, struct wire_query *qu
 	        wire_answer_take(l->msg, head->msg_bytes, &query->question, out) != WIRE_MATCH ||
 	        out->edns.present)
 		return false;
+	query->view = head->view;
 	uint16_t flags = octets_get16(l->msg + HEADER_FLAGS);
 	if (flags & WIRE_FLAG_TC || (flags & WIRE_FLAG_RCODE) != (head->rcode & WIRE_FLAG_RCODE))
 		return false;

@@ -52,21 +52,22 @@ suggest_upstream(const struct config *config, const char *name)
 	return best;
 }
 
-static void
-refuse_unknown(struct draft *draft, size_t route, const char *name)
+bool
+check_upstream(struct draft *draft, const struct place *place, const char *subject, const char *name)
 {
-	char subject[SUBJECT_BYTES], shown[SHOWN_BYTES];
+	char shown[SHOWN_BYTES];
+	if (find_upstream(draft->config, name) != NULL)
+		return true;
 	const char *meant = suggest_upstream(draft->config, name);
 	complain_show(shown, sizeof shown, name, strlen(name));
 	if (meant != NULL)
-		complain(&draft->complaints, &draft->route_places[route],
-		        subject_of(route, ".upstreams", subject),
+		complain(&draft->complaints, place, subject,
 		        "no upstream is called \"%s\"; did you mean \"%s\"?", shown, meant);
 	else
-		complain(&draft->complaints, &draft->route_places[route],
-		        subject_of(route, ".upstreams", subject),
+		complain(&draft->complaints, place, subject,
 		        "no upstream is called \"%s\"; give it that name, name = \"...\", in upstreams",
 		        shown);
+	return false;
 }
 
 static void
@@ -76,8 +77,8 @@ check_members(struct draft *draft, size_t index)
 	char subject[SUBJECT_BYTES], shown[SHOWN_BYTES];
 	for (size_t i = 0; i < route->upstream_count; i++) {
 		const char *name = route->upstreams[i].name;
-		if (find_upstream(draft->config, name) == NULL)
-			refuse_unknown(draft, index, name);
+		check_upstream(
+		        draft, &draft->route_places[index], subject_of(index, ".upstreams", subject), name);
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(route->upstreams[j].name, name) == 0)
 				complain(&draft->complaints, &draft->route_places[index],
@@ -167,7 +168,33 @@ is_named(const struct config *config, const char *upstream)
 		for (size_t j = 0; j < config->routes[i].upstream_count; j++)
 			if (strcmp(config->routes[i].upstreams[j].name, upstream) == 0)
 				return true;
+	for (size_t i = 0; i < config->client_count; i++)
+		for (size_t j = 0; j < config->clients[i].upstream_count; j++)
+			if (strcmp(config->clients[i].upstreams[j].name, upstream) == 0)
+				return true;
 	return false;
+}
+
+static bool
+has_own_upstreams(const struct config *config)
+{
+	for (size_t i = 0; i < config->client_count; i++)
+		if (config->clients[i].upstream_count > 0)
+			return true;
+	return false;
+}
+
+static void
+refuse_no_rest(struct draft *draft)
+{
+	if (draft->config->route_count > 0 && !has_own_upstreams(draft->config))
+		complain(&draft->complaints, &draft->route_places[0], "routes",
+		        "every upstream is in a route, so none is left for all other names; add one, or a "
+		        "route for \".\"");
+	else
+		complain(&draft->complaints, &draft->client_places[0], "clients",
+		        "every upstream is in a route or a group of clients, so none is left for all others; "
+		        "add one, or a route for \".\"");
 }
 
 /* Either a route for "." says who is asked for everything else, or those say it whom no route names. */
@@ -187,9 +214,7 @@ check_rest(struct draft *draft)
 			        "is never asked: there is a route for \".\", and no route names this one");
 	}
 	if (!root && unnamed == 0)
-		complain(&draft->complaints, &draft->route_places[0], "routes",
-		        "every upstream is in a route, so none is left for all other names; add one, or a "
-		        "route for \".\"");
+		refuse_no_rest(draft);
 }
 
 void
@@ -197,7 +222,7 @@ check_routes(struct draft *draft)
 {
 	const struct config *config = draft->config;
 	size_t errors = draft->complaints.errors;
-	if (config->route_count == 0)
+	if (config->route_count == 0 && config->client_count == 0)
 		return;
 	check_domains(draft);
 	/* What is wrong with the upstreams themselves has been said; their names may be, too. */

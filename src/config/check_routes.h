@@ -9,5 +9,7 @@
 
 /* The upstreams have their names already. */
 void check_routes(struct draft *draft);
+/* Whether an upstream has this name; if not, that is said, at this place and about this subject. */
+bool check_upstream(struct draft *draft, const struct place *place, const char *subject, const char *name);
 
 #endif

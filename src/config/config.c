@@ -39,6 +39,7 @@ draft_abandon(struct draft *draft)
 	free(draft->listen_places);
 	free(draft->upstream_places);
 	free(draft->route_places);
+	free(draft->client_places);
 	free(draft->ca_file);
 }
 

@@ -78,6 +78,17 @@ struct config_route {
 	size_t upstream_count;
 };
 
+/* Clients that are served in another way than the rest. */
+struct config_client {
+	char *name;                /* unique */
+	struct addr_net *networks; /* none is in two groups */
+	size_t network_count;
+	struct config_member *upstreams; /* each the name of one there is; none: those of everybody */
+	size_t upstream_count;
+	bool routes; /* names that have a route go there, whoever asks */
+	bool log;    /* its questions may be in the query log */
+};
+
 enum config_policy { CONFIG_SEQUENTIAL, CONFIG_ROUND_ROBIN, CONFIG_FASTEST, CONFIG_HASHED };
 
 struct config_forward {
@@ -134,6 +145,8 @@ struct config {
 	size_t upstream_count;
 	struct config_route *routes; /* there is an upstream for what they do not name */
 	size_t route_count;
+	struct config_client *clients; /* groups of them */
+	size_t client_count;
 	struct config_access access;
 	struct config_forward forward;
 	struct config_cache cache;

@@ -28,6 +28,7 @@ static_assert(sizeof(enum config_policy) == sizeof(unsigned) && sizeof(enum log_
 #define CONFIG(member)      FIELD(struct config, member)
 #define LISTEN(member)      FIELD(struct config_listen, member)
 #define UPSTREAM(member)    FIELD(struct config_upstream, member)
+#define CLIENT(member)      FIELD(struct config_client, member)
 #define ITEMS(type, member, member_count)                                                                    \
 	.offset = offsetof(type, member), .count_offset = offsetof(type, member_count),                      \
 	.bytes = sizeof(void *)
@@ -192,6 +193,25 @@ const struct key keys[] = {
 	{ "routes[].upstreams", KEY_ITEMS, KEY_NOW, ITEMS(struct config_route, upstreams, upstream_count), .item = &item_member,
 		.needed = true, .example = "[ \"corp\" ]",
 		.help = "By name. What they cannot answer is asked nowhere else." },
+
+	/* --- groups of clients */
+	{ "clients", KEY_LIST, KEY_NOW, .offset = offsetof(struct config, clients),
+		.count_offset = offsetof(struct config, client_count), .bytes = sizeof(struct config_client),
+		.help = "Groups of clients that are served in another way than the rest. Who may ask at all, access says." },
+	{ "clients[].name", KEY_TEXT, KEY_NOW, CLIENT(name), .fallback = "", .check = item_check_name, .needed = true,
+		.example = "\"kids\"", .help = "What dotwardctl calls it; unique." },
+	{ "clients[].networks", KEY_ITEMS, KEY_NOW, ITEMS(struct config_client, networks, network_count), .item = &item_net,
+		.needed = true, .example = "[ \"192.168.7.0/24\" ]",
+		.help = "Whose addresses are in it; of all networks of all groups the smallest that holds a client wins." },
+	{ "clients[].upstreams", KEY_ITEMS, KEY_NOW, ITEMS(struct config_client, upstreams, upstream_count), .item = &item_member,
+		.fallback = "",
+		.help = "By name: who is asked for this group, and nobody else. An upstream that a group names is asked\n"
+			"for others only if a route names it, too. [ ]: those who are asked for everybody." },
+	{ "clients[].routes", KEY_BOOL, KEY_NOW, CLIENT(routes), .fallback = "true",
+		.help = "Whether names that have a route are asked there for this group, too. A route for \".\" is for\n"
+			"those without upstreams of their own." },
+	{ "clients[].log", KEY_BOOL, KEY_NOW, CLIENT(log), .fallback = "true",
+		.help = "Whether its questions may be in the log, where log.queries allows it." },
 
 	/* --- cache */
 	{ "cache", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "Answers that are remembered." },

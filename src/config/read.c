@@ -264,6 +264,8 @@ element_places(struct reader *r, const struct key *key)
 		return &r->draft->listen_places;
 	if (key->offset == offsetof(struct config, upstreams))
 		return &r->draft->upstream_places;
+	if (key->offset == offsetof(struct config, clients))
+		return &r->draft->client_places;
 	must(key->offset == offsetof(struct config, routes));
 	return &r->draft->route_places;
 }

@@ -82,6 +82,7 @@ wire_query_parse(const uint8_t *msg, size_t bytes, struct wire_query *out)
 	out->question.type = 0;
 	out->question.class = 0;
 	out->question.name_bytes = 0;
+	out->view = 0;
 	edns_clear(&out->edns);
 	bool sound = query_read(msg, bytes, out);
 	if ((flags & WIRE_FLAG_OPCODE) != 0)
@@ -101,6 +102,7 @@ wire_query_peek(const uint8_t *msg, size_t bytes, struct wire_query *out)
 	out->question.type = 0;
 	out->question.class = 0;
 	out->question.name_bytes = 0;
+	out->view = 0;
 	edns_clear(&out->edns);
 	question_read(msg, bytes, &out->question);
 	out->edns.present = octets_get16(msg + HEADER_ARCOUNT) > 0;

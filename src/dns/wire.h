@@ -56,6 +56,7 @@ struct wire_query {
 	uint16_t flags; /* the second word of the header, in host order */
 	struct wire_question question;
 	struct edns edns;
+	uint32_t view; /* not in the message: which upstreams' world it is asked in (upstream/route.h); 0 */
 };
 
 /* What a message from a client deserves (DESIGN: "What the client gets when something is wrong"). */

@@ -62,7 +62,7 @@ same_question(const struct wire_query *a, const struct wire_query *b)
 {
 	const struct wire_question *p = &a->question, *q = &b->question;
 	return p->name_bytes == q->name_bytes && p->type == q->type && p->class == q->class &&
-	       a->edns.dnssec_ok == b->edns.dnssec_ok &&
+	       a->edns.dnssec_ok == b->edns.dnssec_ok && a->view == b->view &&
 	       ((a->flags ^ b->flags) & (WIRE_FLAG_RD | WIRE_FLAG_CD)) == 0 &&
 	       name_equal(p->name, q->name, p->name_bytes);
 }

@@ -1,9 +1,9 @@
 /*
  * Questions on their way upstream: one for all who wait for the same answer.
  *
- * Two questions wait for the same answer when name (in any case), type, class, DO, CD and RD are equal, and
- * neither hands a client's subnet on. Whoever comes while the question is under way joins it. A fetch needs
- * nobody who waits: it goes on when they have all gone, and may be begun without one.
+ * Two questions wait for the same answer when name (in any case), type, class, DO, CD, RD and view are equal,
+ * and neither hands a client's subnet on. Whoever comes while the question is under way joins it. A fetch
+ * needs nobody who waits: it goes on when they have all gone, and may be begun without one.
  *
  * It asks for forward.timeout_ms, then anew if somebody still waits who came later, so that nobody is given
  * less than the time it is due.

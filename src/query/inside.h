@@ -18,6 +18,7 @@ struct query {
 	uint64_t begun_ms;
 	uint64_t hash;
 	uint32_t number;
+	bool unlogged; /* its client's group is not to be in the log */
 	struct query_from from;
 	struct wire_query wire;
 };

@@ -12,6 +12,7 @@
 #include "base/addr.h"
 #include "config/config.h"
 #include "dns/wire.h"
+#include "query/groups.h"
 #include "shared/stats.h"
 
 struct judge;
@@ -31,6 +32,7 @@ struct judge_case {
 	const struct addr *client;
 	enum wire_verdict verdict; /* of the message */
 	const struct wire_query *query;
+	const struct group *group; /* of the client; NULL: none */
 };
 
 struct judgement {

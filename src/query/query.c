@@ -25,6 +25,7 @@
 #include "base/must.h"
 #include "dns/hash.h"
 #include "query/fetch.h"
+#include "query/groups.h"
 #include "query/inside.h"
 #include "query/judge.h"
 #include "query/recall.h"
@@ -57,6 +58,7 @@ struct queries {
 	struct fetches *fetches;
 	struct recall *recall;
 	struct judge *judge;
+	struct groups *groups;
 	struct stats_slab *stats;
 	struct replies replies;
 	struct query_memory *memory;
@@ -74,10 +76,26 @@ flight_of(const struct queries *qs, const struct query *q)
 	return &qs->flights[q - qs->memory->pool];
 }
 
+/* The group of the client; NULL: none. */
+static const struct group *
+group_of(const struct queries *qs, struct query *q)
+{
+	const struct group *group = groups_find(qs->groups, &q->from.peer, NULL);
+	q->unlogged = group != NULL && !group->config->log;
+	return group;
+}
+
+/* After the question was read. */
+static void
+set_view(struct query *q, const struct group *group)
+{
+	q->wire.view = group != NULL ? group->view : 0;
+}
+
 static void
 log_begun(const struct query *q, size_t bytes)
 {
-	if (!log_wants(LOG_LEVEL_DEBUG))
+	if (!log_wants(LOG_LEVEL_DEBUG) || q->unlogged)
 		return;
 	char peer[ADDR_TEXT_BYTES], name[NAME_TEXT_BYTES], type[WIRE_WORD_BYTES];
 	log_write(LOG_LEVEL_DEBUG, "q=%u asked client=%s protocol=%s bytes=%zu name=%s type=%s", q->number,
@@ -223,11 +241,12 @@ on_patience(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* Answers everything that is not a question for an upstream. True when that was it. */
 static bool
-settle(struct queries *qs, const struct query *q, enum wire_verdict verdict)
+settle(struct queries *qs, const struct query *q, enum wire_verdict verdict, const struct group *group)
 {
 	struct judgement judgement;
 	judge_question(qs->judge,
-	        &(struct judge_case){.client = &q->from.peer, .verdict = verdict, .query = &q->wire},
+	        &(struct judge_case){
+	                .client = &q->from.peer, .verdict = verdict, .query = &q->wire, .group = group},
 	        &judgement);
 	if (judgement.action == JUDGE_PASS)
 		return false;
@@ -348,15 +367,17 @@ is_poison(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 static void
 begin(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 {
+	const struct group *group = group_of(qs, q);
 	if (is_poison(qs, q, msg, bytes))
 		return;
 	enum wire_verdict verdict = wire_query_parse(msg, bytes, &q->wire);
+	set_view(q, group);
 	if (verdict != WIRE_SILENCE) {
 		log_begun(q, bytes);
 		fault_pass("begin", q->wire.question.name, q->wire.question.name_bytes);
 	}
 	bool can_fall_back = false;
-	if (settle(qs, q, verdict) || recall(qs, q, &can_fall_back))
+	if (settle(qs, q, verdict, group) || recall(qs, q, &can_fall_back))
 		return;
 	if (q == qs->spare) {
 		stats_one(qs->stats, STATS_refused_overload);
@@ -435,6 +456,7 @@ queries_new(const struct queries_setup *setup)
 	ev_init(&qs->patience, on_patience);
 	qs->deadline.data = qs->patience.data = qs;
 	qs->judge = judge_new(qs->config);
+	qs->groups = groups_new(qs->config);
 	qs->recall = recall_new(setup->cache, qs->config, qs->stats);
 	qs->replies = (struct replies){.config = qs->config, .stats = qs->stats, .recall = qs->recall};
 	qs->fetches = fetches_new(
@@ -491,6 +513,7 @@ resume(struct queries *qs, struct query *q)
 {
 	bool can_fall_back;
 	q->lives++;
+	set_view(q, group_of(qs, q)); /* what the predecessor wrote is not believed */
 	lastwords_take_hand(q->hash);
 	if (recall(qs, q, &can_fall_back))
 		give_back(qs, q);
@@ -542,6 +565,7 @@ queries_free(struct queries *qs)
 	fetches_free(qs->fetches);
 	recall_free(qs->recall);
 	judge_free(qs->judge);
+	groups_free(qs->groups);
 	free(qs->flights);
 	free(qs);
 }

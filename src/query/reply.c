@@ -44,7 +44,7 @@ log_answered(
         const struct replies *rs, const struct query *q, uint16_t rcode, size_t bytes, const char *source)
 {
 	bool wanted = rs->config->log.queries;
-	if (!wanted && !log_wants(LOG_LEVEL_DEBUG))
+	if (q->unlogged || (!wanted && !log_wants(LOG_LEVEL_DEBUG)))
 		return;
 	char peer[ADDR_TEXT_BYTES], name[NAME_TEXT_BYTES], type[WIRE_WORD_BYTES], word[WIRE_WORD_BYTES];
 	log_write(wanted ? LOG_LEVEL_NOTICE : LOG_LEVEL_DEBUG,

@@ -29,10 +29,19 @@ struct route_slot {
 	uint32_t group;
 };
 
+/* What a group of clients has instead of group 0. */
+struct route_view {
+	uint32_t number;
+	unsigned group;
+	bool routes;
+};
+
 struct route_table {
 	struct route_slot *slots;
 	uint8_t *names; /* in lower case, one after the other */
 	uint64_t *groups;
+	struct route_view *views;
+	size_t view_count;
 	size_t mask; /* of the slots */
 	size_t name_bytes;
 	unsigned group_count;
@@ -108,6 +117,22 @@ route_find(const struct route_table *t, const uint8_t *name, size_t bytes)
 }
 
 unsigned
+route_find_in(const struct route_table *t, uint32_t view, const uint8_t *name, size_t bytes)
+{
+	if (view == 0)
+		return route_find(t, name, bytes);
+	for (size_t i = 0; i < t->view_count; i++) {
+		const struct route_view *found = &t->views[i];
+		if (found->number != view)
+			continue;
+		unsigned group = found->routes ? route_find(t, name, bytes) : ROUTE_REST;
+		return group == ROUTE_REST ? found->group : group;
+	}
+	must(!"a view of this configuration");
+	return ROUTE_REST;
+}
+
+unsigned
 route_group_count(const struct route_table *t)
 {
 	return t->group_count;
@@ -139,11 +164,11 @@ upstream_index(const struct config *config, const char *name)
 }
 
 static uint64_t
-members_of(const struct config *config, const struct config_route *route)
+members_of(const struct config *config, const struct config_member *named, size_t count)
 {
 	uint64_t members = 0;
-	for (size_t i = 0; i < route->upstream_count; i++)
-		members |= 1ull << upstream_index(config, route->upstreams[i].name);
+	for (size_t i = 0; i < count; i++)
+		members |= 1ull << upstream_index(config, named[i].name);
 	return members;
 }
 
@@ -203,6 +228,67 @@ is_root(const struct config_domain *domain)
 	return domain->bytes == 1;
 }
 
+/* Who is asked for everything that no route has: what the route for "." says, or those whom nobody names. */
+static uint64_t
+rest_of(const struct config *config)
+{
+	uint64_t rest = 0;
+	for (size_t i = 0; i < config->upstream_count; i++)
+		rest |= 1ull << i;
+	for (size_t i = 0; i < config->client_count; i++)
+		rest &= ~members_of(config, config->clients[i].upstreams, config->clients[i].upstream_count);
+	for (size_t i = 0; i < config->route_count; i++) {
+		const struct config_route *route = &config->routes[i];
+		rest &= ~members_of(config, route->upstreams, route->upstream_count);
+	}
+	for (size_t i = 0; i < config->route_count; i++)
+		for (size_t j = 0; j < config->routes[i].domain_count; j++)
+			if (is_root(&config->routes[i].domains[j]))
+				return members_of(config, config->routes[i].upstreams,
+				        config->routes[i].upstream_count);
+	return rest;
+}
+
+/* Has it upstreams of its own, or none of the routes that there are? */
+static bool
+has_view(const struct config *config, const struct config_client *client)
+{
+	return client->upstream_count > 0 || (!client->routes && config->route_count > 0);
+}
+
+static uint64_t
+view_members(const struct config *config, const struct config_client *client)
+{
+	return client->upstream_count > 0 ? members_of(config, client->upstreams, client->upstream_count)
+	                                  : rest_of(config);
+}
+
+uint32_t
+route_view(const struct config *config, const struct config_client *client)
+{
+	if (!has_view(config, client))
+		return 0;
+	uint64_t mark = members_mark(config, view_members(config, client));
+	uint32_t number = (uint32_t)XXH3_64bits_withSeed(
+	        &mark, sizeof mark, client->routes || config->route_count == 0);
+	return number != 0 ? number : 1;
+}
+
+/* Groups that have the same view have the same upstreams. */
+static void
+add_view(struct route_table *t, const struct config *config, const struct config_client *client)
+{
+	uint32_t number = route_view(config, client);
+	for (size_t i = 0; i < t->view_count; i++)
+		if (t->views[i].number == number)
+			return;
+	if (number == 0)
+		return;
+	t->views[t->view_count++] =
+	        (struct route_view){.number = number, .group = t->group_count, .routes = client->routes};
+	t->groups[t->group_count++] = view_members(config, client);
+}
+
 static void
 make_room(struct route_table *t, const struct config *config)
 {
@@ -220,18 +306,15 @@ make_room(struct route_table *t, const struct config *config)
 	t->names = must_alloc(bytes + 1, 1);
 }
 
-/* The route for "." is group 0; without one, all upstreams are that no route names. */
+/* The route for "." is group 0, and this one is for nobody then. */
 static void
-add_route(
-        struct route_table *t, const struct config *config, const struct config_route *route, uint64_t *rest)
+add_route(struct route_table *t, const struct config *config, const struct config_route *route)
 {
 	unsigned group = t->group_count++;
-	uint64_t mark = members_mark(config, t->groups[group] = members_of(config, route));
-	t->groups[ROUTE_REST] &= ~t->groups[group];
+	uint64_t mark = members_mark(
+	        config, t->groups[group] = members_of(config, route->upstreams, route->upstream_count));
 	for (size_t i = 0; i < route->domain_count; i++)
-		if (is_root(&route->domains[i]))
-			*rest = t->groups[group];
-		else
+		if (!is_root(&route->domains[i]))
 			add_domain(t, &route->domains[i], group, mark);
 }
 
@@ -239,17 +322,16 @@ struct route_table *
 route_new(const struct config *config)
 {
 	struct route_table *t = must_alloc(1, sizeof *t);
-	uint64_t rest = 0;
 	must(config->upstream_count <= ROUTE_MOST_UPSTREAMS);
-	t->groups = must_alloc(config->route_count + 1, sizeof *t->groups);
+	t->groups = must_alloc(config->route_count + config->client_count + 1, sizeof *t->groups);
+	t->views = must_alloc(config->client_count, sizeof *t->views);
 	t->group_count = 1;
-	for (size_t i = 0; i < config->upstream_count; i++)
-		t->groups[ROUTE_REST] |= 1ull << i;
+	t->groups[ROUTE_REST] = rest_of(config);
 	make_room(t, config);
 	for (size_t i = 0; i < config->route_count; i++)
-		add_route(t, config, &config->routes[i], &rest);
-	if (rest != 0)
-		t->groups[ROUTE_REST] = rest;
+		add_route(t, config, &config->routes[i]);
+	for (size_t i = 0; i < config->client_count; i++)
+		add_view(t, config, &config->clients[i]);
 	if (t->most_labels > 0 && t->mark == 0)
 		t->mark = 1;
 	return t;
@@ -263,5 +345,6 @@ route_free(struct route_table *t)
 	free(t->slots);
 	free(t->names);
 	free(t->groups);
+	free(t->views);
 	free(t);
 }

@@ -5,6 +5,11 @@
  * route has is group 0. The longest domain wins that a name is, or is below of; a domain ends where a label
  * ends, and the case of letters means nothing. All types go one way, DS included: a private name is not
  * shown to others for the sake of its parent.
+ *
+ * Groups of clients may have upstreams of their own, or do without the routes: what they are answered is
+ * another world than everybody's, a view. Its number is made of who those upstreams are, so it is the same
+ * for all groups with the same ones, and stays the same over reloads, restarts and machines. 0 is
+ * everybody's.
  */
 #ifndef DOTWARD_UPSTREAM_ROUTE_H
 #define DOTWARD_UPSTREAM_ROUTE_H
@@ -19,8 +24,14 @@ enum { ROUTE_REST = 0 };
 struct route_table *route_new(const struct config *config) __attribute__((returns_nonnull));
 void route_free(struct route_table *table);
 
-/* The group of a name in wire form, uncompressed and well-formed. */
+/* The group of a name in wire form, uncompressed and well-formed, in everybody's view. */
 unsigned route_find(const struct route_table *table, const uint8_t *name, size_t bytes);
+/* The same in a view that route_view() gave for a group of this configuration, or 0. */
+unsigned route_find_in(const struct route_table *table, uint32_t view, const uint8_t *name, size_t bytes);
+/* The view of a group of clients of this configuration. Two that differ have the same number but for one
+ * time in four thousand million. */
+uint32_t route_view(const struct config *config, const struct config_client *client);
+/* All groups, those of views included. */
 unsigned route_group_count(const struct route_table *table);
 /* Its upstreams, a bit for each by its place in the configuration. Never none. */
 uint64_t route_upstreams(const struct route_table *table, unsigned group);

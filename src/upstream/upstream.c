@@ -396,7 +396,7 @@ groups_make(struct upstreams *u)
 static unsigned
 group_of(const struct upstreams *u, const struct wire_query *query)
 {
-	return route_find(u->routes, query->question.name, query->question.name_bytes);
+	return route_find_in(u->routes, query->view, query->question.name, query->question.name_bytes);
 }
 
 /* The place of the first question gets its connection now; where any may be the first, several do, of those

@@ -54,7 +54,7 @@ make_right(uint8_t *bytes, size_t size)
 {
 	XXH3_state_t *sum = XXH3_createState();
 	memcpy(bytes, "dotward-cache\r\n", 16);
-	memcpy(bytes + 16, "\0\0\0\1\0\0\0", 8);
+	memcpy(bytes + 16, "\0\0\0\2\0\0\0", 8);
 	put64(bytes + 40, size - HEADER_BYTES - SUM_BYTES);
 	XXH3_64bits_reset(sum);
 	XXH3_64bits_update(sum, bytes + HEADER_BYTES, size - HEADER_BYTES - SUM_BYTES);

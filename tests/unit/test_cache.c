@@ -115,6 +115,31 @@ variants_types_and_classes_are_apart(void **state)
 	assert_int_equal(caches_census(cache).entries, 3 * 2 * 4);
 }
 
+/* Whoever has other upstreams has other answers, also where the numbers of views meet in the index. */
+static void
+views_are_apart(void **state)
+{
+	static const uint32_t views[] = {0, 1, 0x3000001, 0xfedcba98, UINT32_MAX};
+	(void)state;
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned i = 0; i < sizeof views / sizeof *views; i++) {
+			struct cache_entry entry;
+			caches_make(&thing, "apart.example.", i + 1);
+			thing.query.view = views[i];
+			caches_key(&thing);
+			if (round == 0) {
+				assert_int_equal(caches_get(cache, &thing, true), CACHES_MISS);
+				assert_int_equal(caches_put(cache, &thing), CACHE_PUT);
+			}
+			assert_true(cache_get(cache, &thing.key, true, &entry));
+			assert_int_equal(caches_value(&entry), i + 1);
+			assert_true(entry.view == views[i]);
+		}
+	assert_true(cache_flush(cache, &thing.key));
+	assert_int_equal(caches_get(cache, &thing, true), CACHES_MISS);
+	assert_int_equal(caches_census(cache).entries, sizeof views / sizeof *views - 1);
+}
+
 /* Same hash, other question: what is compared is the question. */
 static void
 a_hash_is_not_believed(void **state)
@@ -582,6 +607,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	        FRESH(found_by_its_name_in_any_case),
 	        FRESH(variants_types_and_classes_are_apart),
+	        FRESH(views_are_apart),
 	        FRESH(a_hash_is_not_believed),
 	        FRESH(upper_bits_of_rcodes),
 	        FRESH(counts_how_often_it_was_asked),

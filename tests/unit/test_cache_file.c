@@ -19,7 +19,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { HEADER = 48, HEAD = 20, SUM = 8, STALE_S = 1000, WHY = FILE_WHY_BYTES };
+enum { HEADER = 48, HEAD = 24, SUM = 8, STALE_S = 1000, WHY = FILE_WHY_BYTES };
 
 #define WALL_MS 1800000000000ull
 
@@ -122,6 +122,7 @@ what_is_saved_comes_back(void **state)
 	answers_make(&put, 7, 300, 20000);
 	put.query.flags |= WIRE_FLAG_CD;
 	put.query.edns.dnssec_ok = true;
+	put.query.view = 0xfedcba98;
 	put.msg[3] |= 3; /* NXDOMAIN */
 	put.answer.rcode = 3;
 	put.answer.edns.ede_bytes = 5;
@@ -147,10 +148,13 @@ what_is_saved_comes_back(void **state)
 	assert_int_equal(got.ttls[0], put.ttls[0]);
 	assert_int_equal(got.kind, CACHE_NEGATIVE);
 	assert_true(got.dnssec_ok && got.checking_disabled && got.unasked);
+	assert_true(got.view == 0xfedcba98);
 	assert_int_equal(got.life_s, 300);
 	assert_true(got.stored_ms == terms.boot_ms - 80000);
 	/* and only under this key */
 	assert_false(answers_has(to, 7, &got));
+	put.query.view = 0;
+	assert_false(answers_find(to, &put.query, &got));
 }
 
 static void
@@ -373,10 +377,10 @@ foreign_files(void **state)
 	(void)state;
 	make_good();
 	memcpy(bad, good, good_bytes);
-	bad[19] = 2;
+	bad[19] = 3;
 	seal(bad, good_bytes);
 	spit(bad, good_bytes);
-	assert_cold("it has format 2, and this dotward reads format 1");
+	assert_cold("it has format 3, and this dotward reads format 2");
 	memset(bad, 'x', 100);
 	spit(bad, 100);
 	assert_cold("it is no cache of dotward");

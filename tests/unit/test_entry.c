@@ -390,10 +390,13 @@ variants_have_hashes_apart(void **state)
 {
 	uint64_t hash = 0x123456789abcdef0;
 	(void)state;
-	assert_true(entry_hash(hash, false, false) == hash);
-	for (unsigned a = 0; a < 4; a++)
+	assert_true(entry_hash(hash, false, false, 0) == hash);
+	for (unsigned a = 0; a < 12; a++)
 		for (unsigned b = 0; b < a; b++)
-			assert_true(entry_hash(hash, a & 1, a & 2) != entry_hash(hash, b & 1, b & 2));
+			assert_true(entry_hash(hash, a & 1, a & 2, a / 4 * 0x123457) !=
+			            entry_hash(hash, b & 1, b & 2, b / 4 * 0x123457));
+	/* what is above the tag says where the first bucket is, and is the same for all */
+	assert_true(entry_hash(hash, true, true, UINT32_MAX) >> 26 == hash >> 26);
 }
 
 int

@@ -354,6 +354,92 @@ the_mark_of_a_host_does_not_change_with_its_addresses(void **state)
 	assert_true(marks[0] != marks[2] && marks[0] != marks[3]);
 }
 
+/* --- views --- */
+
+static uint64_t
+asked_in(uint32_t view, const char *name)
+{
+	uint8_t wire[NAME_BYTES];
+	size_t bytes = name_from_text(name, wire);
+	return route_upstreams(table, route_find_in(table, view, wire, bytes));
+}
+
+static uint64_t
+asked_by(unsigned group, const char *name)
+{
+	return asked_in(route_view(config, &config->clients[group]), name);
+}
+
+static void
+load_groups(const char *routes, const char *groups)
+{
+	char text[8192];
+	snprintf(text, sizeof text,
+	        UPSTREAMS "access: { allow = [ \"0.0.0.0/0\" ]; }; routes = ( %s ); clients = ( %s );",
+	        routes, groups);
+	config = loading_good(text);
+	table = route_new(config);
+}
+
+#define GROUP(number, rest) "{ name = \"" #number "\"; networks = [ \"10." #number ".0.0/16\" ]; " rest " }"
+#define TO_TWO              "{ domains = [ \"corp.example\" ]; upstreams = [ \"two\" ]; }"
+
+static void
+a_group_has_upstreams_of_its_own(void **state)
+{
+	(void)state;
+	load_groups(TO_TWO,
+	        GROUP(0, "upstreams = [ \"three\" ];") "," GROUP(1, "") "," GROUP(
+	                2, "upstreams = [ \"three\" ]; routes = false;") "," GROUP(3, "routes = false;"));
+	/* whom a group names is for that group */
+	assert_int_equal(asked("org"), ONE | FOUR);
+	assert_int_equal(asked("corp.example"), TWO);
+	assert_int_equal(asked_by(0, "org"), THREE);
+	assert_int_equal(asked_by(0, "www.corp.example"), TWO);
+	assert_int_equal(asked_by(1, "org"), ONE | FOUR);
+	assert_int_equal(asked_by(1, "www.corp.example"), TWO);
+	assert_int_equal(asked_by(2, "org"), THREE);
+	assert_int_equal(asked_by(2, "www.corp.example"), THREE);
+	assert_int_equal(asked_by(3, "www.corp.example"), ONE | FOUR);
+	assert_int_equal(route_view(config, &config->clients[1]), 0);
+}
+
+static void
+a_group_is_not_asked_by_the_route_for_the_rest(void **state)
+{
+	(void)state;
+	load_groups(TO_TWO ", { domains = [ \".\" ]; upstreams = [ \"one\", \"four\" ]; }",
+	        GROUP(0, "upstreams = [ \"four\", \"three\" ];"));
+	assert_int_equal(asked("org"), ONE | FOUR);
+	assert_int_equal(asked_by(0, "org"), FOUR | THREE);
+	assert_int_equal(asked_by(0, "corp.example"), TWO);
+}
+
+/* The number says who is asked, and nothing else. */
+static void
+groups_with_the_same_upstreams_share_a_view(void **state)
+{
+	uint32_t views[2][6];
+	(void)state;
+	for (unsigned order = 0; order < 2; order++) {
+		load_groups(order ? TO_TWO ", { domains = [ \"lab\" ]; upstreams = [ \"two\" ]; }" : TO_TWO,
+		        order ? GROUP(0, "upstreams = [ \"three\", \"four\" ];") "," GROUP(
+		                        1, "upstreams = [ \"four\", \"three\" ]; log = false;") "," GROUP(2,
+		                        "upstreams = [ \"four\" ];") "," GROUP(3,
+		                        "upstreams = [ \"four\" ]; routes = false;")
+		              : GROUP(4, "upstreams = [ \"four\", \"three\" ];") "," GROUP(
+		                        5, "upstreams = [ \"three\", \"four\" ];") "," GROUP(6,
+		                        "upstreams = [ \"four\" ];") "," GROUP(7,
+		                        "upstreams = [ \"four\" ]; routes = false;"));
+		for (unsigned i = 0; i < 4; i++)
+			views[order][i] = route_view(config, &config->clients[i]);
+		stop(NULL);
+	}
+	assert_memory_equal(views[0], views[1], 4 * sizeof views[0][0]);
+	assert_true(views[0][0] == views[0][1] && views[0][0] != 0);
+	assert_true(views[0][2] != views[0][0] && views[0][2] != views[0][3] && views[0][3] != views[0][0]);
+}
+
 #define ROUTED(test) cmocka_unit_test_teardown(test, stop)
 
 int
@@ -371,6 +457,9 @@ main(void)
 	        cmocka_unit_test(the_mark_changes_with_where_names_go),
 	        cmocka_unit_test(the_mark_of_a_host_does_not_change_with_its_addresses),
 	        cmocka_unit_test(the_rest_has_no_mark),
+	        ROUTED(a_group_has_upstreams_of_its_own),
+	        ROUTED(a_group_is_not_asked_by_the_route_for_the_rest),
+	        cmocka_unit_test(groups_with_the_same_upstreams_share_a_view),
 	};
 	return cmocka_run_group_tests_name("route", tests, loading_begin, loading_end);
 }

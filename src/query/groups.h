@@ -1,0 +1,30 @@
+/*
+ * Which group of clients an address is in, and what that means for its questions.
+ *
+ * Made once of a configuration and never changed. Of all networks of all groups the smallest that holds the
+ * address wins. Who is in none is served as the rest of the configuration says. A group opens no access:
+ * that is the access lists' business (policy.h).
+ */
+#ifndef DOTWARD_QUERY_GROUPS_H
+#define DOTWARD_QUERY_GROUPS_H
+
+#include "base/addr.h"
+#include "config/config.h"
+
+struct groups;
+
+struct group {
+	const struct config_client *config;
+	uint32_t view; /* wire_query.view of its questions (upstream/route.h) */
+};
+
+/* The configuration outlives it. */
+struct groups *groups_new(const struct config *config) __attribute__((returns_nonnull));
+/* NULL is allowed. */
+void groups_free(struct groups *groups);
+
+/* NULL: in none. *net, unless NULL, is the network that decided. */
+const struct group *groups_find(
+        const struct groups *groups, const struct addr *client, const struct addr_net **net);
+
+#endif
