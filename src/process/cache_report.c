@@ -218,30 +218,33 @@ seconds(const struct cache_entry *entry, uint64_t now_ms)
 const char cache_report_columns[] =
         "# NAME CLASS TYPE FLAGS KIND RCODE STATE SECONDS(left, or since it expired) LIFE BYTES ASKED\n";
 
+enum { FLAGS_BYTES = 32 + CACHE_REPORT_VIEW_BYTES };
+
 static const char *
-flags_text(const struct cache_entry *entry, char out[16])
+flags_text(const struct cache_entry *entry, const char *view, char out[FLAGS_BYTES])
 {
-	snprintf(out, 16, "%s%s%s", entry->dnssec_ok ? ",do" : "", entry->checking_disabled ? ",cd" : "",
-	        entry->unasked ? ",unasked" : "");
+	snprintf(out, FLAGS_BYTES, "%s%s%s%s%s", entry->dnssec_ok ? ",do" : "",
+	        entry->checking_disabled ? ",cd" : "", entry->unasked ? ",unasked" : "",
+	        entry->view != 0 ? ",view=" : "", entry->view != 0 ? view : "");
 	return out[0] != '\0' ? out + 1 : "-";
 }
 
 void
-cache_report_line(
-        const struct cache_entry *entry, const struct wire_question *question, uint64_t now_ms, FILE *out)
+cache_report_line(const struct cache_entry *entry, const struct wire_question *question, const char *view,
+        uint64_t now_ms, FILE *out)
 {
 	char name[NAME_TEXT_BYTES], class[WIRE_WORD_BYTES], type[WIRE_WORD_BYTES], rcode[WIRE_WORD_BYTES],
-	        flags[16];
+	        flags[FLAGS_BYTES];
 	fprintf(out, "%s %s %s %s %s %s %s %llu %u %zu %u\n",
 	        name_text(question->name, question->name_bytes, name), class_text(question->class, class),
-	        wire_type_text(question->type, type), flags_text(entry, flags), kind_text(entry),
+	        wire_type_text(question->type, type), flags_text(entry, view, flags), kind_text(entry),
 	        wire_rcode_text(entry->answer.rcode, rcode), is_fresh(entry, now_ms) ? "fresh" : "expired",
 	        (unsigned long long)seconds(entry, now_ms), entry->life_s, entry->answer.bytes, entry->asked);
 }
 
 void
-cache_report_members(const struct cache_entry *entry, const struct wire_question *question, uint64_t now_ms,
-        struct json *j)
+cache_report_members(const struct cache_entry *entry, const struct wire_question *question, const char *view,
+        uint64_t now_ms, struct json *j)
 {
 	char name[NAME_TEXT_BYTES], word[WIRE_WORD_BYTES];
 	json_text(j, "name", name_text(question->name, question->name_bytes, name));
@@ -250,6 +253,8 @@ cache_report_members(const struct cache_entry *entry, const struct wire_question
 	json_bool(j, "dnssec_ok", entry->dnssec_ok);
 	json_bool(j, "checking_disabled", entry->checking_disabled);
 	json_bool(j, "unasked", entry->unasked);
+	if (entry->view != 0)
+		json_text(j, "view", view);
 	json_text(j, "kind", kind_text(entry));
 	json_text(j, "rcode", wire_rcode_text(entry->answer.rcode, word));
 	json_bool(j, "fresh", is_fresh(entry, now_ms));

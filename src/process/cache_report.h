@@ -28,16 +28,19 @@ void cache_report_stats(
 /* The question that an entry answers. False: there is none in it, and it is not to be shown. */
 bool cache_report_question(const struct cache_entry *entry, struct wire_question *out);
 
+enum { CACHE_REPORT_VIEW_BYTES = 64 };
+
 /* What the columns of cache_report_line() are. */
 extern const char cache_report_columns[];
-/* One entry in one line without blanks but between columns. */
-void cache_report_line(
-        const struct cache_entry *entry, const struct wire_question *question, uint64_t now_ms, FILE *out);
+/* One entry in one line without blanks but between columns. `view` is what its view is called, for one that
+ * is not everybody's. */
+void cache_report_line(const struct cache_entry *entry, const struct wire_question *question,
+        const char *view, uint64_t now_ms, FILE *out);
 /* Its records, with the TTLs that are left now. */
 void cache_report_answer(const struct cache_entry *entry, uint64_t now_ms, FILE *out);
 /* The line as members of an object that is the caller's to begin and to end. */
 void cache_report_members(const struct cache_entry *entry, const struct wire_question *question,
-        uint64_t now_ms, struct json *j);
+        const char *view, uint64_t now_ms, struct json *j);
 /* The records as a member "answer", an array of lines; null when there is no memory for it. */
 void cache_report_answer_json(const struct cache_entry *entry, uint64_t now_ms, struct json *j);
 

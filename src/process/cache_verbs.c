@@ -10,7 +10,9 @@
 #include "dns/hash.h"
 #include "process/cache_report.h"
 #include "process/verbs.h"
+#include "upstream/route.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* What was asked for, and what is needed to do it. */
@@ -62,6 +64,34 @@ start(struct request *request, struct control_call *call, aside_deed_fn *deed)
 		asides_start(master->asides, &request->with.ground, call, deed, request);
 }
 
+/* --- views -----------------------------------------------------------------------------------------------
+ */
+
+/* Is this group the first one with its view? */
+static bool
+names_view(const struct config *config, size_t group)
+{
+	uint32_t view = route_view(config, &config->clients[group]);
+	for (size_t i = 0; i < group; i++)
+		if (route_view(config, &config->clients[i]) == view)
+			return false;
+	return view != 0;
+}
+
+/* By the first group that has it; of an earlier configuration, by its number. */
+static const char *
+view_text(const struct request *request, uint32_t view, char out[CACHE_REPORT_VIEW_BYTES])
+{
+	const struct config *config = request->with.ground.config;
+	for (size_t i = 0; view != 0 && i < config->client_count; i++)
+		if (route_view(config, &config->clients[i]) == view) {
+			snprintf(out, CACHE_REPORT_VIEW_BYTES, "%s", config->clients[i].name);
+			return out;
+		}
+	snprintf(out, CACHE_REPORT_VIEW_BYTES, "%08" PRIx32, view);
+	return out;
+}
+
 /* --- stats -----------------------------------------------------------------------------------------------
  */
 
@@ -108,15 +138,17 @@ dump_one(void *arg, const struct cache_entry *entry)
 {
 	struct listing *list = arg;
 	struct wire_question question;
+	char view[CACHE_REPORT_VIEW_BYTES];
 	if (!cache_report_question(entry, &question))
 		return true;
 	list->count++;
+	view_text(list->request, entry->view, view);
 	if (list->aside->json) {
 		json_object(&list->json, NULL);
-		cache_report_members(entry, &question, list->now_ms, &list->json);
+		cache_report_members(entry, &question, view, list->now_ms, &list->json);
 		json_end(&list->json);
 	} else {
-		cache_report_line(entry, &question, list->now_ms, list->aside->out);
+		cache_report_line(entry, &question, view, list->now_ms, list->aside->out);
 	}
 	return !ferror(list->aside->out);
 }
@@ -126,8 +158,10 @@ static void
 dump(void *arg, struct aside *aside)
 {
 	const struct request *request = arg;
-	struct listing list = {
-	        .aside = aside, .json = {.out = aside_begin(aside, CONTROL_DONE)}, .now_ms = clock_boot_ms()};
+	struct listing list = {.aside = aside,
+	        .json = {.out = aside_begin(aside, CONTROL_DONE)},
+	        .now_ms = clock_boot_ms(),
+	        .request = request};
 	if (aside->json) {
 		json_object(&list.json, NULL);
 		json_array(&list.json, "entries");
@@ -155,11 +189,11 @@ cache_verbs_dump(void *arg, struct control_call *call)
  */
 
 /*
- * Every key of this name and type: DO and CD set or not, in each class. All 65536 classes take about a
- * tenth of a second, and none is left out.
+ * Every key of this name and type in one view: DO and CD set or not, in each class. All 65536 classes take
+ * about a tenth of a second, and none is left out.
  */
 static void
-each_key(
+each_key_of_view(
         struct request *request, void (*visit)(struct request *, const struct cache_key *, void *), void *arg)
 {
 	struct wire_query *query = &request->query;
@@ -177,8 +211,25 @@ each_key(
 	}
 }
 
+/* In everybody's view, and in those of groups. */
 static void
-lookup_json(struct listing *list, const struct cache_entry *entry, const struct wire_question *question)
+each_key(
+        struct request *request, void (*visit)(struct request *, const struct cache_key *, void *), void *arg)
+{
+	const struct config *config = request->with.ground.config;
+	request->query.view = 0;
+	each_key_of_view(request, visit, arg);
+	for (size_t i = 0; i < config->client_count; i++) {
+		if (!names_view(config, i))
+			continue;
+		request->query.view = route_view(config, &config->clients[i]);
+		each_key_of_view(request, visit, arg);
+	}
+}
+
+static void
+lookup_json(struct listing *list, const struct cache_entry *entry, const struct wire_question *question,
+        const char *view)
 {
 	struct json *j = &list->json;
 	if (list->count == 1) {
@@ -187,7 +238,7 @@ lookup_json(struct listing *list, const struct cache_entry *entry, const struct 
 		json_array(j, "entries");
 	}
 	json_object(j, NULL);
-	cache_report_members(entry, question, list->now_ms, j);
+	cache_report_members(entry, question, view, list->now_ms, j);
 	cache_report_answer_json(entry, list->now_ms, j);
 	json_end(j);
 }
@@ -198,16 +249,18 @@ lookup_one(struct request *request, const struct cache_key *key, void *arg)
 	struct listing *list = arg;
 	struct cache_entry entry;
 	struct wire_question question;
+	char view[CACHE_REPORT_VIEW_BYTES];
 	if (!cache_get(request->with.cache, key, true, &entry) || !cache_report_question(&entry, &question))
 		return;
 	list->count++;
+	view_text(request, entry.view, view);
 	if (list->aside->json) {
-		lookup_json(list, &entry, &question);
+		lookup_json(list, &entry, &question, view);
 		return;
 	}
 	FILE *out = list->count == 1 ? aside_begin(list->aside, CONTROL_DONE) : list->aside->out;
 	fputs(list->count == 1 ? cache_report_columns : "\n", out);
-	cache_report_line(&entry, &question, list->now_ms, out);
+	cache_report_line(&entry, &question, view, list->now_ms, out);
 	cache_report_answer(&entry, list->now_ms, out);
 }
 

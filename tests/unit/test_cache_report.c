@@ -45,7 +45,7 @@ line_is(const char *expected)
 	struct wire_question question;
 	FILE *out = open_memstream(&text, &bytes);
 	assert_true(cache_report_question(&entry, &question));
-	cache_report_line(&entry, &question, NOW_MS, out);
+	cache_report_line(&entry, &question, "kids", NOW_MS, out);
 	assert_int_equal(fclose(out), 0);
 	assert_string_equal(text, expected);
 	free(text);
@@ -60,7 +60,7 @@ members_are(const char *expected)
 	struct json j = {.out = open_memstream(&text, &bytes)};
 	assert_true(cache_report_question(&entry, &question));
 	json_object(&j, NULL);
-	cache_report_members(&entry, &question, NOW_MS, &j);
+	cache_report_members(&entry, &question, "kids", NOW_MS, &j);
 	json_end(&j);
 	assert_int_equal(fclose(j.out), 0);
 	assert_string_equal(text, expected);
@@ -78,6 +78,9 @@ an_answer_is_one_line(void **state)
 	entry.kind = CACHE_NEGATIVE;
 	entry.answer.rcode = 3;
 	line_is("www.Example. IN AAAA do,cd,unasked negative NXDOMAIN fresh 287 300 29 2\n");
+	entry.view = 1;
+	line_is("www.Example. IN AAAA do,cd,unasked,view=kids negative NXDOMAIN fresh 287 300 29 2\n");
+	entry.view = 0;
 	entry.dnssec_ok = entry.unasked = false;
 	entry.kind = CACHE_FAILURE;
 	entry.answer.rcode = 2;
@@ -107,6 +110,12 @@ an_answer_is_an_object(void **state)
 	        "{\"name\":\"www.Example.\",\"class\":\"IN\",\"type\":\"AAAA\",\"dnssec_ok\":false,"
 	        "\"checking_disabled\":false,\"unasked\":false,\"kind\":\"positive\",\"rcode\":\"NOERROR\","
 	        "\"fresh\":true,\"left_s\":287,\"life_s\":300,\"bytes\":29,\"asked\":2}\n");
+	entry.view = 1;
+	members_are("{\"name\":\"www.Example.\",\"class\":\"IN\",\"type\":\"AAAA\",\"dnssec_ok\":false,"
+	            "\"checking_disabled\":false,\"unasked\":false,\"view\":\"kids\",\"kind\":\"positive\","
+	            "\"rcode\":"
+	            "\"NOERROR\",\"fresh\":true,\"left_s\":287,\"life_s\":300,\"bytes\":29,\"asked\":2}\n");
+	entry.view = 0;
 	entry.expires_ms = NOW_MS - 5000;
 	members_are(
 	        "{\"name\":\"www.Example.\",\"class\":\"IN\",\"type\":\"AAAA\",\"dnssec_ok\":false,"
