@@ -31,7 +31,7 @@
 enum { CTL_DONE, CTL_FAILED, CTL_USAGE, CTL_NOT_RUNNING, CTL_NO_ANSWER };
 
 /* Words of verbs that look like options; none of a single letter. 1 is what getopt calls any other word. */
-enum { CTL_WORD = 1, CTL_SUBTREE = 256, CTL_ALL, CTL_PROBE };
+enum { CTL_WORD = 1, CTL_SUBTREE = 256, CTL_ALL, CTL_PROBE, CTL_CLIENT, CTL_TCP };
 
 enum {
 	CTL_PATIENCE_MS = 5000,
@@ -82,6 +82,13 @@ static const char help_text[] =
         "see), "
         "with\n"
         "                         the configuration that serves. 0 whatever comes out\n"
+        "  explain NAME [TYPE] [--client ADDRESS] [--tcp]\n"
+        "                         what would become of this question (of type A) if this client (127.0.0.1) "
+        "asked\n"
+        "                         it: its group, each step of the policy with the rule that decides, route, "
+        "upstreams\n"
+        "                         in their order, cache, and the answer as far as it is known. Leaves no "
+        "trace\n"
         "  help                   this text\n"
         "\n"
         "NAME is absolute with or without the last dot, in any case; \\. is a dot inside a label and "
@@ -117,6 +124,8 @@ static const struct option long_options[] = {
         {"subtree", no_argument, NULL, CTL_SUBTREE},
         {"all", no_argument, NULL, CTL_ALL},
         {"probe", no_argument, NULL, CTL_PROBE},
+        {"client", required_argument, NULL, CTL_CLIENT},
+        {"tcp", no_argument, NULL, CTL_TCP},
         {"timeout", required_argument, NULL, 't'},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
@@ -140,6 +149,7 @@ static const struct control_verb verbs[] = {
         {.name = "cache flush --all", .words = ""},
         {.name = "upstreams", .words = ""},
         {.name = "upstreams --probe", .words = "[NAME] [TYPE]"},
+        {.name = "explain", .words = "NAME [TYPE] [--client=ADDRESS] [--tcp]"},
         {.name = "help", .words = ""},
 };
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
@@ -393,7 +403,8 @@ add_word(struct ctl *c, char *word)
 static int
 take_option(struct ctl *c, int option, char *text)
 {
-	static char subtree[] = "--subtree", all[] = "--all", probe[] = "--probe";
+	static char subtree[] = "--subtree", all[] = "--all", probe[] = "--probe", tcp[] = "--tcp";
+	static char client[CTL_WORD_BYTES];
 	switch (option) {
 	case CTL_WORD:
 		return add_word(c, text);
@@ -403,6 +414,11 @@ take_option(struct ctl *c, int option, char *text)
 		return add_word(c, all);
 	case CTL_PROBE:
 		return add_word(c, probe);
+	case CTL_TCP:
+		return add_word(c, tcp);
+	case CTL_CLIENT:
+		snprintf(client, sizeof client, "--client=%s", text);
+		return add_word(c, client);
 	case 's':
 		c->path = text;
 		return CTL_DONE;

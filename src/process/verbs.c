@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "process/cache_verbs.h"
+#include "process/explain_verbs.h"
 #include "process/upstream_verbs.h"
 
 #include <stdlib.h>
@@ -114,6 +115,8 @@ const struct control_verb verbs[] = {
         {"upstreams", "", "each upstream address: how it does, and what is wrong with it", false,
                 upstream_verbs_list},
         {"upstreams --probe", "[NAME] [TYPE]", "ask each of them for real, now", false, upstream_verbs_probe},
+        {"explain", "NAME [TYPE] [--client=ADDRESS] [--tcp]", "what would become of this question, and why",
+                false, explain_verb},
         {"help", "", "this list", false, on_help},
 };
 const size_t verbs_count = sizeof verbs / sizeof verbs[0];

@@ -121,3 +121,32 @@ judge_question(struct judge *judge, const struct judge_case *what, struct judgem
 			return;
 		}
 }
+
+const char *
+judge_word(enum judge_by by)
+{
+	static const char *const words[] = {
+	        [JUDGE_BY_NONE] = "none",
+	        [JUDGE_BY_FORM] = "form",
+	        [JUDGE_BY_ACCESS] = "access",
+	        [JUDGE_BY_KIND] = "kind",
+	};
+	return (size_t)by < sizeof words / sizeof *words && words[by] != NULL ? words[by] : "policy";
+}
+
+enum judge_by
+judge_next(enum judge_by by)
+{
+	size_t count = sizeof steps / sizeof *steps, at = 0;
+	if (by != JUDGE_BY_NONE)
+		for (at = count; at > 0 && steps[at - 1].by != by; at--)
+			;
+	for (; at < count; at++) {
+		size_t later = at + 1;
+		while (later < count && steps[later].by != steps[at].by)
+			later++;
+		if (later == count)
+			return steps[at].by;
+	}
+	return JUDGE_BY_NONE;
+}

@@ -51,4 +51,10 @@ void judge_free(struct judge *judge);
 /* Counts nothing and remembers nothing. */
 void judge_question(struct judge *judge, const struct judge_case *what, struct judgement *out);
 
+/* "access", "form"; what a step is called. */
+const char *judge_word(enum judge_by by);
+/* The step that comes after this one (JUDGE_BY_NONE: the first one); JUDGE_BY_NONE: it is the last. A step
+ * that has two turns has the later one here. */
+enum judge_by judge_next(enum judge_by by);
+
 #endif

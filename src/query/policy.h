@@ -10,5 +10,9 @@
 enum policy_verdict { POLICY_ALLOW, POLICY_REFUSE, POLICY_DROP };
 
 enum policy_verdict policy_judge(const struct config_access *access, const struct addr *client);
+/* The same with the network that decides: of access.allow for ALLOW, else of access.deny; NULL: in neither.
+ */
+enum policy_verdict policy_explain(
+        const struct config_access *access, const struct addr *client, const struct addr_net **net);
 
 #endif

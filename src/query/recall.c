@@ -115,14 +115,15 @@ is_resting(
 }
 
 static enum recall_verdict
-find(struct recall *r, const struct wire_query *query, uint64_t hash, uint64_t now_ms, struct recalled *out)
+find(struct recall *r, const struct wire_query *query, uint64_t hash, uint64_t now_ms, bool peek,
+        struct recalled *out)
 {
 	struct cache_key key = cache_key(query, hash);
-	if (!cache_get(r->cache, &key, false, &out->entry))
+	if (!cache_get(r->cache, &key, peek, &out->entry))
 		return RECALL_NONE;
 	if (is_fresh(&out->entry, now_ms)) {
 		dress_fresh(out, now_ms);
-		out->renew = is_worth_renewing(r, &out->entry, now_ms) &&
+		out->renew = !peek && is_worth_renewing(r, &out->entry, now_ms) &&
 		             cache_claim(r->cache, &key, now_ms, RECALL_RENEW_PAUSE_MS);
 		return RECALL_FRESH;
 	}
@@ -138,9 +139,16 @@ recall_find(struct recall *r, const struct wire_query *query, uint64_t hash, uin
 {
 	if (!applies(r, query))
 		return RECALL_NONE;
-	enum recall_verdict verdict = find(r, query, hash, now_ms, out);
+	enum recall_verdict verdict = find(r, query, hash, now_ms, false, out);
 	stats_one(r->stats, verdict == RECALL_FRESH ? STATS_cache_hits : STATS_cache_misses);
 	return verdict;
+}
+
+enum recall_verdict
+recall_peek(struct recall *r, const struct wire_query *query, uint64_t hash, uint64_t now_ms,
+        struct recalled *out)
+{
+	return applies(r, query) ? find(r, query, hash, now_ms, true, out) : RECALL_NONE;
 }
 
 bool

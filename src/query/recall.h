@@ -40,6 +40,9 @@ struct recalled {
 /* Looks for an answer to a client's question. Counts what it finds. */
 enum recall_verdict recall_find(struct recall *recall, const struct wire_query *query, uint64_t hash,
         uint64_t now_ms, struct recalled *out);
+/* The same without a trace: nothing is counted, and an answer that is worth renewing is not claimed. */
+enum recall_verdict recall_peek(struct recall *recall, const struct wire_query *query, uint64_t hash,
+        uint64_t now_ms, struct recalled *out);
 /* The answer to give when upstream has none: false, there is none. No failures. */
 bool recall_last_resort(struct recall *recall, const struct wire_query *query, uint64_t hash, uint64_t now_ms,
         struct recalled *out);

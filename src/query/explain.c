@@ -1,0 +1,118 @@
+/*
+ * The way of a question through query.c, with every step that would leave a trace replaced by one that only
+ * looks.
+ */
+#include "query/explain.h"
+
+#include "base/must.h"
+#include "dns/hash.h"
+#include "query/policy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct explain {
+	struct explain_setup set;
+	struct groups *groups;
+	struct judge *judge;
+	struct recall *recall;
+	struct stats_slab stats; /* of nobody */
+};
+
+struct explain *
+explain_new(const struct explain_setup *setup)
+{
+	struct explain *e = must_alloc(1, sizeof *e);
+	e->set = *setup;
+	e->groups = groups_new(setup->config);
+	e->judge = judge_new(setup->config);
+	e->recall = recall_new(setup->cache, setup->config, &e->stats);
+	return e;
+}
+
+void
+explain_free(struct explain *e)
+{
+	recall_free(e->recall);
+	judge_free(e->judge);
+	groups_free(e->groups);
+	free(e);
+}
+
+/* Can somebody who may be asked be expected to answer? */
+static bool
+is_hopeless(const struct order *order)
+{
+	for (unsigned i = 0; i < order->count; i++)
+		if (!order->places[i].down)
+			return false;
+	return true;
+}
+
+static void
+look_into_cache(struct explain *e, const struct wire_query *query, struct explanation *out)
+{
+	const struct wire_question *q = &query->question;
+	uint64_t hash = hash_name(q->name, q->name_bytes, q->type, q->class, e->set.seed);
+	out->source = EXPLAIN_UPSTREAM;
+	out->cache = e->set.cache == NULL ? EXPLAIN_NO_CACHE : EXPLAIN_MISS;
+	switch (recall_peek(e->recall, query, hash, e->set.boot_ms, &out->recalled)) {
+	case RECALL_NONE:
+		break;
+	case RECALL_FRESH:
+		out->cache = EXPLAIN_FRESH;
+		out->source = EXPLAIN_CACHE;
+		break;
+	case RECALL_STALE:
+		out->cache = EXPLAIN_EXPIRED;
+		out->source = EXPLAIN_STALE;
+		break;
+	case RECALL_FALLBACK:
+		out->cache = EXPLAIN_EXPIRED;
+		if (e->set.config->cache.stale_wait_ms == 0 || is_hopeless(&out->order))
+			out->source = EXPLAIN_STALE;
+		break;
+	}
+}
+
+void
+explain_question(
+        struct explain *e, const struct addr *client, struct wire_query *query, struct explanation *out)
+{
+	*out = (struct explanation){.what = {.client = client, .verdict = WIRE_QUERY, .query = query}};
+	out->what.group = groups_find(e->groups, client, &out->group_net);
+	query->view = out->what.group != NULL ? out->what.group->view : 0;
+	judge_question(e->judge, &out->what, &out->judgement);
+	if (out->judgement.action != JUDGE_PASS) {
+		out->source = out->judgement.action == JUDGE_SILENCE ? EXPLAIN_NOWHERE : EXPLAIN_HERE;
+		return;
+	}
+	order_of(e->set.config, e->set.health, query, e->set.now_ms, &out->order);
+	look_into_cache(e, query, out);
+}
+
+static void
+access_rule(const struct config_access *access, const struct addr *client, char out[EXPLAIN_RULE_BYTES])
+{
+	const struct addr_net *net = NULL;
+	char text[ADDR_TEXT_BYTES];
+	enum policy_verdict verdict = policy_explain(access, client, &net);
+	if (net == NULL)
+		snprintf(out, EXPLAIN_RULE_BYTES, "in no network of access.allow");
+	else
+		snprintf(out, EXPLAIN_RULE_BYTES, "access.%s %s", verdict == POLICY_ALLOW ? "allow" : "deny",
+		        addr_net_text(net, text));
+}
+
+const char *
+explain_rule(const struct explain *e, const struct explanation *what, enum judge_by step,
+        char out[EXPLAIN_RULE_BYTES])
+{
+	const struct judgement *j = &what->judgement;
+	out[0] = '\0';
+	if (step == JUDGE_BY_ACCESS)
+		access_rule(&e->set.config->access, what->what.client, out);
+	else if (step == j->by && j->text != NULL)
+		snprintf(out, EXPLAIN_RULE_BYTES, "%s", j->text);
+	return out;
+}
