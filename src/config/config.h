@@ -78,6 +78,16 @@ struct config_route {
 	size_t upstream_count;
 };
 
+/* So much in a second for each client network of these sizes. */
+struct config_rate {
+	unsigned per_second; /* 0: no limit */
+	unsigned burst;      /* at once; 0: those of one second */
+	unsigned slip; /* each so many-th UDP answer in excess is a TC, the others silence; 0: none is */
+	unsigned ipv4_prefix, ipv6_prefix;
+	struct addr_net *exempt;
+	size_t exempt_count;
+};
+
 /* Clients that are served in another way than the rest. */
 struct config_client {
 	char *name;                /* unique */
@@ -87,6 +97,8 @@ struct config_client {
 	size_t upstream_count;
 	bool routes; /* names that have a route go there, whoever asks */
 	bool log;    /* its questions may be in the query log */
+	bool own_rate;
+	struct config_rate rate; /* with own_rate, in place of limits.rate */
 };
 
 enum config_policy { CONFIG_SEQUENTIAL, CONFIG_ROUND_ROBIN, CONFIG_FASTEST, CONFIG_HASHED };
@@ -128,8 +140,10 @@ struct config_limits {
 	unsigned tcp_clients_per_address;
 	unsigned tcp_idle_timeout_ms;
 	unsigned tcp_queries_per_client;
-	unsigned udp_answer_size; /* bytes */
-	uint64_t worker_memory;   /* bytes; 0: no limit */
+	unsigned udp_answer_size;         /* bytes */
+	uint64_t worker_memory;           /* bytes; 0: no limit */
+	struct config_rate rate;          /* of questions */
+	struct config_rate response_rate; /* of UDP answers that say the same; burst is 0 */
 };
 
 struct config_log {

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 enum key_type {
-	KEY_GROUP,  /* { } of other keys of the table */
+	KEY_GROUP,  /* { } of other keys of the table; field, if any: a bool, whether it was said */
 	KEY_LIST,   /* ( ) of groups; field: pointer to the structs */
 	KEY_NUMBER, /* field: unsigned or uint16_t */
 	KEY_PORT,   /* a number; field: struct addr, whose port it is */

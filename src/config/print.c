@@ -92,6 +92,16 @@ print_value(struct printer *p, const struct key *key, const void *object)
 	fputs(";\n", p->out);
 }
 
+/* One that says something by being there, and is not. */
+static bool
+is_left_out(const struct key *key, const void *object)
+{
+	bool said = true;
+	if (key->type == KEY_GROUP && key->offset != KEY_NO_FIELD)
+		memcpy(&said, (const char *)object + key->offset, sizeof said);
+	return !said;
+}
+
 /* Groups whose keys are all of a later version have nothing to print. */
 static bool
 has_members(const char *parent)
@@ -106,7 +116,8 @@ has_members(const char *parent)
 static void
 print_key(struct printer *p, const struct key *key, const void *object)
 {
-	if (key->effect != KEY_NOW || (key->type == KEY_GROUP && !has_members(key->path)))
+	if (key->effect != KEY_NOW || (key->type == KEY_GROUP && !has_members(key->path)) ||
+	        is_left_out(key, object))
 		return;
 	if (p->depth == 0)
 		fputc('\n', p->out);

@@ -360,10 +360,12 @@ read_setting(struct reader *r, const struct key *key, const config_setting_t *se
 	bool well;
 	if (key->type == KEY_GROUP) {
 		well = config_setting_is_group(setting);
-		if (well)
+		if (well) {
 			read_group(r, key->path, setting, object);
-		else
+			value_set_bool(key, object, true);
+		} else {
 			refuse_type(r, key, setting);
+		}
 	} else if (key->type == KEY_LIST) {
 		well = key->effect == KEY_NOW ? read_list(r, key, setting)
 		                              : read_absent_list(r, key, setting);

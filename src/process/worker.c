@@ -326,6 +326,7 @@ put_together(struct worker *w)
 	        .health = setup->health,
 	        .stats = setup->room.stats,
 	        .quarantine = setup->quarantine,
+	        .limits = setup->limits,
 	        .cache = setup->cache,
 	        .seed = setup->seed,
 	        .memory = setup->room.queries,

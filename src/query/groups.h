@@ -27,4 +27,11 @@ void groups_free(struct groups *groups);
 const struct group *groups_find(
         const struct groups *groups, const struct addr *client, const struct addr_net **net);
 
+/* What limits the questions of clients in this group; NULL: in none. */
+static inline const struct config_rate *
+groups_rate(const struct config *config, const struct group *group)
+{
+	return group != NULL && group->config->own_rate ? &group->config->rate : &config->limits.rate;
+}
+
 #endif

@@ -23,4 +23,11 @@ struct query {
 	struct wire_query wire;
 };
 
+/* Is the client where its address says? Over UDP anybody can claim any. */
+static inline bool
+query_is_proven(const struct query *q)
+{
+	return q->from.stream;
+}
+
 #endif
