@@ -3,9 +3,9 @@
  * (lists_build.h), sealed, and read by all workers. It holds no pointers, so that it can lie anywhere; it is
  * never changed, so that nothing needs a lock; looking up allocates nothing.
  *
- * The names themselves are not in it. 96 bits of a keyed hash stand for each, the key being random and of this
- * table, so that whoever writes a list cannot make names collide: a name that is on no list is taken for one
- * that is with a chance of n / 2^96 for each of its suffixes, 7e-23 in a table of 5 million names.
+ * The names themselves are not in it. 96 bits of a keyed hash stand for each, the key being random and of
+ * this table, so that whoever writes a list cannot make names collide: a name that is on no list is taken for
+ * one that is with a chance of n / 2^96 for each of its suffixes, 7e-23 in a table of 5 million names.
  *
  * What decides when several rules match:
  *   1. An allow list that holds the name; of several, the first in the order of the configuration.
@@ -98,9 +98,9 @@ uint64_t lists_names(const struct lists *lists);
 size_t lists_bytes(const struct lists *lists);
 
 /*
- * What the lists say of `name`, uncompressed in wire form and in any case. `which` has bit i set for each list
- * i that counts. True: *out says which rule decides. False: none; *exempt (may be NULL) is then the list whose
- * exception or passthru spared the name, or -1.
+ * What the lists say of `name`, uncompressed in wire form and in any case. `which` has bit i set for each
+ * list i that counts. True: *out says which rule decides. False: none; *exempt (may be NULL) is then the list
+ * whose exception or passthru spared the name, or -1.
  */
 bool lists_find(const struct lists *lists, uint64_t which, const uint8_t *name, size_t bytes,
         struct lists_hit *out, int *exempt);
