@@ -27,6 +27,10 @@ enum {
 	LOADER_PATH_BYTES = 600,
 };
 
+_Static_assert(
+        (int)LOADER_WHY_BYTES >= (int)SANDBOX_WHY_BYTES && (int)LOADER_WHY_BYTES >= (int)LIST_FILES_WHY_BYTES,
+        "one line fits all");
+
 struct loader {
 	const struct loader_setup *setup;
 	struct list_files files;
@@ -256,7 +260,7 @@ static int
 child(const struct loader_setup *setup, pid_t master)
 {
 	struct loader l = {.setup = setup};
-	char why[LOADER_WHY_BYTES > SANDBOX_WHY_BYTES ? LOADER_WHY_BYTES : SANDBOX_WHY_BYTES];
+	char why[LOADER_WHY_BYTES];
 	log_set_role("loader");
 	setup->leave_master(setup->arg);
 	if (list_files_open(&l.files, setup->config, why) < 0)

@@ -252,7 +252,8 @@ static void
 take_over(struct master *m)
 {
 	struct generation *old = m->line.serving;
-	char text[128];
+	const struct shelf *shelf = generation_lists(m->line.starting);
+	char text[128 + LIBRARIAN_TEXT_BYTES], lists[LIBRARIAN_TEXT_BYTES];
 	m->line.serving = m->line.starting;
 	m->line.starting = NULL;
 	m->serving_version = m->made_version;
@@ -264,9 +265,10 @@ take_over(struct master *m)
 		renewed(m);
 		return;
 	}
-	snprintf(text, sizeof text, "reloaded generation=%u workers=%u ms=%llu",
+	snprintf(text, sizeof text, "reloaded generation=%u workers=%u ms=%llu%s%s",
 	        generation_number(m->line.serving), generation_alive(m->line.serving),
-	        (unsigned long long)(clock_now_ms() - m->starting_since_ms));
+	        (unsigned long long)(clock_now_ms() - m->starting_since_ms), shelf != NULL ? " " : "",
+	        shelf != NULL ? librarian_text(shelf, lists) : "");
 	reload_answer(m, true, text);
 	/* after the answer, for the control socket that it leaves by may be another now */
 	apply_outside(m);
