@@ -5,6 +5,7 @@
 #include "config/check.h"
 
 #include "config/check_clients.h"
+#include "config/check_lists.h"
 #include "config/check_routes.h"
 #include "config/keys.h"
 
@@ -223,4 +224,5 @@ check_draft(struct draft *draft)
 	check_ttls(draft);
 	check_routes(draft);
 	check_clients(draft);
+	check_lists(draft);
 }

@@ -128,6 +128,32 @@ struct config_cache {
 	char *file; /* where it is kept while dotward does not run; "": nowhere */
 };
 
+enum config_list_format {
+	CONFIG_LIST_AUTO, /* what it looks like */
+	CONFIG_LIST_PLAIN,
+	CONFIG_LIST_HOSTS,
+	CONFIG_LIST_ADBLOCK,
+	CONFIG_LIST_RPZ,
+};
+
+enum config_list_answer { CONFIG_LIST_NXDOMAIN, CONFIG_LIST_NODATA, CONFIG_LIST_REFUSED, CONFIG_LIST_NULL };
+
+/* A list of names. */
+struct config_list {
+	char *name; /* unique; default: the last part of `file` */
+	char *file; /* or a folder of files */
+	enum config_list_format format;
+	enum config_list_answer answer; /* of a block list: what is answered for a name on it */
+	bool filtered;                  /* of a block list, reason = "filtered" */
+};
+
+enum { CONFIG_LISTS_MOST = 64 /* block and allow lists together */ };
+
+struct config_lists {
+	struct config_list *block, *allow;
+	size_t block_count, allow_count;
+};
+
 struct config_access {
 	struct addr_net *allow, *deny;
 	size_t allow_count, deny_count;
@@ -161,6 +187,7 @@ struct config {
 	size_t route_count;
 	struct config_client *clients; /* groups of them */
 	size_t client_count;
+	struct config_lists lists; /* policy.block_lists, policy.allow_lists */
 	struct config_access access;
 	struct config_forward forward;
 	struct config_cache cache;
@@ -215,6 +242,10 @@ bool config_is_by_host(const struct config_upstream *upstream);
 bool config_has_host(const struct config *config);
 /* Does any upstream have a source_address? */
 bool config_has_source(const struct config *config);
+/* List `index` of all: block lists first, then allow lists. */
+const struct config_list *config_list(const struct config *config, size_t index);
+/* How many there are. */
+size_t config_list_count(const struct config *config);
 /* Prints the effective configuration so that config_load() reads the same from it; every key, with its help
  * as comment. */
 void config_print(const struct config *config, FILE *out);

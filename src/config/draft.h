@@ -17,7 +17,8 @@ struct draft {
 	struct place *upstream_places; /* one for each upstream */
 	struct place *route_places;    /* one for each route */
 	struct place *client_places;   /* one for each group of clients */
-	char *ca_file;                 /* for upstreams that have none of their own; NULL: none */
+	struct place *block_list_places, *allow_list_places;
+	char *ca_file; /* for upstreams that have none of their own; NULL: none */
 };
 
 #endif

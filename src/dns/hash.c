@@ -1,6 +1,5 @@
 /*
- * Folds the name into a buffer, puts type and class behind it, and hashes that. Length octets are below 64,
- * so folding the whole name bytewise leaves them alone.
+ * Folds the name into a buffer, puts type and class behind it, and hashes that.
  */
 #include "dns/hash.h"
 
@@ -20,35 +19,13 @@ labels_bytes(const uint8_t *msg, size_t bytes, size_t at)
 	return at < bytes ? at + 1 - start : bytes - start;
 }
 
-/*
- * Eight octets at once: for those without the top bit, adding sets the top bit from 'A' on, and from behind
- * 'Z' on; what lies between gets 0x20. No addition carries into the next octet.
- */
-static uint64_t
-fold_eight(uint64_t eight)
-{
-	const uint64_t each = 0x0101010101010101u, top = each * 0x80;
-	uint64_t low = eight & ~top;
-	uint64_t from_a = low + each * (0x80 - 'A'), behind_z = low + each * (0x80 - 'Z' - 1);
-	uint64_t upper = from_a & ~behind_z & ~eight & top;
-	return eight | upper >> 2;
-}
-
 static uint64_t
 hash_folded(const uint8_t *name, size_t name_bytes, const uint8_t *fixed, size_t fixed_bytes, uint64_t seed)
 {
 	uint8_t folded[NAME_BYTES + QUESTION_FIXED_BYTES];
 	if (name_bytes > NAME_BYTES)
 		name_bytes = NAME_BYTES;
-	size_t i = 0;
-	for (; i + sizeof(uint64_t) <= name_bytes; i += sizeof(uint64_t)) {
-		uint64_t eight;
-		memcpy(&eight, name + i, sizeof eight);
-		eight = fold_eight(eight);
-		memcpy(folded + i, &eight, sizeof eight);
-	}
-	for (; i < name_bytes; i++)
-		folded[i] = name[i] >= 'A' && name[i] <= 'Z' ? (uint8_t)(name[i] | 0x20) : name[i];
+	name_fold(name, name_bytes, folded);
 	memcpy(folded + name_bytes, fixed, fixed_bytes);
 	uint64_t hash = XXH3_64bits_withSeed(folded, name_bytes + fixed_bytes, seed);
 	return hash != 0 ? hash : 1;

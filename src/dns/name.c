@@ -104,6 +104,34 @@ lower(uint8_t byte)
 	return (uint8_t)(byte - 'A') <= 'Z' - 'A' ? (uint8_t)(byte | 0x20) : byte;
 }
 
+/*
+ * Eight octets at once: for those without the top bit, adding sets the top bit from 'A' on, and from behind
+ * 'Z' on; what lies between gets 0x20. No addition carries into the next octet.
+ */
+static uint64_t
+fold_eight(uint64_t eight)
+{
+	const uint64_t each = 0x0101010101010101u, top = each * 0x80;
+	uint64_t low = eight & ~top;
+	uint64_t from_a = low + each * (0x80 - 'A'), behind_z = low + each * (0x80 - 'Z' - 1);
+	uint64_t upper = from_a & ~behind_z & ~eight & top;
+	return eight | upper >> 2;
+}
+
+void
+name_fold(const uint8_t *name, size_t bytes, uint8_t *out)
+{
+	size_t i = 0;
+	for (; i + sizeof(uint64_t) <= bytes; i += sizeof(uint64_t)) {
+		uint64_t eight;
+		memcpy(&eight, name + i, sizeof eight);
+		eight = fold_eight(eight);
+		memcpy(out + i, &eight, sizeof eight);
+	}
+	for (; i < bytes; i++)
+		out[i] = lower(name[i]);
+}
+
 bool
 name_equal(const uint8_t *a, const uint8_t *b, size_t bytes)
 {

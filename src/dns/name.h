@@ -46,6 +46,9 @@ size_t name_unfold(const uint8_t *msg, size_t bytes, size_t at, uint8_t out[NAME
 /* Two uncompressed names of the same length, ASCII letters in any case (RFC 4343). */
 bool name_equal(const uint8_t *a, const uint8_t *b, size_t bytes);
 
+/* The name (or whatever lies there: lengths stay as they are) with ASCII letters in lower case. */
+void name_fold(const uint8_t *name, size_t bytes, uint8_t *out);
+
 /*
  * Presentation form, absolute, with escapes (RFC 4343 section 2.1, RFC 1035 section 5.1), never anything
  * unprintable and never a blank or a bare quote. "" when `bytes` is 0. Returns `out`.

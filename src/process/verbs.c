@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "process/cache_verbs.h"
 #include "process/explain_verbs.h"
+#include "process/list_verbs.h"
 #include "process/upstream_verbs.h"
 
 #include <stdlib.h>
@@ -117,6 +118,9 @@ const struct control_verb verbs[] = {
         {"upstreams --probe", "[NAME] [TYPE]", "ask each of them for real, now", false, upstream_verbs_probe},
         {"explain", "NAME [TYPE] [--client=ADDRESS] [--tcp]", "what would become of this question, and why",
                 false, explain_verb},
+        {"lists", "", "each list of names: how much is on it, and how often it has decided", false,
+                list_verbs_list},
+        {"lists reload", "", "read the lists of names anew, and nothing else", true, list_verbs_reload},
         {"help", "", "this list", false, on_help},
 };
 const size_t verbs_count = sizeof verbs / sizeof verbs[0];

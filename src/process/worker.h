@@ -9,8 +9,10 @@
 #include "net/sockets.h"
 #include "net/tls.h"
 #include "process/sandbox.h"
+#include "query/shelf.h"
 #include "shared/epoch.h"
 #include "shared/health.h"
+#include "shared/hits.h"
 #include "shared/limits.h"
 #include "shared/quarantine.h"
 #include "shared/shm.h"
@@ -41,23 +43,25 @@ struct worker_setup {
 	const struct quarantine *quarantine;
 	struct health_table *health;
 	struct limits *limits;
+	struct shelf *shelf; /* lists of names; NULL: none */
+	struct hits *hits;   /* of them; NULL: not counted */
 	struct cache *cache; /* NULL: none */
 	uint32_t member;     /* of it */
 	struct epoch *epoch; /* of the network */
 	uint64_t seed;
 	struct worker_room room;
 	struct sandbox_user user;
-	int log_end; /* where a new log file comes through (handover.h); -1: none will */
+	int log_end; /* where a new log file, or lists, come through (handover.h); -1: none will */
 	pid_t master;
 	unsigned slot;
-	int ready_fd; /* gets a byte when the worker serves, and when it has suddenly much to do */
+	int ready_fd; /* gets a byte when the worker serves, has new lists, or has suddenly much to do */
 };
 
 /* Tells workers that the epoch is another one. */
 enum { WORKER_EPOCH_SIGNAL = SIGUSR1 };
 
 /* What a worker writes to ready_fd. */
-enum { WORKER_SAYS_READY = 'r', WORKER_SAYS_BUSY = 'b' };
+enum { WORKER_SAYS_READY = 'r', WORKER_SAYS_BUSY = 'b', WORKER_SAYS_LISTS = 'l' };
 
 /* Exit status of a worker that will never be able to work: it is not born again. */
 enum { WORKER_CANNOT_WORK = 78 /* EX_CONFIG */ };

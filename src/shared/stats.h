@@ -33,6 +33,8 @@
 	X(rrl_slipped, "of the same, sent empty with TC")                                                    \
 	X(fair_refused, "from networks with more than their share under way, answered REFUSED")              \
 	X(refused_transfer, "zone transfers asked for, answered REFUSED")                                    \
+	X(blocked, "questions for names on a block list, of whatever answer")                                \
+	X(allowed, "questions for names on an allow list")                                                   \
 	X(servfail, "no upstream answered, answered SERVFAIL")                                               \
 	X(replayed, "questions of a dead worker, taken up by its successor")                                 \
 	X(quarantined, "questions that had crashed workers, answered SERVFAIL untouched")                    \
