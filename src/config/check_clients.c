@@ -63,6 +63,68 @@ check_members(struct draft *draft, size_t index)
 	}
 }
 
+/* --- lists --- */
+
+static const char *
+suggest_list(const struct config_list *lists, size_t count, const char *name)
+{
+	const char *best = NULL;
+	size_t nearest = SIZE_MAX;
+	for (size_t i = 0; i < count; i++) {
+		size_t distance = complain_distance(name, lists[i].name);
+		if (complain_is_near(name, lists[i].name) && distance < nearest) {
+			best = lists[i].name;
+			nearest = distance;
+		}
+	}
+	return best;
+}
+
+static bool
+is_list(const struct config_list *lists, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(lists[i].name, name) == 0)
+			return true;
+	return strcmp(name, "*") == 0;
+}
+
+/* `kind` is "block" or "allow". */
+static void
+check_lists_of(struct draft *draft, size_t index, const char *kind, const struct config_member *named,
+        size_t named_count, const struct config_list *lists, size_t count)
+{
+	const struct place *place = &draft->client_places[index];
+	char subject[SUBJECT_BYTES], key[24], shown[SHOWN_BYTES];
+	snprintf(key, sizeof key, ".%s_lists", kind);
+	subject_of(index, key, subject);
+	for (size_t i = 0; i < named_count; i++) {
+		if (is_list(lists, count, named[i].name))
+			continue;
+		const char *meant = suggest_list(lists, count, named[i].name);
+		complain_show(shown, sizeof shown, named[i].name, strlen(named[i].name));
+		if (meant != NULL)
+			complain(&draft->complaints, place, subject,
+			        "no %s list is called \"%s\"; did you mean \"%s\"?", kind, shown, meant);
+		else
+			complain(&draft->complaints, place, subject,
+			        "no %s list is called \"%s\"; give it that name, name = \"...\", in "
+			        "policy.%s_lists",
+			        kind, shown, kind);
+	}
+}
+
+static void
+check_lists_named(struct draft *draft, size_t index)
+{
+	const struct config *config = draft->config;
+	const struct config_client *client = &config->clients[index];
+	check_lists_of(draft, index, "block", client->block_lists, client->block_list_count,
+	        config->lists.block, config->lists.block_count);
+	check_lists_of(draft, index, "allow", client->allow_lists, client->allow_list_count,
+	        config->lists.allow, config->lists.allow_count);
+}
+
 /* --- networks --- */
 
 static bool
@@ -173,8 +235,10 @@ check_clients(struct draft *draft)
 	for (size_t i = 0; i < count; i++) {
 		check_name(draft, i);
 		/* what is wrong with the upstreams themselves has been said; their names may be, too */
-		if (sound)
+		if (sound) {
 			check_members(draft, i);
+			check_lists_named(draft, i);
+		}
 		check_access(draft, i);
 	}
 	check_networks(draft);

@@ -96,7 +96,10 @@ struct config_client {
 	struct config_member *upstreams; /* each the name of one there is; none: those of everybody */
 	size_t upstream_count;
 	bool routes; /* names that have a route go there, whoever asks */
-	bool log;    /* its questions may be in the query log */
+	/* Lists by name that count for it, or "*" for all of that kind. */
+	struct config_member *block_lists, *allow_lists;
+	size_t block_list_count, allow_list_count;
+	bool log; /* its questions may be in the query log */
 	bool own_rate;
 	struct config_rate rate; /* with own_rate, in place of limits.rate */
 };

@@ -308,16 +308,29 @@ domain_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
 }
 
 static bool
-member_take(void *value, const void *object, const char *text, struct why *why)
+take_name(void *value, const char *text, const char *if_empty, struct why *why)
 {
 	struct config_member *member = value;
-	(void)object;
 	if (*text == '\0')
-		return why_not(why, "empty; name an upstream");
+		return why_not(why, "empty; name %s", if_empty);
 	if (strlen(text) >= sizeof member->name)
 		return why_not(why, "at most %d characters", CONFIG_NAME_BYTES - 1);
 	snprintf(member->name, sizeof member->name, "%s", text);
 	return true;
+}
+
+static bool
+member_take(void *value, const void *object, const char *text, struct why *why)
+{
+	(void)object;
+	return take_name(value, text, "an upstream", why);
+}
+
+static bool
+list_take(void *value, const void *object, const char *text, struct why *why)
+{
+	(void)object;
+	return take_name(value, text, "a list, or \"*\" for all", why);
 }
 
 static void
@@ -397,6 +410,7 @@ const struct item item_cache = {sizeof(uint64_t), "a size", cache_take, memory_s
 const struct item item_domain = {sizeof(struct config_domain), "a domain name", domain_take, domain_show};
 const struct item item_member = {
         sizeof(struct config_member), "the name of an upstream", member_take, member_show};
+const struct item item_list = {sizeof(struct config_member), "the name of a list", list_take, member_show};
 const struct item item_bootstrap = {
         sizeof(struct config_bootstrap), "a bootstrap server", bootstrap_take, bootstrap_show};
 

@@ -42,6 +42,7 @@ extern const struct item item_memory;           /* uint64_t of bytes: 0, or what
 extern const struct item item_cache;            /* uint64_t of bytes: 0, or what a cache can do with */
 extern const struct item item_domain;           /* struct config_domain */
 extern const struct item item_member;           /* struct config_member: the name of an upstream */
+extern const struct item item_list;             /* struct config_member: the name of a list, or "*" */
 extern const struct item item_bootstrap;        /* struct config_bootstrap */
 
 bool item_check_name(const char *text, struct why *why);

@@ -211,6 +211,11 @@ const struct key keys[] = {
 	{ "clients[].routes", KEY_BOOL, KEY_NOW, CLIENT(routes), .fallback = "true",
 		.help = "Whether names that have a route are asked there for this group, too. A route for \".\" is for\n"
 			"those without upstreams of their own." },
+	{ "clients[].block_lists", KEY_ITEMS, KEY_NOW, ITEMS(struct config_client, block_lists, block_list_count),
+		.item = &item_list, .fallback = "*",
+		.help = "By name: the block lists of policy that count for this group. \"*\": all; [ ]: none." },
+	{ "clients[].allow_lists", KEY_ITEMS, KEY_NOW, ITEMS(struct config_client, allow_lists, allow_list_count),
+		.item = &item_list, .fallback = "*", .help = "The same of the allow lists." },
 	{ "clients[].rate", KEY_GROUP, KEY_NOW, CLIENT(own_rate),
 		.help = "Holds for this group in place of limits.rate, as a whole. Without it: limits.rate." },
 	{ "clients[].rate.queries_per_second", KEY_NUMBER, KEY_NOW, CLIENT(rate.per_second), RANGE(0, 1000000), .fallback = "0",

@@ -158,6 +158,8 @@ question_json(struct json *j, const struct explanation *what)
 	if (what->group_net != NULL)
 		json_text(j, "group_network", addr_net_text(what->group_net, client));
 	json_bool(j, "own_view", what->what.query->view != 0);
+	json_text(j, "protocol", what->what.stream ? "tcp" : "udp");
+	json_number(j, "queries_per_second", what->rate->per_second);
 }
 
 static void
@@ -259,17 +261,34 @@ print_json(const struct explain *explain, const struct config *config, const str
  */
 
 static void
+print_rate(const struct explanation *what, FILE *out)
+{
+	const struct config_rate *rate = what->rate;
+	bool six = what->what.client->any.sa_family == AF_INET6, exempt = false;
+	for (size_t i = 0; i < rate->exempt_count; i++)
+		exempt |= addr_net_holds(&rate->exempt[i], what->what.client);
+	fprintf(out, "%-*s ", NAME_COLUMN, "rate:");
+	if (rate->per_second == 0 || exempt)
+		fprintf(out, "no limit%s\n", exempt ? ": exempt" : "");
+	else
+		fprintf(out, "at most %u questions in a second from its /%u\n", rate->per_second,
+		        six ? rate->ipv6_prefix : rate->ipv4_prefix);
+}
+
+static void
 print_question(const struct explanation *what, FILE *out)
 {
 	const struct wire_question *q = &what->what.query->question;
 	char name[NAME_TEXT_BYTES], type[WIRE_WORD_BYTES], text[ADDR_TEXT_BYTES];
-	fprintf(out, "%s %s from %s\n", name_text(q->name, q->name_bytes, name),
-	        wire_type_text(q->type, type), addr_host_text(what->what.client, text));
+	fprintf(out, "%s %s from %s by %s\n", name_text(q->name, q->name_bytes, name),
+	        wire_type_text(q->type, type), addr_host_text(what->what.client, text),
+	        what->what.stream ? "tcp" : "udp");
 	if (what->group_net != NULL)
 		fprintf(out, "%-*s %s, by %s\n", NAME_COLUMN, "group:", what->what.group->config->name,
 		        addr_net_text(what->group_net, text));
 	else
 		fprintf(out, "%-*s none\n", NAME_COLUMN, "group:");
+	print_rate(what, out);
 }
 
 static void

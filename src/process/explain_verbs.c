@@ -15,6 +15,8 @@ enum { EXPLAIN_WORDS = 4 };
 /* What was asked for, and what is needed to do it. */
 struct request {
 	struct verbs_cache with;
+	struct verbs_lists lists;
+	bool stream;
 	struct wire_query query;
 	struct addr client;
 };
@@ -55,8 +57,12 @@ read_words(struct request *request, struct control_call *call)
 	struct wire_question *question = &request->query.question;
 	for (unsigned i = 0; i < EXPLAIN_WORDS; i++) {
 		const char *word = control_word(call, i);
-		if (word == NULL || strcmp(word, "--tcp") == 0)
+		if (word == NULL)
 			continue;
+		if (strcmp(word, "--tcp") == 0) {
+			request->stream = true;
+			continue;
+		}
 		if (strncmp(word, client_option, sizeof client_option - 1) != 0) {
 			if (!read_bare(question, call, word))
 				return false;
@@ -79,10 +85,11 @@ tell(void *arg, struct aside *aside)
 	struct explain *explain = explain_new(&(struct explain_setup){.config = config,
 	        .health = request->with.health,
 	        .cache = request->with.cache,
+	        .lists = shelf_lists(request->lists.shelf),
 	        .seed = request->with.seed,
 	        .now_ms = clock_now_ms(),
 	        .boot_ms = boot_ms});
-	explain_question(explain, &request->client, &request->query, &what);
+	explain_question(explain, &request->client, request->stream, &request->query, &what);
 	explain_report_print(explain, config, &what, boot_ms, aside->json, aside_begin(aside, CONTROL_DONE));
 	explain_free(explain);
 }
@@ -98,9 +105,9 @@ explain_verb(void *arg, struct control_call *call)
 	int parsed = addr_parse(&request.client, "127.0.0.1", 0);
 	if (parsed < 0 || !read_words(&request, call))
 		return;
-	if (master->cache == NULL)
+	if (master->cache == NULL || master->lists == NULL)
 		control_say(call, CONTROL_FAILED, "not in this build");
-	else if (!master->cache(master->arg, &request.with))
+	else if (!master->cache(master->arg, &request.with) || !master->lists(master->arg, &request.lists))
 		control_say(call, CONTROL_FAILED, "it is starting or stopping; try again");
 	else
 		asides_start(master->asides, &request.with.ground, call, tell, &request);

@@ -6,6 +6,7 @@
 
 #include "base/must.h"
 #include "dns/hash.h"
+#include "query/lists.h"
 #include "query/policy.h"
 
 #include <stdio.h>
@@ -26,6 +27,7 @@ explain_new(const struct explain_setup *setup)
 	e->set = *setup;
 	e->groups = groups_new(setup->config);
 	e->judge = judge_new(setup->config);
+	judge_set_lists(e->judge, setup->lists);
 	e->recall = recall_new(setup->cache, setup->config, &e->stats);
 	return e;
 }
@@ -76,11 +78,13 @@ look_into_cache(struct explain *e, const struct wire_query *query, struct explan
 }
 
 void
-explain_question(
-        struct explain *e, const struct addr *client, struct wire_query *query, struct explanation *out)
+explain_question(struct explain *e, const struct addr *client, bool stream, struct wire_query *query,
+        struct explanation *out)
 {
-	*out = (struct explanation){.what = {.client = client, .verdict = WIRE_QUERY, .query = query}};
+	*out = (struct explanation){
+	        .what = {.client = client, .verdict = WIRE_QUERY, .query = query, .stream = stream}};
 	out->what.group = groups_find(e->groups, client, &out->group_net);
+	out->rate = groups_rate(e->set.config, out->what.group);
 	query->view = out->what.group != NULL ? out->what.group->view : 0;
 	judge_question(e->judge, &out->what, &out->judgement);
 	if (out->judgement.action != JUDGE_PASS) {
@@ -104,6 +108,22 @@ access_rule(const struct config_access *access, const struct addr *client, char 
 		        addr_net_text(net, text));
 }
 
+/* Which list decides, or lets the name through, and by which of its names. */
+static void
+list_rule(const struct explain *e, const struct explanation *what, char out[EXPLAIN_RULE_BYTES])
+{
+	const struct wire_question *q = &what->what.query->question;
+	char name[NAME_TEXT_BYTES];
+	struct lists_hit hit;
+	if (what->judgement.list < 0 || e->set.lists == NULL ||
+	        !lists_find(e->set.lists, groups_lists(what->what.group), q->name, q->name_bytes, &hit, NULL))
+		return;
+	snprintf(out, EXPLAIN_RULE_BYTES, "%s list %s, which has %s%.160s",
+	        hit.role == LISTS_ALLOW_LIST ? "allow" : "block",
+	        config_list(e->set.config, hit.list)->name, hit.below ? "what is below " : "",
+	        name_text(q->name + hit.owner_at, q->name_bytes - hit.owner_at, name));
+}
+
 const char *
 explain_rule(const struct explain *e, const struct explanation *what, enum judge_by step,
         char out[EXPLAIN_RULE_BYTES])
@@ -112,6 +132,8 @@ explain_rule(const struct explain *e, const struct explanation *what, enum judge
 	out[0] = '\0';
 	if (step == JUDGE_BY_ACCESS)
 		access_rule(&e->set.config->access, what->what.client, out);
+	else if (step == JUDGE_BY_LIST)
+		list_rule(e, what, out);
 	else if (step == j->by && j->text != NULL)
 		snprintf(out, EXPLAIN_RULE_BYTES, "%s", j->text);
 	return out;

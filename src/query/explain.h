@@ -16,6 +16,7 @@ struct explain_setup {
 	const struct config *config;
 	const struct health_table *health; /* NULL: nothing is known of the upstreams */
 	struct cache *cache;               /* NULL: none */
+	const struct lists *lists;         /* NULL: none */
 	uint64_t seed;                     /* of the hashes of questions */
 	uint64_t now_ms, boot_ms;          /* clock_now_ms(), clock_boot_ms() */
 };
@@ -34,6 +35,7 @@ enum explain_cache { EXPLAIN_NO_CACHE, EXPLAIN_MISS, EXPLAIN_FRESH, EXPLAIN_EXPI
 struct explanation {
 	struct judge_case what;
 	const struct addr_net *group_net; /* that put the client into its group; NULL: it is in none */
+	const struct config_rate *rate;   /* that limits its questions, if its per_second is not 0 */
 	struct judgement judgement;
 	enum explain_source source;
 	enum explain_cache cache; /* when the judge lets it pass */
@@ -46,7 +48,7 @@ struct explain;
 struct explain *explain_new(const struct explain_setup *setup) __attribute__((returns_nonnull));
 void explain_free(struct explain *explain);
 /* The query's view is filled in. *out is good until the next call. */
-void explain_question(struct explain *explain, const struct addr *client, struct wire_query *query,
+void explain_question(struct explain *explain, const struct addr *client, bool stream, struct wire_query *query,
         struct explanation *out);
 
 enum { EXPLAIN_RULE_BYTES = 256 };

@@ -133,6 +133,30 @@ gather_lengths(struct groups *g, const struct config *config)
 				g->lengths[family].length[g->lengths[family].count++] = (uint8_t)prefix;
 }
 
+static uint64_t
+named_lists(
+        const struct config_member *named, size_t named_count, const struct config_list *lists, size_t count)
+{
+	uint64_t mask = 0;
+	for (size_t i = 0; i < named_count; i++)
+		for (size_t j = 0; j < count; j++)
+			if (strcmp(named[i].name, "*") == 0 || strcmp(named[i].name, lists[j].name) == 0)
+				mask |= 1ull << j;
+	return mask;
+}
+
+/* First the block lists, then the allow lists. */
+static uint64_t
+lists_of(const struct config *config, const struct config_client *client)
+{
+	const struct config_lists *lists = &config->lists;
+	uint64_t block =
+	        named_lists(client->block_lists, client->block_list_count, lists->block, lists->block_count);
+	uint64_t allow =
+	        named_lists(client->allow_lists, client->allow_list_count, lists->allow, lists->allow_count);
+	return lists->block_count < CONFIG_LISTS_MOST ? block | allow << lists->block_count : block;
+}
+
 struct groups *
 groups_new(const struct config *config)
 {
@@ -148,7 +172,9 @@ groups_new(const struct config *config)
 	gather_lengths(g, config);
 	for (size_t i = 0; i < config->client_count; i++) {
 		const struct config_client *client = &config->clients[i];
-		g->all[i] = (struct group){.config = client, .view = route_view(config, client)};
+		g->all[i] = (struct group){.config = client,
+		        .lists = lists_of(config, client),
+		        .view = route_view(config, client)};
 		for (size_t j = 0; j < client->network_count; j++)
 			add_net(g, &client->networks[j], &g->all[i]);
 	}

@@ -15,7 +15,8 @@ struct groups;
 
 struct group {
 	const struct config_client *config;
-	uint32_t view; /* wire_query.view of its questions (upstream/route.h) */
+	uint64_t lists; /* that count for it, a bit each, as they are numbered in query/lists.h */
+	uint32_t view;  /* wire_query.view of its questions (upstream/route.h) */
 };
 
 /* The configuration outlives it. */
@@ -26,6 +27,13 @@ void groups_free(struct groups *groups);
 /* NULL: in none. *net, unless NULL, is the network that decided. */
 const struct group *groups_find(
         const struct groups *groups, const struct addr *client, const struct addr_net **net);
+
+/* The lists that count for clients in this group; NULL: in none. */
+static inline uint64_t
+groups_lists(const struct group *group)
+{
+	return group != NULL ? group->lists : UINT64_MAX;
+}
 
 /* What limits the questions of clients in this group; NULL: in none. */
 static inline const struct config_rate *

@@ -90,7 +90,7 @@ judge_kind(struct judge *judge, const struct judge_case *what, struct judgement 
 static bool
 judge_lists(struct judge *judge, const struct judge_case *what, struct judgement *out)
 {
-	return blocking_judge(judge->blocking, UINT64_MAX, what, out);
+	return blocking_judge(judge->blocking, groups_lists(what->group), what, out);
 }
 
 static const struct {
@@ -150,6 +150,7 @@ judge_word(enum judge_by by)
 	        [JUDGE_BY_FORM] = "form",
 	        [JUDGE_BY_ACCESS] = "access",
 	        [JUDGE_BY_KIND] = "kind",
+	        [JUDGE_BY_LIST] = "lists",
 	};
 	return (size_t)by < sizeof words / sizeof *words && words[by] != NULL ? words[by] : "policy";
 }

@@ -34,7 +34,7 @@ struct judge_case {
 	enum wire_verdict verdict; /* of the message */
 	const struct wire_query *query;
 	const struct group *group; /* of the client; NULL: none */
-	bool stream; /* it came by TCP or TLS */
+	bool stream;               /* it came by TCP or TLS */
 };
 
 struct judgement {

@@ -156,7 +156,7 @@ ROWS
 @test "explain: for people, and what it leaves behind" {
   serve_everything
   run -0 ctl explain WWW.corp.test aaaa --client 127.0.7.5
-  assert_has "$output" '^WWW\.corp\.test\. AAAA from 127\.0\.7\.5$'
+  assert_has "$output" '^WWW\.corp\.test\. AAAA from 127\.0\.7\.5 by udp$'
   assert_has "$output" '^group: +kids, by 127\.0\.7\.0/24$'
   assert_has "$output" '^access: +goes on: access\.allow 127\.0\.0\.0/8$'
   assert_has "$output" '^route: +corp\.test\.$'
@@ -212,5 +212,5 @@ serve_one() {
   run -2 ctl explain www.test A MX
   assert_has "$output" 'usage: explain'
   run -0 ctl explain --client ::1 --tcp www.test
-  assert_has "$output" '^www\.test\. A from ::1$'
+  assert_has "$output" '^www\.test\. A from ::1 by tcp$'
 }
