@@ -105,6 +105,34 @@ struct config_cache {
 	char *file; /* where it is kept while dotward does not run; "": nowhere */
 };
 
+enum {
+	CONFIG_RECORD_BYTES = 1024,
+	CONFIG_RECORD_TTL_S = 300, /* of a record that names none */
+};
+
+/* One record in presentation format, found good. */
+struct config_record {
+	char text[CONFIG_RECORD_BYTES];
+};
+
+/* Names that are answered here, or not as an upstream would. */
+struct config_names {
+	struct config_record *records;
+	size_t record_count;
+	char *hosts_file; /* "": none */
+	struct config_domain *local_zones;
+	size_t local_zone_count;
+	struct local *local; /* made of the three (dns/local.h); NULL: they say nothing */
+	bool special;
+	bool refuse_any;
+	bool rebind_protection;
+	bool minimal_responses;
+	struct config_domain *rebind_allow;
+	size_t rebind_allow_count;
+	uint16_t *filter_types;
+	size_t filter_type_count;
+};
+
 struct config_access {
 	struct addr_net *allow, *deny;
 	size_t allow_count, deny_count;
@@ -135,6 +163,7 @@ struct config {
 	struct config_route *routes; /* there is an upstream for what they do not name */
 	size_t route_count;
 	struct config_access access;
+	struct config_names names;
 	struct config_forward forward;
 	struct config_cache cache;
 	struct config_limits limits;

@@ -5,12 +5,14 @@
 #include "query/judge.h"
 
 #include "base/must.h"
+#include "query/own.h"
 #include "query/policy.h"
 
 #include <stdlib.h>
 
 struct judge {
 	const struct config *config;
+	struct own *own;
 };
 
 typedef bool judge_step(struct judge *judge, const struct judge_case *what, struct judgement *out);
@@ -85,6 +87,43 @@ judge_kind(struct judge *judge, const struct judge_case *what, struct judgement 
 	               "zone transfers are not forwarded");
 }
 
+static bool
+give(struct judgement *out, enum stats_counter counter, const char *source)
+{
+	out->action = JUDGE_ANSWER;
+	out->counter = counter;
+	out->text = source;
+	return true;
+}
+
+static bool
+judge_record(struct judge *judge, const struct judge_case *what, struct judgement *out)
+{
+	return own_record(judge->own, &what->query->question, &out->answer) &&
+	       give(out, STATS_answered_local, "own names");
+}
+
+static bool
+judge_special(struct judge *judge, const struct judge_case *what, struct judgement *out)
+{
+	return own_special(judge->own, &what->query->question, &out->answer) &&
+	       give(out, STATS_answered_special, "special names");
+}
+
+static bool
+judge_type(struct judge *judge, const struct judge_case *what, struct judgement *out)
+{
+	return own_filter(judge->own, &what->query->question, &out->answer) &&
+	       give(out, STATS_filtered_type, "filtered type");
+}
+
+static bool
+judge_any(struct judge *judge, const struct judge_case *what, struct judgement *out)
+{
+	return own_any(judge->own, &what->query->question, &out->answer) &&
+	       give(out, STATS_refused_any, "RFC 8482");
+}
+
 static const struct {
 	enum judge_by by;
 	judge_step *step;
@@ -93,6 +132,10 @@ static const struct {
         {JUDGE_BY_ACCESS, judge_access},
         {JUDGE_BY_FORM, judge_form}, /* who may not ask is not told what is wrong with the question */
         {JUDGE_BY_KIND, judge_kind},
+        {JUDGE_BY_RECORD, judge_record},
+        {JUDGE_BY_SPECIAL, judge_special},
+        {JUDGE_BY_TYPE, judge_type},
+        {JUDGE_BY_ANY, judge_any},
 };
 
 struct judge *
@@ -100,12 +143,14 @@ judge_new(const struct config *config)
 {
 	struct judge *judge = must_alloc(1, sizeof *judge);
 	judge->config = config;
+	judge->own = own_new(config);
 	return judge;
 }
 
 void
 judge_free(struct judge *judge)
 {
+	own_free(judge->own);
 	free(judge);
 }
 
