@@ -238,7 +238,7 @@ settle(struct queries *qs, const struct query *q, enum wire_verdict verdict)
 	else if (judgement.action == JUDGE_REFUSE)
 		reply_refuse(&qs->replies, q, judgement.rcode, judgement.ede, judgement.text);
 	else
-		reply_answer(&qs->replies, q, &judgement.answer, judgement.text);
+		reply_own(&qs->replies, q, &judgement.answer, judgement.text);
 	return true;
 }
 
@@ -437,6 +437,7 @@ queries_new(const struct queries_setup *setup)
 	qs->judge = judge_new(qs->config);
 	qs->recall = recall_new(setup->cache, qs->config, qs->stats);
 	qs->replies = (struct replies){.config = qs->config, .stats = qs->stats, .recall = qs->recall};
+	qs->replies.screen = screen_new(qs->config);
 	qs->fetches = fetches_new(
 	        qs->loop, setup->room, qs->config, setup->tls, setup->health, qs->stats, &fetch_events, qs);
 	return qs;
@@ -542,6 +543,7 @@ queries_free(struct queries *qs)
 	fetches_free(qs->fetches);
 	recall_free(qs->recall);
 	judge_free(qs->judge);
+	screen_free(qs->replies.screen);
 	free(qs->flights);
 	free(qs);
 }

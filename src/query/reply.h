@@ -7,6 +7,7 @@
 
 #include "query/inside.h"
 #include "query/recall.h"
+#include "query/screen.h"
 
 enum { REPLY_DOORS = 64 };
 
@@ -14,6 +15,7 @@ struct replies {
 	const struct config *config;
 	struct stats_slab *stats;
 	const struct recall *recall;
+	struct screen *screen; /* what is looked at in answers from outside */
 	const struct query_door *udp_doors[REPLY_DOORS];
 	const struct query_door *stream_door;
 	bool draining; /* clients that ask for a keepalive are told to close */
@@ -23,6 +25,9 @@ void reply_silence(const struct replies *replies, const struct query *q);
 /* An answer of our own, without records. The text may be NULL. */
 void reply_refuse(const struct replies *replies, const struct query *q, uint16_t rcode, enum edns_ede ede,
         const char *text);
+/* One of our own, from the judge. */
+void reply_own(const struct replies *replies, const struct query *q, const struct wire_answer *answer,
+        const char *source);
 /* An upstream's. */
 void reply_answer(const struct replies *replies, const struct query *q, const struct wire_answer *answer,
         const char *upstream);
