@@ -11,8 +11,10 @@
 #include "config/lex.h"
 #include "config/override.h"
 #include "config/read.h"
+#include "config/records.h"
 #include "config/syntax.h"
 #include "config/value.h"
+#include "dns/local.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -182,6 +184,7 @@ complete(struct draft *draft, const char *file)
 	if (draft->config->workers == 0)
 		draft->config->workers = available_cpus();
 	check_draft(draft);
+	records_build(draft);
 }
 
 struct config *
@@ -212,6 +215,7 @@ config_free(struct config *config)
 	if (config == NULL)
 		return;
 	value_free("", config);
+	local_free(config->names.local);
 	free(config);
 }
 
@@ -221,6 +225,7 @@ config_copy(const struct config *config)
 	struct config *copy = must_alloc(1, sizeof *copy);
 	*copy = *config;
 	value_part("", copy);
+	local_hold(copy->names.local);
 	return copy;
 }
 

@@ -157,6 +157,34 @@ struct config_lists {
 	size_t block_count, allow_count;
 };
 
+enum {
+	CONFIG_RECORD_BYTES = 1024,
+	CONFIG_RECORD_TTL_S = 300, /* of a record that names none */
+};
+
+/* One record in presentation format, found good. */
+struct config_record {
+	char text[CONFIG_RECORD_BYTES];
+};
+
+/* Names that are answered here, or not as an upstream would. */
+struct config_names {
+	struct config_record *records;
+	size_t record_count;
+	char *hosts_file; /* "": none */
+	struct config_domain *local_zones;
+	size_t local_zone_count;
+	struct local *local; /* made of the three (dns/local.h); NULL: they say nothing */
+	bool special;
+	bool refuse_any;
+	bool rebind_protection;
+	bool minimal_responses;
+	struct config_domain *rebind_allow;
+	size_t rebind_allow_count;
+	uint16_t *filter_types;
+	size_t filter_type_count;
+};
+
 struct config_access {
 	struct addr_net *allow, *deny;
 	size_t allow_count, deny_count;
@@ -192,6 +220,7 @@ struct config {
 	size_t client_count;
 	struct config_lists lists; /* policy.block_lists, policy.allow_lists */
 	struct config_access access;
+	struct config_names names;
 	struct config_forward forward;
 	struct config_cache cache;
 	struct config_limits limits;

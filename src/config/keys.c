@@ -8,6 +8,7 @@
 #include "base/must.h"
 #include "config/complain.h"
 #include "config/config.h"
+#include "config/items_names.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -331,12 +332,35 @@ const struct key keys[] = {
 		.example = "\"/etc/dotward/allowed.txt\"", .help = "As that of a block list." },
 	{ "policy.allow_lists[].format", KEY_WORD, KEY_NOW, LIST(format), WORDS("auto", "plain", "hosts", "adblock", "rpz"),
 		.fallback = "auto", .help = "How it is written. \"auto\": as each file looks." },
-	{ "policy.hosts_file", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "", .help = "A hosts file." },
-	{ "policy.records", KEY_LIST, KEY_ABSENT, NO_FIELD, .help = "Records of our own." },
-	{ "policy.special_names", KEY_BOOL, KEY_LATER, NO_FIELD, .fallback = "true", .help = "Answer special names here (RFC 6761, RFC 6303)." },
-	{ "policy.rebind_protection", KEY_BOOL, KEY_ABSENT, NO_FIELD, .fallback = "false",
-		.help = "No local addresses from outside." },
-	{ "policy.refuse_any", KEY_BOOL, KEY_LATER, NO_FIELD, .fallback = "true", .help = "Short answers to ANY (RFC 8482)." },
+	{ "policy.records", KEY_ITEMS, KEY_NOW, ITEMS(struct config, names.records, names.record_count), .item = &item_record,
+		.round = true, .fallback = "",
+		.help = "Records of our own, one a text, as in a zone file: \"nas.home. 300 IN A 192.168.1.10\". Names are\n"
+			"written out, with a dot at their end; a TTL left out is 300; \"*.dev.home. A ...\" stands for all\n"
+			"names below that are not there. Addresses get a PTR, unless there is one." },
+	{ "policy.hosts_file", KEY_TEXT, KEY_NOW, CONFIG(names.hosts_file), .fallback = "", .check = item_check_hosts,
+		.help = "A hosts file, as hosts(5) has it: \"/etc/hosts\". Read when dotward starts and at each reload; wrong\n"
+			"lines are named and skipped. The TTL is 60. \"\": none." },
+	{ "policy.local_zones", KEY_ITEMS, KEY_NOW, ITEMS(struct config, names.local_zones, names.local_zone_count),
+		.item = &item_domain, .fallback = "",
+		.help = "Domains that are ours altogether: of a name in them that neither records nor the hosts file have,\n"
+			"nobody is asked; there is no such name. Unless a route leads deeper into the domain." },
+	{ "policy.special_names", KEY_BOOL, KEY_NOW, CONFIG(names.special), .fallback = "true",
+		.help = "Answer here what is not to be asked outside: localhost, reverse names of private addresses, and\n"
+			"names in test, invalid, local, onion, alt and home.arpa (RFC 6761, RFC 6303, RFC 7686, RFC 8375,\n"
+			"RFC 9476). Records of our own and a route for, or in, such a domain come first." },
+	{ "policy.filter_types", KEY_ITEMS, KEY_NOW, ITEMS(struct config, names.filter_types, names.filter_type_count),
+		.item = &item_type, .fallback = "",
+		.help = "Types of records that no name has, as far as clients are told: [ \"AAAA\", \"HTTPS\", \"TYPE65\" ]." },
+	{ "policy.refuse_any", KEY_BOOL, KEY_NOW, CONFIG(names.refuse_any), .fallback = "true",
+		.help = "Answer ANY with one short record that says nothing (RFC 8482), and ask nobody." },
+	{ "policy.rebind_protection", KEY_BOOL, KEY_NOW, CONFIG(names.rebind_protection), .fallback = "false",
+		.help = "No private addresses from outside: an answer with one is given as if it had no records. Names that\n"
+			"are routed, and those of our own, may have them." },
+	{ "policy.rebind_allow", KEY_ITEMS, KEY_NOW, ITEMS(struct config, names.rebind_allow, names.rebind_allow_count),
+		.item = &item_domain, .fallback = "", .help = "Domains that may have them in spite of that: [ \"plex.direct\" ]." },
+	{ "policy.minimal_responses", KEY_BOOL, KEY_NOW, CONFIG(names.minimal_responses), .fallback = "false",
+		.help = "Leave out of answers what nobody asked for: the authority and additional sections, but for what\n"
+			"proves something." },
 
 	/* --- log and metrics */
 	{ "log", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "What is written down." },

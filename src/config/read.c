@@ -203,7 +203,7 @@ read_array(struct reader *r, const struct key *key, const config_setting_t *sett
 {
 	bool needed = key->needed && !is_said(config_setting_parent(setting), key->instead);
 	bool well = true;
-	if (!config_setting_is_array(setting)) {
+	if (!config_setting_is_array(setting) && !(key->round && config_setting_is_list(setting))) {
 		refuse_type(r, key, setting);
 		return false;
 	}

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+const char slurp_too_large[] = "it is too large (at most 256 KiB with all it includes)";
+
 static const char *
 slurp_opened(struct slurp *out, int fd, bool pipe_too, size_t limit)
 {
@@ -32,7 +34,7 @@ slurp_opened(struct slurp *out, int fd, bool pipe_too, size_t limit)
 			return NULL;
 		out->count += got > 0 ? (size_t)got : 0;
 	}
-	return "it is too large (at most 256 KiB with all it includes)";
+	return slurp_too_large;
 }
 
 const char *

@@ -15,6 +15,9 @@ struct slurp {
 	ino_t inode;
 };
 
+/* What slurp_file() says of a file beyond its limit; its words are about the configuration's. */
+extern const char slurp_too_large[];
+
 /* Reads the file; a pipe or device only if `pipe_too`. Returns NULL, or in words why it could not be. */
 const char *slurp_file(struct slurp *out, const char *name, bool pipe_too, size_t limit)
         __attribute__((warn_unused_result));

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "dns/octets.h"
 #include "dns/show.h"
-#include "process/cache_report.h"
+#include "query/screen.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +46,12 @@ static const struct wire_answer *
 answer_of(const struct explanation *what, struct wire_answer *room)
 {
 	const struct judgement *j = &what->judgement;
+	if (what->held_back) {
+		*room = (struct wire_answer){.rcode = WIRE_RCODE_NOERROR};
+		room->edns.ede_bytes =
+		        (uint16_t)edns_ede_data(room->edns.ede, EDNS_EDE_BLOCKED, screen_reason);
+		return room;
+	}
 	switch (what->source) {
 	case EXPLAIN_CACHE:
 	case EXPLAIN_STALE:

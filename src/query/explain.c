@@ -8,6 +8,7 @@
 #include "dns/hash.h"
 #include "query/lists.h"
 #include "query/policy.h"
+#include "query/screen.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ struct explain {
 	struct groups *groups;
 	struct judge *judge;
 	struct recall *recall;
+	struct screen *screen;
 	struct stats_slab stats; /* of nobody */
 };
 
@@ -28,6 +30,7 @@ explain_new(const struct explain_setup *setup)
 	e->groups = groups_new(setup->config);
 	e->judge = judge_new(setup->config);
 	judge_set_lists(e->judge, setup->lists);
+	e->screen = screen_new(setup->config);
 	e->recall = recall_new(setup->cache, setup->config, &e->stats);
 	return e;
 }
@@ -36,6 +39,7 @@ void
 explain_free(struct explain *e)
 {
 	recall_free(e->recall);
+	screen_free(e->screen);
 	judge_free(e->judge);
 	groups_free(e->groups);
 	free(e);
@@ -93,6 +97,8 @@ explain_question(struct explain *e, const struct addr *client, bool stream, stru
 	}
 	order_of(e->set.config, e->set.health, query, e->set.now_ms, &out->order);
 	look_into_cache(e, query, out);
+	if (out->source == EXPLAIN_CACHE || out->source == EXPLAIN_STALE)
+		out->held_back = screen_holds(e->screen, &query->question, &out->recalled.entry.answer);
 }
 
 static void
@@ -119,8 +125,8 @@ list_rule(const struct explain *e, const struct explanation *what, char out[EXPL
 	        !lists_find(e->set.lists, groups_lists(what->what.group), q->name, q->name_bytes, &hit, NULL))
 		return;
 	snprintf(out, EXPLAIN_RULE_BYTES, "%s list %s, which has %s%.160s",
-	        hit.role == LISTS_ALLOW_LIST ? "allow" : "block",
-	        config_list(e->set.config, hit.list)->name, hit.below ? "what is below " : "",
+	        hit.role == LISTS_ALLOW_LIST ? "allow" : "block", config_list(e->set.config, hit.list)->name,
+	        hit.below ? "what is below " : "",
 	        name_text(q->name + hit.owner_at, q->name_bytes - hit.owner_at, name));
 }
 

@@ -40,6 +40,7 @@ struct explanation {
 	enum explain_source source;
 	enum explain_cache cache; /* when the judge lets it pass */
 	struct recalled recalled; /* FRESH, EXPIRED */
+	bool held_back;           /* what the cache has is not given (screen.h) */
 	struct order order;       /* when the judge lets it pass */
 };
 
@@ -48,8 +49,8 @@ struct explain;
 struct explain *explain_new(const struct explain_setup *setup) __attribute__((returns_nonnull));
 void explain_free(struct explain *explain);
 /* The query's view is filled in. *out is good until the next call. */
-void explain_question(struct explain *explain, const struct addr *client, bool stream, struct wire_query *query,
-        struct explanation *out);
+void explain_question(struct explain *explain, const struct addr *client, bool stream,
+        struct wire_query *query, struct explanation *out);
 
 enum { EXPLAIN_RULE_BYTES = 256 };
 /* The rule behind what this step says, as an administrator would find it in the configuration; "" where

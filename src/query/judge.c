@@ -6,6 +6,7 @@
 
 #include "base/must.h"
 #include "query/blocking.h"
+#include "query/own.h"
 #include "query/policy.h"
 
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 struct judge {
 	const struct config *config;
 	struct blocking *blocking;
+	struct own *own;
 };
 
 typedef bool judge_step(struct judge *judge, const struct judge_case *what, struct judgement *out);
@@ -88,9 +90,46 @@ judge_kind(struct judge *judge, const struct judge_case *what, struct judgement 
 }
 
 static bool
+give(struct judgement *out, enum stats_counter counter, const char *source)
+{
+	out->action = JUDGE_ANSWER;
+	out->counter = counter;
+	out->text = source;
+	return true;
+}
+
+static bool
+judge_record(struct judge *judge, const struct judge_case *what, struct judgement *out)
+{
+	return own_record(judge->own, &what->query->question, &out->answer) &&
+	       give(out, STATS_answered_local, "own names");
+}
+
+static bool
+judge_special(struct judge *judge, const struct judge_case *what, struct judgement *out)
+{
+	return own_special(judge->own, &what->query->question, &out->answer) &&
+	       give(out, STATS_answered_special, "special names");
+}
+
+static bool
 judge_lists(struct judge *judge, const struct judge_case *what, struct judgement *out)
 {
 	return blocking_judge(judge->blocking, groups_lists(what->group), what, out);
+}
+
+static bool
+judge_type(struct judge *judge, const struct judge_case *what, struct judgement *out)
+{
+	return own_filter(judge->own, &what->query->question, &out->answer) &&
+	       give(out, STATS_filtered_type, "filtered type");
+}
+
+static bool
+judge_any(struct judge *judge, const struct judge_case *what, struct judgement *out)
+{
+	return own_any(judge->own, &what->query->question, &out->answer) &&
+	       give(out, STATS_refused_any, "RFC 8482");
 }
 
 static const struct {
@@ -101,7 +140,11 @@ static const struct {
         {JUDGE_BY_ACCESS, judge_access},
         {JUDGE_BY_FORM, judge_form}, /* who may not ask is not told what is wrong with the question */
         {JUDGE_BY_KIND, judge_kind},
+        {JUDGE_BY_RECORD, judge_record},
+        {JUDGE_BY_SPECIAL, judge_special},
         {JUDGE_BY_LIST, judge_lists},
+        {JUDGE_BY_TYPE, judge_type},
+        {JUDGE_BY_ANY, judge_any},
 };
 
 struct judge *
@@ -110,6 +153,7 @@ judge_new(const struct config *config)
 	struct judge *judge = must_alloc(1, sizeof *judge);
 	judge->config = config;
 	judge->blocking = blocking_new(config);
+	judge->own = own_new(config);
 	return judge;
 }
 
@@ -119,6 +163,7 @@ judge_free(struct judge *judge)
 	if (judge == NULL)
 		return;
 	blocking_free(judge->blocking);
+	own_free(judge->own);
 	free(judge);
 }
 
@@ -150,7 +195,11 @@ judge_word(enum judge_by by)
 	        [JUDGE_BY_FORM] = "form",
 	        [JUDGE_BY_ACCESS] = "access",
 	        [JUDGE_BY_KIND] = "kind",
+	        [JUDGE_BY_RECORD] = "records",
+	        [JUDGE_BY_SPECIAL] = "special",
 	        [JUDGE_BY_LIST] = "lists",
+	        [JUDGE_BY_TYPE] = "types",
+	        [JUDGE_BY_ANY] = "any",
 	};
 	return (size_t)by < sizeof words / sizeof *words && words[by] != NULL ? words[by] : "policy";
 }

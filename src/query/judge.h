@@ -26,7 +26,17 @@ enum judge_action {
 };
 
 /* Which step decided, in the order of the steps. JUDGE_BY_NONE: none did. */
-enum judge_by { JUDGE_BY_NONE, JUDGE_BY_FORM, JUDGE_BY_ACCESS, JUDGE_BY_KIND, JUDGE_BY_LIST };
+enum judge_by {
+	JUDGE_BY_NONE,
+	JUDGE_BY_FORM,
+	JUDGE_BY_ACCESS,
+	JUDGE_BY_KIND,
+	JUDGE_BY_RECORD,  /* own names: records, hosts file, local zones */
+	JUDGE_BY_SPECIAL, /* special names */
+	JUDGE_BY_LIST,    /* lists of names */
+	JUDGE_BY_TYPE,    /* types that are filtered */
+	JUDGE_BY_ANY,
+};
 
 /* What a judge is to look at. */
 struct judge_case {

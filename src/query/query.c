@@ -293,7 +293,7 @@ settle(struct queries *qs, const struct query *q, enum wire_verdict verdict, con
 	else if (judgement.action == JUDGE_REFUSE)
 		reply_refuse(&qs->replies, q, judgement.rcode, judgement.ede, judgement.text);
 	else
-		reply_answer(&qs->replies, q, &judgement.answer, judgement.text);
+		reply_own(&qs->replies, q, &judgement.answer, judgement.text);
 	return true;
 }
 
@@ -526,6 +526,7 @@ queries_new(const struct queries_setup *setup)
 	qs->shares = shares_new(qs->config->limits.queries_in_flight);
 	qs->replies = (struct replies){
 	        .config = qs->config, .stats = qs->stats, .recall = qs->recall, .meter = qs->meter};
+	qs->replies.screen = screen_new(qs->config);
 	qs->fetches = fetches_new(
 	        qs->loop, setup->room, qs->config, setup->tls, setup->health, qs->stats, &fetch_events, qs);
 	return qs;
@@ -641,6 +642,7 @@ queries_free(struct queries *qs)
 	groups_free(qs->groups);
 	meter_free(qs->meter);
 	shares_free(qs->shares);
+	screen_free(qs->replies.screen);
 	free(qs->flights);
 	free(qs);
 }

@@ -176,17 +176,57 @@ pass_on(const struct replies *rs, const struct query *q, const struct wire_answe
 	leave(rs, q, out, bytes, answer->rcode, source);
 }
 
+/* One that must not be passed on is answered without records. */
+static bool
+held_back(const struct replies *rs, const struct query *q, const struct wire_answer *answer)
+{
+	if (!screen_holds(rs->screen, &q->wire.question, answer))
+		return false;
+	stats_one(rs->stats, STATS_rebind_blocked);
+	reply_refuse(rs, q, WIRE_RCODE_NOERROR, EDNS_EDE_BLOCKED, screen_reason);
+	return true;
+}
+
+void
+reply_own(
+        const struct replies *rs, const struct query *q, const struct wire_answer *answer, const char *source)
+{
+	pass_on(rs, q, answer, source, NULL);
+}
+
 void
 reply_answer(const struct replies *rs, const struct query *q, const struct wire_answer *answer,
         const char *upstream)
 {
-	pass_on(rs, q, answer, upstream, NULL);
+	if (!held_back(rs, q, answer))
+		pass_on(rs, q, screen_trim(rs->screen, &q->wire, answer), upstream, NULL);
+}
+
+/* The same with a shorter message: the TTLs that went with its end go. */
+static struct recalled
+shortened(const struct recalled *recalled, const struct wire_answer *answer)
+{
+	struct recalled lean = *recalled;
+	lean.entry.answer = *answer;
+	while (lean.entry.ttl_count > 0 && lean.entry.ttls[lean.entry.ttl_count - 1] >= answer->bytes)
+		lean.entry.ttl_count--;
+	return lean;
 }
 
 void
 reply_recalled(const struct replies *rs, const struct query *q, const struct recalled *recalled)
 {
+	const struct wire_answer *whole = &recalled->entry.answer;
+	const char *source = recalled->stale ? "stale" : "cache";
 	if (recalled->stale)
 		stats_one(rs->stats, STATS_cache_stale);
-	pass_on(rs, q, &recalled->entry.answer, recalled->stale ? "stale" : "cache", recalled);
+	if (held_back(rs, q, whole))
+		return;
+	const struct wire_answer *answer = screen_trim(rs->screen, &q->wire, whole);
+	if (answer == whole) {
+		pass_on(rs, q, answer, source, recalled);
+		return;
+	}
+	struct recalled lean = shortened(recalled, answer);
+	pass_on(rs, q, answer, source, &lean);
 }

@@ -9,6 +9,7 @@
 #include "query/inside.h"
 #include "query/meter.h"
 #include "query/recall.h"
+#include "query/screen.h"
 
 enum { REPLY_DOORS = 64 };
 
@@ -17,6 +18,7 @@ struct replies {
 	struct stats_slab *stats;
 	const struct recall *recall;
 	struct meter *meter;
+	struct screen *screen; /* what is looked at in answers from outside */
 	const struct query_door *udp_doors[REPLY_DOORS];
 	const struct query_door *stream_door;
 	bool draining; /* clients that ask for a keepalive are told to close */
@@ -28,6 +30,9 @@ void reply_slip(const struct replies *replies, const struct query *q);
 /* An answer of our own, without records. The text may be NULL. */
 void reply_refuse(const struct replies *replies, const struct query *q, uint16_t rcode, enum edns_ede ede,
         const char *text);
+/* One of our own, from the judge. */
+void reply_own(const struct replies *replies, const struct query *q, const struct wire_answer *answer,
+        const char *source);
 /* An upstream's. */
 void reply_answer(const struct replies *replies, const struct query *q, const struct wire_answer *answer,
         const char *upstream);

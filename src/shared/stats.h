@@ -35,6 +35,12 @@
 	X(refused_transfer, "zone transfers asked for, answered REFUSED")                                    \
 	X(blocked, "questions for names on a block list, of whatever answer")                                \
 	X(allowed, "questions for names on an allow list")                                                   \
+	X(answered_local,                                                                                    \
+	        "questions for names of our own, answered from records, hosts file or local zones")          \
+	X(answered_special, "questions for special names, answered here (RFC 6761, RFC 6303 and others)")    \
+	X(filtered_type, "questions for filtered types, answered without records")                           \
+	X(refused_any, "questions for ANY, answered as RFC 8482 says")                                       \
+	X(rebind_blocked, "answers with private addresses for public names, given without records")          \
 	X(servfail, "no upstream answered, answered SERVFAIL")                                               \
 	X(replayed, "questions of a dead worker, taken up by its successor")                                 \
 	X(quarantined, "questions that had crashed workers, answered SERVFAIL untouched")                    \

@@ -101,8 +101,8 @@ complains() {
 }
 
 @test "config: 15. what a later version will have is refused where its absence would be a hole" {
-  file "$GOOD" 'upstreams_are = "x";' 'policy: { hosts_file = "/etc/hosts"; };'
-  complains 'broken\.conf:3: policy.hosts_file.*: .*version' 'broken\.conf:2: upstreams_are.*no such key'
+  file "$GOOD" 'upstreams_are = "x";' 'policy: { block_lists = ( { file = "x"; } ); };'
+  complains 'broken\.conf:3: policy.block_lists.*: .*version' 'broken\.conf:2: upstreams_are.*no such key'
 }
 
 @test "config: 15b. a route to an upstream that there is not" {

@@ -191,7 +191,7 @@ activated() {
   faultup_start up
   dotward_config "$(upstream up "$up_port")"
   : >"$BATS_TEST_TMPDIR/dotward.log"
-  spawn dotward systemd-socket-activate "$@" "$DOTWARD" -f -c "$CONFIG"
+  spawn dotward systemd-socket-activate "$@" "$DOTWARD" -f -c "$CONFIG" -o policy.special_names=false
   DOTWARD_PID=$SPAWNED
 }
 

@@ -122,8 +122,7 @@ the_shipped_file_has_every_key_in_effect(void **state)
 	(void)state;
 	char *text = shipped_file(true);
 	for (size_t i = 0; i < keys_count; i++) {
-		bool empty =
-		        strncmp(keys[i].path, "limits.rate", 11) == 0 || strcmp(keys[i].path, "policy") == 0;
+		bool empty = strncmp(keys[i].path, "limits.rate", 11) == 0;
 		if (keys[i].effect != KEY_NOW || empty)
 			continue;
 		if (!mentions(text, keys_name(&keys[i])))

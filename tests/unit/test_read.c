@@ -162,12 +162,48 @@ static const struct loading_row values[] = {
                 "dotward.conf:2: routes.[0]: no upstreams; add upstreams = [ \"corp\" ];\n"},
         {"routes = true;",
                 "dotward.conf:2: routes = true: write a list of groups, routes = ( { ... }, { ... } );\n"},
-        {"policy: { hosts_file = \"/etc/hosts\"; };",
-                "dotward.conf:2: policy.hosts_file = \"/etc/hosts\": not in this version; leave it out\n"},
-        {"policy: { rebind_protection = true; };",
-                "dotward.conf:2: policy.rebind_protection = true: not in this version; leave it out\n"},
-        {"policy: { records = ( \"nas.home. A 192.0.2.1\" ); };",
-                "dotward.conf:2: policy.records: not in this version; leave it out\n"},
+        {"policy: { hosts_file = \"hosts\"; };",
+                "dotward.conf:2: policy.hosts_file = \"hosts\": cannot be read: No such file or directory\n"},
+        {"policy: { hosts_file = \"/\"; };", "dotward.conf:2: policy.hosts_file = \"/\": no regular file; "
+                                             "name a hosts file, like /etc/hosts\n"},
+        {"policy: { records = ( \"nas.home A 192.0.2.1\" ); };",
+                "dotward.conf:2: policy.records.[0] = \"nas.home A 192.0.2.1\": a relative name: write it "
+                "out, "
+                "with a dot at its end\n"},
+        {"policy: { records = [ \"nas.home. A 192.0.2\" ]; };",
+                "dotward.conf:2: policy.records.[0] = \"nas.home. A 192.0.2\": invalid IPv4 address\n"},
+        {"policy: { records = ( \"\" ); };",
+                "dotward.conf:2: policy.records.[0] = \"\": no record; write one, like \"nas.home. 300 IN A "
+                "192.168.1.10\"\n"},
+        {"policy: { records = ( \"a. DNAME b.\" ); };",
+                "dotward.conf:2: policy.records.[0] = \"a. DNAME b.\": DNAME is not followed here; write the "
+                "names out, or a wildcard CNAME\n"},
+        {"policy: { records = ( \"a. TYPE255 \\\\# 0\" ); };",
+                "dotward.conf:2: policy.records.[0] = \"a. TYPE255 \\# 0\": ANY is no type that a name can "
+                "have\n"},
+        {"policy: { records = ( \"a.home. CNAME b.\", \"a.home. A 192.0.2.1\" ); };",
+                "dotward.conf:2: policy.records: \"a.home. A 192.0.2.1\": a CNAME can have no other record "
+                "beside it; leave one of them out\n"},
+        {"policy: { records = ( \"a. CNAME b.\", \"a. CNAME c.\" ); };",
+                "dotward.conf:2: policy.records: \"a. CNAME c.\": this name has a CNAME already; leave one "
+                "of "
+                "them out\n"},
+        {"policy: { records = ( \"a. CNAME A.\" ); };",
+                "dotward.conf:2: policy.records: \"a. CNAME A.\": this CNAME leads to a CNAME, and so on "
+                "without end; let it lead to a name that has an address\n"},
+        {"policy: { records = true; };",
+                "dotward.conf:2: policy.records = true: write an array of texts, [ \"...\", \"...\" ]\n"},
+        {"policy: { local_zones = [ \".\" ]; };", "dotward.conf:2: policy.local_zones: \".\": then no other "
+                                                  "name could be resolved; name a domain "
+                                                  "of your own\n"},
+        {"policy: { filter_types = [ \"AAAAA\" ]; };",
+                "dotward.conf:2: policy.filter_types.[0] = \"AAAAA\": no type of records; write \"AAAA\", "
+                "\"HTTPS\" or \"TYPE65\"\n"},
+        {"policy: { filter_types = [ \"ANY\" ]; };", "dotward.conf:2: policy.filter_types.[0] = \"ANY\": no "
+                                                     "type that a name can have; refuse_any is "
+                                                     "about ANY\n"},
+        {"policy: { rebind_protection = 1; };",
+                "dotward.conf:2: policy.rebind_protection = 1: write true or false\n"},
         {"cache: { size = 32; };", "dotward.conf:2: cache.size = 32: write a text in double quotes\n"},
         {"cache: { size = \"1023K\"; };",
                 "dotward.conf:2: cache.size = \"1023K\": at least \"1M\", or \"0\" for no cache\n"},
@@ -445,12 +481,13 @@ what_has_no_effect_yet_is_remarked_on(void **state)
 {
 	char *said;
 	(void)state;
-	struct config *config = loading_text(UPSTREAM "policy: { refuse_any = false; };\n"
-	                                              "metrics: { port = 9000; };",
+	struct config *config = loading_text(UPSTREAM "metrics: { address = \"127.0.0.2\";\n"
+	                                              "port = 9000; };",
 	        &said);
 	assert_non_null(config);
-	assert_string_equal(said, "dotward.conf:2: policy.refuse_any = false: has no effect in this version\n"
-	                          "dotward.conf:3: metrics.port = 9000: has no effect in this version\n");
+	assert_string_equal(said,
+	        "dotward.conf:2: metrics.address = \"127.0.0.2\": has no effect in this version\n"
+	        "dotward.conf:3: metrics.port = 9000: has no effect in this version\n");
 	config_free(config);
 	free(said);
 }
