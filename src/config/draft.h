@@ -17,7 +17,7 @@ struct draft {
 	struct place *upstream_places; /* one for each upstream */
 	struct place *route_places;    /* one for each route */
 	struct place *block_list_places, *allow_list_places;
-	char *ca_file;                 /* for upstreams that have none of their own; NULL: none */
+	char *ca_file; /* for upstreams that have none of their own; NULL: none */
 };
 
 #endif

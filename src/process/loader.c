@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/list.h"
 #include "process/fds.h"
 #include "process/list_files.h"
 #include "query/list_read.h"
@@ -68,7 +69,7 @@ static int
 before(const struct loader *l, size_t list)
 {
 	const struct config *config = l->setup->config;
-	return l->setup->before != NULL ? lists_called(l->setup->before, config_list(config, list)->name,
+	return l->setup->before != NULL ? lists_called(l->setup->before, config_lists_at(config, list)->name,
 	                                          role_of(config, list))
 	                                : -1;
 }
@@ -84,7 +85,7 @@ is_same(const struct loader *l, size_t list, int from)
 static bool
 are_all_same(const struct loader *l)
 {
-	size_t count = config_list_count(l->setup->config);
+	size_t count = config_lists_count(l->setup->config);
 	if (l->setup->before == NULL || lists_count(l->setup->before) != count)
 		return false;
 	for (size_t i = 0; i < count; i++)
@@ -167,7 +168,7 @@ take_file(struct loading *at, const struct list_file *file, enum config_list_for
 static void
 fall_back(const struct loader *l, struct loading *at, int from, struct lists_mark **mark)
 {
-	const char *name = config_list(l->setup->config, at->list)->name;
+	const char *name = config_lists_at(l->setup->config, at->list)->name;
 	lists_build_settle(l->build, mark, from >= 0);
 	if (from >= 0)
 		lists_build_keep(l->build, at->list, (unsigned)from);
@@ -180,7 +181,7 @@ fall_back(const struct loader *l, struct loading *at, int from, struct lists_mar
 static bool
 read_list(struct loader *l, size_t index, int from)
 {
-	const struct config_list *config = config_list(l->setup->config, index);
+	const struct config_list *config = config_lists_at(l->setup->config, index);
 	struct loading at = {.build = l->build, .list = (unsigned)index};
 	struct lists_list *about = lists_build_about(l->build, at.list);
 	struct lists_mark *mark = lists_build_mark(l->build);
@@ -201,9 +202,9 @@ static bool
 read_all(struct loader *l)
 {
 	const struct config *config = l->setup->config;
-	for (size_t i = 0; i < config_list_count(config); i++) {
+	for (size_t i = 0; i < config_lists_count(config); i++) {
 		int from = before(l, i);
-		lists_build_list(l->build, config_list(config, i)->name, role_of(config, i));
+		lists_build_list(l->build, config_lists_at(config, i)->name, role_of(config, i));
 		if (is_same(l, i, from))
 			lists_build_keep(l->build, (unsigned)i, (unsigned)from);
 		else if (!read_list(l, i, from))
