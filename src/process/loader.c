@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 enum {
-	LOADER_BAD_LINES = 10, /* of a file, that are written out */
+	LOADER_LINES = 10, /* of a file, that are complained about one by one; of each kind */
 	LOADER_PATH_BYTES = 600,
 };
 
@@ -42,9 +42,9 @@ struct loader {
 struct loading {
 	struct lists_build *build;
 	unsigned list;
-	unsigned refused; /* files */
-	const char *path; /* of the file at hand, fit for the log */
-	unsigned bad;
+	unsigned refused;          /* files */
+	const char *path;          /* of the file at hand, fit for the log */
+	unsigned bad, unsupported; /* lines of it */
 };
 
 static int
@@ -108,8 +108,23 @@ static void
 on_bad(void *arg, unsigned long line, const char *why)
 {
 	struct loading *at = arg;
-	if (++at->bad <= LOADER_BAD_LINES)
+	if (++at->bad <= LOADER_LINES)
 		log_warn("%s:%lu: %s: the line is skipped", at->path, line, why);
+}
+
+static void
+on_unsupported(void *arg, unsigned long line, const char *why)
+{
+	struct loading *at = arg;
+	if (++at->unsupported <= LOADER_LINES)
+		log_warn("%s:%lu: %s: the line is passed over", at->path, line, why);
+}
+
+static void
+tell_rest(const char *path, unsigned count, const char *what)
+{
+	if (count > LOADER_LINES)
+		log_warn("%s: %u %s lines more", path, count - LOADER_LINES, what);
 }
 
 static void
@@ -120,8 +135,17 @@ tell(struct lists_list *about, const struct list_tally *tally)
 	about->bad += tally->bad;
 }
 
-/* Reads one file into the list, or, if it is no list, leaves it out. */
 static void
+refuse(struct loading *at, const struct list_tally *tally)
+{
+	at->refused++;
+	log_error("%s: %lu of %lu lines are bad as format=%s%s: none of it is used", at->path, tally->bad,
+	        tally->bad + tally->used + tally->skipped, list_format_name(tally->format),
+	        tally->cut ? ", and the rest cannot be read" : "");
+}
+
+/* Reads one file into the list, or, if it is no list, leaves it out. 0 or -errno. */
+static int
 take_text(struct loading *at, const char *text, size_t bytes, enum config_list_format format)
 {
 	static const enum list_format formats[] = {
@@ -131,20 +155,20 @@ take_text(struct loading *at, const char *text, size_t bytes, enum config_list_f
 	        [CONFIG_LIST_ADBLOCK] = LIST_ADBLOCK,
 	        [CONFIG_LIST_RPZ] = LIST_RPZ,
 	};
-	const struct list_taker taker = {.arg = at, .rule = on_rule, .bad = on_bad};
+	const struct list_taker taker = {
+	        .arg = at, .rule = on_rule, .bad = on_bad, .unsupported = on_unsupported};
 	struct list_tally tally = {0};
 	struct lists_mark *mark = lists_build_mark(at->build);
-	list_read(text, bytes, formats[format], &taker, &tally);
-	bool spoilt = list_spoilt(&tally);
-	if (at->bad > LOADER_BAD_LINES)
-		log_warn("%s: %u bad lines more", at->path, at->bad - LOADER_BAD_LINES);
-	if (spoilt)
-		log_error("%s: %lu of %lu lines are bad as format=%s: none of it is used", at->path,
-		        tally.bad, tally.bad + tally.used + tally.skipped, list_format_name(tally.format));
+	int failed = list_read(text, bytes, formats[format], &taker, &tally);
+	bool spoilt = failed == 0 && list_spoilt(&tally);
+	tell_rest(at->path, at->bad, "bad");
+	tell_rest(at->path, at->unsupported, "unsupported");
 	lists_build_settle(at->build, &mark, spoilt);
-	at->refused += spoilt;
-	if (!spoilt)
+	if (spoilt)
+		refuse(at, &tally);
+	else
 		tell(lists_build_about(at->build, at->list), &tally);
+	return failed;
 }
 
 static bool
@@ -154,14 +178,12 @@ take_file(struct loading *at, const struct list_file *file, enum config_list_for
 	size_t bytes;
 	char *text = list_file_read(file, &bytes);
 	at->path = log_quote(path, sizeof path, file->path, strlen(file->path));
-	at->bad = 0;
-	if (text == NULL) {
-		log_error("%s: cannot be read: %s", at->path, strerror(errno));
-		return false;
-	}
-	take_text(at, text, bytes, format);
+	at->bad = at->unsupported = 0;
+	int failed = text != NULL ? take_text(at, text, bytes, format) : -errno;
 	free(text);
-	return true;
+	if (failed < 0)
+		log_error("%s: cannot be read: %s", at->path, strerror(-failed));
+	return failed == 0;
 }
 
 /* A file was refused: what the list held before counts, if there was any. */

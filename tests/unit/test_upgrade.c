@@ -41,7 +41,7 @@ environment_is_clear(void)
 static bool
 nothing_else_is_open(const struct upgrade_inheritance *in)
 {
-	for (int fd = 3 + (int)in->socket_count + 4; fd < 256; fd++)
+	for (int fd = 3 + (int)in->socket_count + 5; fd < 256; fd++)
 		if (fcntl(fd, F_GETFD) >= 0)
 			return false;
 	return true;
