@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/must.h"
+#include "config/list.h"
 #include "shared/shm.h"
 
 #include <errno.h>
@@ -111,7 +112,7 @@ librarian_load(struct librarian *l, const struct config *config, const struct sa
 {
 	must(l->pid == 0);
 	l->before = shelf_hold(before != NULL ? before : l->inherited);
-	l->lists = config_list_count(config);
+	l->lists = config_lists_count(config);
 	if (l->lists == 0) {
 		finish(l, LIBRARIAN_LOADED, NULL);
 		return;

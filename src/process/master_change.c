@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/must.h"
+#include "config/list.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,9 +62,9 @@ static void
 count_hits(struct master *m, const struct config *config)
 {
 	const char *names[CONFIG_LISTS_MOST];
-	size_t count = config_list_count(config);
+	size_t count = config_lists_count(config);
 	for (size_t i = 0; i < count; i++)
-		names[i] = config_list(config, i)->name;
+		names[i] = config_lists_at(config, i)->name;
 	hits_begin(m->world->hits, names, count);
 }
 

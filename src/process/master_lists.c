@@ -8,6 +8,7 @@
 #include "process/master_inside.h"
 
 #include "base/clock.h"
+#include "config/list.h"
 
 #include <stdio.h>
 
@@ -79,7 +80,7 @@ master_reload_lists(void *arg)
 	if (m->relist_again)
 		return;
 	const struct config *config = generation_config(m->line.serving);
-	if (config_list_count(config) == 0) {
+	if (config_lists_count(config) == 0) {
 		admin_done(m->admin, ADMIN_LISTS, false,
 		        "there are no lists; name them in policy.block_lists and reload");
 		return;
