@@ -24,6 +24,7 @@ struct generation_world {
 	struct quarantine *quarantine;
 	struct health_table *health; /* NULL: workers learn of upstreams each for itself */
 	struct tickets *tickets;     /* NULL: none are kept */
+	struct stek *stek;           /* of tickets for clients; NULL: they are given none */
 	struct epoch *epoch;         /* of the network */
 	_Atomic uint32_t *qps;       /* questions in a second of late, over all generations */
 	uint64_t seed;

@@ -390,6 +390,7 @@ master_run(const struct master_setup *setup)
 	m.shared = (struct generation_world){.quarantine = m.world->quarantine,
 	        .health = m.world->health,
 	        .tickets = m.world->tickets,
+	        .stek = m.world->stek,
 	        .epoch = m.world->epoch,
 	        .qps = m.world->qps,
 	        .seed = m.world->seed,

@@ -22,4 +22,10 @@ struct query {
 	struct wire_query wire;
 };
 
+static inline const char *
+query_protocol(const struct query_from *from)
+{
+	return from->tls ? "tls" : from->stream ? "tcp" : "udp";
+}
+
 #endif

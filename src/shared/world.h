@@ -12,6 +12,7 @@
 #include "shared/quarantine.h"
 #include "shared/shm.h"
 #include "shared/stats.h"
+#include "shared/stek.h"
 #include "shared/tickets.h"
 
 #include <stdint.h>
@@ -21,6 +22,7 @@ struct world {
 	struct health_table *health;
 	struct stats_slab *retired; /* counters of generations that are gone */
 	struct tickets *tickets;
+	struct stek *stek; /* of the tickets that clients are given */
 	uint64_t seed;
 	_Atomic unsigned *log_level; /* for log_share_level() */
 	uint32_t *generation;        /* number of the newest, over all upgrades */
