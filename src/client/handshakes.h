@@ -12,7 +12,7 @@
 
 /* After so long without a word from its client, a handshake may have to give way. A client that means well
  * needs one round trip. */
-enum { HANDSHAKE_GRACE_MS = 500 };
+enum { HANDSHAKE_GRACE_MS = 250 };
 
 /* The caller's; in `link` alone when it is not under way. */
 struct handshake {

@@ -348,10 +348,12 @@ on_opened(void *arg)
 {
 	struct client *c = arg;
 	struct listener_stream *l = c->listener;
+	bool resumed = stream_tls_resumed(c->stream);
 	handshake_over(c);
 	stats_one(l->stats, STATS_tls_handshakes);
-	if (stream_tls_resumed(c->stream))
-		stats_one(l->stats, STATS_tls_resumed);
+	stats_add(l->stats, STATS_tls_resumed, resumed);
+	log_debug("TLS client connected tls=%s resumed=%s", stream_tls_version(c->stream),
+	        resumed ? "yes" : "no");
 	client_active(c);
 }
 
