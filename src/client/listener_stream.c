@@ -264,11 +264,24 @@ handshake_failed(struct client *c, const char *why)
 	handshake_over(c);
 }
 
-/* Ends a handshake whose client does not go on with it, if there is one. */
+/* One whose client does not go on with it, or NULL. */
+static struct handshake *
+stalled(struct listener_stream *l)
+{
+	return handshakes_stalled(&l->handshakes, clock_now_ms(), is_ahead_of_us);
+}
+
+static bool
+has_room_for_handshake(struct listener_stream *l)
+{
+	return !handshakes_full(&l->handshakes) || stalled(l) != NULL;
+}
+
+/* Ends such a handshake, if there is one. */
 static bool
 make_way(struct listener_stream *l)
 {
-	struct handshake *h = handshakes_stalled(&l->handshakes, clock_now_ms(), is_ahead_of_us);
+	struct handshake *h = stalled(l);
 	if (h == NULL)
 		return false;
 	handshake_failed(client_in(h), "it stood still, and limits.tls_handshakes are under way");
@@ -292,8 +305,8 @@ on_shaking(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 	while ((h = handshakes_overdue(&l->handshakes, clock_now_ms())) != NULL)
 		handshake_failed(client_in(h), "limits.tls_handshake_timeout_ms");
-	if (l->holding)
-		make_way(l);
+	if (l->holding && has_room_for_handshake(l))
+		accept_again(l);
 	handshakes_watch(l);
 }
 
@@ -437,6 +450,8 @@ client_admit(struct accepting *a, int fd, const struct addr *peer)
 {
 	struct listener_stream *l = a->listener;
 	const char *why = objection(l, peer);
+	if (why == NULL && a->tls != NULL && handshakes_full(&l->handshakes) && !make_way(l))
+		why = "limits.tls_handshakes"; /* the one that could has gone on meanwhile */
 	if (why != NULL) {
 		client_refuse(l, fd, why);
 		return;
@@ -461,7 +476,7 @@ accept_some(struct accepting *a, unsigned most)
 {
 	for (unsigned i = 0; i < most; i++) {
 		struct addr peer = {0};
-		if (a->tls != NULL && handshakes_full(&a->listener->handshakes) && !make_way(a->listener)) {
+		if (a->tls != NULL && !has_room_for_handshake(a->listener)) {
 			hold(a->listener);
 			return;
 		}
