@@ -29,6 +29,7 @@ struct generation_world {
 	struct tickets *tickets;     /* NULL: none are kept */
 	struct limits *limits;       /* NULL: there are none */
 	struct hits *hits;           /* of lists of names; NULL: not counted */
+	struct stek *stek;           /* of tickets for clients; NULL: they are given none */
 	struct epoch *epoch;         /* of the network */
 	_Atomic uint32_t *qps;       /* questions in a second of late, over all generations */
 	uint64_t seed;

@@ -409,6 +409,7 @@ master_run(const struct master_setup *setup)
 	        .tickets = m.world->tickets,
 	        .limits = m.world->limits,
 	        .hits = m.world->hits,
+	        .stek = m.world->stek,
 	        .epoch = m.world->epoch,
 	        .qps = m.world->qps,
 	        .seed = m.world->seed,

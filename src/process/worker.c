@@ -247,6 +247,7 @@ listen_on(struct worker *w, size_t listen)
 	const struct worker_setup *setup = w->setup;
 	const struct sockets *sockets = setup->sockets;
 	unsigned slots = setup->config->workers, members = sockets_members(sockets);
+	const struct tls_server *server = tls_store_server(setup->tls, sockets_wanted(sockets, listen));
 	for (unsigned member = setup->slot; member < members; member += slots) {
 		int udp = sockets_udp(sockets, listen, member), tcp = sockets_tcp(sockets, listen, member);
 		if (udp >= 0 && member == setup->slot)
@@ -256,7 +257,7 @@ listen_on(struct worker *w, size_t listen)
 		else if (udp >= 0)
 			listener_udp_also(w->udp[listen], udp);
 		if (tcp >= 0)
-			listener_stream_add(w->tcp, tcp, (uint32_t)listen);
+			listener_stream_add_tls(w->tcp, tcp, (uint32_t)listen, server);
 	}
 }
 

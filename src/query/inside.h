@@ -30,4 +30,10 @@ query_is_proven(const struct query *q)
 	return q->from.stream;
 }
 
+static inline const char *
+query_protocol(const struct query_from *from)
+{
+	return from->tls ? "tls" : from->stream ? "tcp" : "udp";
+}
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/must.h"
 #include "query/blocking.h"
+#include "query/ddr.h"
 #include "query/own.h"
 #include "query/policy.h"
 
@@ -15,6 +16,8 @@ struct judge {
 	const struct config *config;
 	struct blocking *blocking;
 	struct own *own;
+	struct ddr *ddr; /* NULL: nobody is sent elsewhere */
+	uint8_t room[DDR_ANSWER_BYTES];
 };
 
 typedef bool judge_step(struct judge *judge, const struct judge_case *what, struct judgement *out);
@@ -132,6 +135,17 @@ judge_any(struct judge *judge, const struct judge_case *what, struct judgement *
 	       give(out, STATS_refused_any, "RFC 8482");
 }
 
+static bool
+judge_ddr(struct judge *judge, const struct judge_case *what, struct judgement *out)
+{
+	if (!ddr_answer(judge->ddr, &what->query->question, judge->room, &out->answer))
+		return false;
+	out->action = JUDGE_ANSWER;
+	out->counter = STATS_ddr_answered;
+	out->text = "designated resolver";
+	return true;
+}
+
 static const struct {
 	enum judge_by by;
 	judge_step *step;
@@ -141,6 +155,7 @@ static const struct {
         {JUDGE_BY_FORM, judge_form}, /* who may not ask is not told what is wrong with the question */
         {JUDGE_BY_KIND, judge_kind},
         {JUDGE_BY_RECORD, judge_record},
+        {JUDGE_BY_DDR, judge_ddr},
         {JUDGE_BY_SPECIAL, judge_special},
         {JUDGE_BY_LIST, judge_lists},
         {JUDGE_BY_TYPE, judge_type},
@@ -154,6 +169,7 @@ judge_new(const struct config *config)
 	judge->config = config;
 	judge->blocking = blocking_new(config);
 	judge->own = own_new(config);
+	judge->ddr = ddr_new(config);
 	return judge;
 }
 
@@ -164,6 +180,7 @@ judge_free(struct judge *judge)
 		return;
 	blocking_free(judge->blocking);
 	own_free(judge->own);
+	ddr_free(judge->ddr);
 	free(judge);
 }
 

@@ -32,6 +32,7 @@ enum judge_by {
 	JUDGE_BY_ACCESS,
 	JUDGE_BY_KIND,
 	JUDGE_BY_RECORD,  /* own names: records, hosts file, local zones */
+	JUDGE_BY_DDR,     /* the designated resolver */
 	JUDGE_BY_SPECIAL, /* special names */
 	JUDGE_BY_LIST,    /* lists of names */
 	JUDGE_BY_TYPE,    /* types that are filtered */

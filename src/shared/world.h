@@ -14,6 +14,7 @@
 #include "shared/quarantine.h"
 #include "shared/shm.h"
 #include "shared/stats.h"
+#include "shared/stek.h"
 #include "shared/tickets.h"
 
 #include <stdint.h>
@@ -25,6 +26,7 @@ struct world {
 	struct tickets *tickets;
 	struct limits *limits;
 	struct hits *hits; /* of lists of names */
+	struct stek *stek; /* of the tickets that clients are given */
 	uint64_t seed;
 	_Atomic unsigned *log_level; /* for log_share_level() */
 	uint32_t *generation;        /* number of the newest, over all upgrades */
