@@ -20,6 +20,9 @@ struct query {
 	uint32_t number;
 	struct query_from from;
 	struct wire_query wire;
+	bool verified;        /* it has shown, with a cookie, that it is where it says it is */
+	uint8_t cookie_bytes; /* of what its answer is to say; 0: nothing */
+	uint8_t cookie[COOKIE_BYTES];
 };
 
 #endif

@@ -34,6 +34,11 @@
 	X(tcp_clients, "TCP connections accepted")                                                           \
 	X(tcp_refused, "TCP connections closed at once, for a limit")                                        \
 	X(tcp_cut_off, "TCP clients cut off because they did not read")                                      \
+	X(proxy_refused, "connections and datagrams for a proxied address from none of its proxies")         \
+	X(proxy_malformed, "of its proxies without a sound PROXY header, or with one that names no client")  \
+	X(cookies_first, "questions of clients that had no DNS cookie yet")                                  \
+	X(cookies_good, "questions with a DNS cookie of ours")                                               \
+	X(cookies_bad, "questions with a DNS cookie that was not ours, or not the client's, or too old")     \
 	X(cache_hits, "questions answered from the cache, fresh")                                            \
 	X(cache_stale, "questions answered from the cache with an expired answer (RFC 8767)")                \
 	X(cache_misses, "questions for which the cache had no fresh answer")                                 \
