@@ -108,7 +108,8 @@ guest_heed(struct guest *g)
 	return false;
 }
 
-static void
+/* Takes what has come; false when the guest is gone. */
+static bool
 guest_read(struct guest *g)
 {
 	do {
@@ -117,13 +118,14 @@ guest_read(struct guest *g)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0 && errno == EAGAIN)
-			return;
+			return true;
 		if (got <= 0) {
 			guest_left(g);
-			return;
+			return false;
 		}
 		g->held += (size_t)got;
 	} while (guest_heed(g));
+	return false;
 }
 
 static void
@@ -155,7 +157,9 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 			timer_start(f);
 			return;
 		}
-		guest_refuse(g, "no header in time");
+		/* We may be the ones who were late. */
+		if (guest_read(g))
+			guest_refuse(g, "no header in time");
 	}
 }
 

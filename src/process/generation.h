@@ -22,11 +22,12 @@ enum { GENERATION_WHY_BYTES = 512 };
 /* What all generations of one master share. */
 struct generation_world {
 	struct quarantine *quarantine;
-	struct health_table *health;   /* NULL: workers learn of upstreams each for itself */
-	struct tickets *tickets;       /* NULL: none are kept */
-	struct epoch *epoch;           /* of the network */
-	_Atomic uint32_t *qps;         /* questions in a second of late, over all generations */
-	const struct cookies *cookies; /* NULL: no secret is shared */
+	struct health_table *health; /* NULL: workers learn of upstreams each for itself */
+	struct tickets *tickets;     /* NULL: none are kept */
+	struct epoch *epoch;         /* of the network */
+	_Atomic uint32_t *qps;       /* questions in a second of late, over all generations */
+	/* NULL: no secret is shared */
+	const struct cookies *cookies;
 	uint64_t seed;
 	/* In a worker just forked: closes what belongs to the master alone. */
 	void (*leave_master)(void *arg);

@@ -49,11 +49,12 @@ struct queries_setup {
 	struct health_table *health; /* NULL: what is learned of upstreams is not shared */
 	struct stats_slab *stats;
 	const struct quarantine *quarantine;
-	struct cache *cache;           /* NULL: none */
-	const struct cookies *cookies; /* NULL: no secret is shared */
-	uint64_t seed;                 /* of the hashes of questions; the same in all workers */
-	void *memory; /* queries_footprint() bytes, aligned to a cache line, zeroed at first; what a
-	                 predecessor left is taken up */
+	struct cache *cache; /* NULL: none */
+	/* NULL: no secret is shared */
+	const struct cookies *cookies;
+	uint64_t seed; /* of the hashes of questions; the same in all workers */
+	void *memory;  /* queries_footprint() bytes, aligned to a cache line, zeroed at first; what a
+	                  predecessor left is taken up */
 };
 
 /* Bytes of shared memory for the questions of one slot. */
