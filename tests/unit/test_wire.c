@@ -76,20 +76,6 @@ no_question(void)
 }
 
 static void
-no_question_and_a_cookie(void)
-{
-	message_begin(&m, 1, 0);
-	message_opt(&m, 1232, 0, "\0\12\0\10CLIENT-1", 12);
-}
-
-static void
-no_question_and_a_bad_cookie(void)
-{
-	message_begin(&m, 1, 0);
-	message_opt(&m, 1232, 0, "\0\12\0\1C", 5);
-}
-
-static void
 two_questions(void)
 {
 	query_make();
@@ -287,8 +273,6 @@ static const struct {
         {"opcode DSO, no question", other_opcode_garbage, WIRE_NOTIMP, false, false},
         {"opcode before version", other_opcode_bad_version, WIRE_NOTIMP, true, true},
         {"no question", no_question, WIRE_FORMERR, false, true},
-        {"no question, a cookie", no_question_and_a_cookie, WIRE_EMPTY, false, true},
-        {"no question, a bad cookie", no_question_and_a_bad_cookie, WIRE_FORMERR, false, true},
         {"two questions", two_questions, WIRE_FORMERR, false, false},
         {"question missing", question_missing, WIRE_FORMERR, false, false},
         {"question cut", question_cut, WIRE_FORMERR, false, false},
@@ -446,8 +430,6 @@ an_upstream_is_asked_the_same(void **state)
 	(void)state;
 	query_with_opt();
 	assert_int_equal(parse(&query), WIRE_QUERY);
-	/* what a client's cookie says is for us alone */
-	query.edns.cookie_bytes = COOKIE_BYTES;
 	m.length = wire_ask(m.bytes, sizeof(m.bytes), 0xabcd, &query, &opt);
 	assert_int_equal(m.length, 128);
 	assert_int_equal(parse(&asked), WIRE_QUERY);
@@ -459,7 +441,6 @@ an_upstream_is_asked_the_same(void **state)
 	assert_int_equal(asked.question.class, 1);
 	assert_int_equal(asked.edns.udp_bytes, 1232);
 	assert_true(asked.edns.dnssec_ok && asked.edns.keepalive && !asked.edns.keepalive_value);
-	assert_false(asked.edns.cookie_bytes > 0 || asked.edns.cookie_malformed);
 }
 
 static void
