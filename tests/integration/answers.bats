@@ -246,6 +246,7 @@ counted() {
 }
 
 @test "answers: REFUSED at once when overloaded, and service afterwards" {
+  needs_speed
   WORKERS=1
   serve -o limits.queries_in_flight=4
   run raw udp --wait-ms 500 --count 10 --repeat 10 "stall.test,edns=0"
