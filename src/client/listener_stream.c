@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/must.h"
+#include "client/foyer.h"
 #include "client/handshakes.h"
 #include "query/policy.h"
 
@@ -51,6 +52,7 @@ struct accepting {
 	ev_io io;
 	uint32_t listen;
 	const struct tls_server *tls; /* NULL: plain TCP */
+	bool proxied; /* a PROXY header comes first */
 };
 
 struct listener_stream {
@@ -61,6 +63,7 @@ struct listener_stream {
 	struct stats_slab *stats;
 	struct query_door door;
 	struct accepting *accepting;
+	struct foyer *foyer; /* whose client is not known yet */
 	struct client *clients;
 	unsigned count;
 	struct list free, idle; /* idle: longest first */
@@ -470,6 +473,26 @@ client_admit(struct accepting *a, int fd, const struct addr *peer)
 	client_serve(c, a->tls != NULL);
 }
 
+/* Its proxy has said who it is. */
+static void
+on_introduced(void *arg, int fd, const struct addr *client, uint32_t listen)
+{
+	struct listener_stream *l = arg;
+	struct accepting *a = l->accepting;
+	while (a->listen != listen)
+		a = a->next;
+	client_admit(a, fd, client);
+}
+
+static void
+let_in(struct accepting *a, int fd, const struct addr *peer)
+{
+	if (a->proxied)
+		foyer_take(a->listener->foyer, fd, peer, a->listen);
+	else
+		client_admit(a, fd, peer);
+}
+
 /* Accepts what is queued, up to `most`. */
 static void
 accept_some(struct accepting *a, unsigned most)
@@ -483,7 +506,7 @@ accept_some(struct accepting *a, unsigned most)
 		socklen_t bytes = sizeof peer;
 		int fd = accept4(a->io.fd, &peer.any, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0)
-			client_admit(a, fd, &peer);
+			let_in(a, fd, &peer);
 		else if ((errno == EMFILE || errno == ENFILE) && close_idlest(a->listener))
 			continue;
 		else if (errno != EINTR && errno != ECONNABORTED)
@@ -532,6 +555,7 @@ listener_stream_new(struct ev_loop *loop, struct stream_room *room, struct queri
 	l->config = config;
 	l->stats = stats;
 	l->door = (struct query_door){.arg = l, .reserve = door_reserve, .commit = door_commit};
+	l->foyer = foyer_new(loop, config, stats, on_introduced, l);
 	queries_set_stream_door(queries, &l->door);
 	list_init(&l->free);
 	list_init(&l->idle);
@@ -567,6 +591,7 @@ listener_stream_add_tls(struct listener_stream *l, int fd, uint32_t listen, cons
 	a->listener = l;
 	a->listen = listen;
 	a->tls = server;
+	a->proxied = listen < l->config->listen_count && l->config->listens[listen].proxy_protocol;
 	ev_io_init(&a->io, on_acceptable, fd, EV_READ);
 	a->io.data = a;
 	ev_io_start(l->loop, &a->io);
@@ -589,6 +614,7 @@ listener_stream_drain(struct listener_stream *l)
 		if (a->tls == NULL)
 			accept_some(a, l->config->limits.tcp_clients);
 	l->draining = true;
+	foyer_drain(l->foyer, TCP_DRAIN_IDLE_MS);
 	uint64_t now_ms = clock_now_ms();
 	list_each (at, &l->idle)
 		list_entry(at, struct client, link)->active_ms = now_ms;
@@ -607,6 +633,7 @@ listener_stream_free(struct listener_stream *l)
 		next = a->next;
 		free(a);
 	}
+	foyer_free(l->foyer);
 	ev_timer_stop(l->loop, &l->timer);
 	ev_timer_stop(l->loop, &l->shaking);
 	for (unsigned i = 0; i < l->config->limits.tcp_clients; i++)
@@ -619,5 +646,5 @@ listener_stream_free(struct listener_stream *l)
 unsigned
 listener_stream_clients(const struct listener_stream *l)
 {
-	return l->count;
+	return l->count + foyer_count(l->foyer);
 }

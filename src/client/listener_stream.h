@@ -27,6 +27,7 @@ void listener_stream_add_tls(
  * who comes after us on the same sockets has the time); clients without outstanding questions are closed, the
  * others once answered. */
 void listener_stream_drain(struct listener_stream *listener);
+/* Those whose proxy has not said yet who they are included. */
 unsigned listener_stream_clients(const struct listener_stream *listener);
 
 #endif

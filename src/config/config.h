@@ -28,6 +28,9 @@ struct config_listen {
 	char *ddr_name;                         /* as designated resolver (RFC 9462); "": the certificate's */
 	bool only_tls13;                        /* tls_min = "1.3" */
 	char certified_name[CONFIG_HOST_BYTES]; /* the first in the certificate, known once that is loaded */
+	bool proxy_protocol; /* everything that comes begins with a PROXY header */
+	struct addr_net *proxy_from;
+	size_t proxy_from_count;
 };
 
 /* Who is asked for the addresses of a host, over TLS. */
@@ -196,6 +199,12 @@ struct config_access {
 	bool drop; /* denied = "drop" */
 };
 
+/* A secret of 16 bytes; or none is set. */
+struct config_secret {
+	bool set;
+	uint8_t bytes[16];
+};
+
 struct config_limits {
 	unsigned queries_in_flight; /* per worker */
 	unsigned tcp_clients;       /* per worker */
@@ -208,6 +217,8 @@ struct config_limits {
 	uint64_t worker_memory;           /* bytes; 0: no limit */
 	struct config_rate rate;          /* of questions */
 	struct config_rate response_rate; /* of UDP answers that say the same; burst is 0 */
+	bool cookies;                     /* DNS cookies are given and judged */
+	struct config_secret cookie_secret, cookie_secret_also;
 };
 
 struct config_log {

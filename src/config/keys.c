@@ -82,6 +82,13 @@ const struct key keys[] = {
 	{ "listen[].ddr_name", KEY_TEXT, KEY_NOW, LISTEN(ddr_name), .fallback = "", .check = item_check_host,
 		.help = "With protocol \"tls\": the name that clients who ask in clear text are told to come here by,\n"
 			"in the answer to _dns.resolver.arpa (RFC 9462). \"\": the first one in certificate." },
+	{ "listen[].proxy_protocol", KEY_BOOL, KEY_NOW, LISTEN(proxy_protocol), .fallback = "false",
+		.help = "Every connection, and every datagram, begins with a header of the PROXY protocol, version 2,\n"
+			"and is the client's that the header names; without one it is not taken." },
+	{ "listen[].proxy_from", KEY_ITEMS, KEY_NOW, ITEMS(struct config_listen, proxy_from, proxy_from_count),
+		.item = &item_net, .fallback = "",
+		.help = "The proxies' networks, with proxy_protocol; nobody else is served there. By UDP the sender's\n"
+			"address is all that tells a proxy: no other must be able to send from it." },
 
 	/* --- whom to ask */
 	{ "upstreams", KEY_LIST, KEY_NOW, .offset = offsetof(struct config, upstreams),
@@ -286,6 +293,13 @@ const struct key keys[] = {
 		.fallback = "5000", IN_MS, .help = "How long one may take." },
 	{ "limits.udp_answer_size", KEY_NUMBER, KEY_NOW, CONFIG(limits.udp_answer_size), RANGE(512, 4096), .fallback = "1232",
 		.unit = "bytes", .help = "Longer answers are truncated, and the client asks again by TCP." },
+	{ "limits.cookies", KEY_BOOL, KEY_NOW, CONFIG(limits.cookies), .fallback = "true",
+		.help = "DNS cookies (RFC 7873) for clients that send them: who has one of ours is where it says it is." },
+	{ "limits.cookie_secret", KEY_ITEM, KEY_NOW, CONFIG(limits.cookie_secret), .item = &item_secret, .fallback = "",
+		.help = "What cookies are made of: 32 hexadecimal digits, for servers that share an address and are to\n"
+			"know each other's cookies (RFC 9018). \"\": made at random, and another one every day." },
+	{ "limits.cookie_secret_also", KEY_ITEM, KEY_NOW, CONFIG(limits.cookie_secret_also), .item = &item_secret, .fallback = "",
+		.help = "Cookies made of this one are good as well: the next secret or the last, while all servers change it." },
 	{ "limits.worker_memory", KEY_ITEM, KEY_NOW, CONFIG(limits.worker_memory), .item = &item_memory, .fallback = "1G",
 		.help = "A worker that wants more dies and is replaced: \"512M\", \"2G\"; \"0\": no limit." },
 	{ "limits.rate", KEY_GROUP, KEY_NOW, NO_FIELD,

@@ -32,6 +32,8 @@ struct generation_world {
 	struct stek *stek;           /* of tickets for clients; NULL: they are given none */
 	struct epoch *epoch;         /* of the network */
 	_Atomic uint32_t *qps;       /* questions in a second of late, over all generations */
+	/* NULL: no secret is shared */
+	const struct cookies *cookies;
 	uint64_t seed;
 	/* In a worker just forked: closes what belongs to the master alone. */
 	void (*leave_master)(void *arg);

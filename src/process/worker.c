@@ -246,6 +246,7 @@ listen_on(struct worker *w, size_t listen)
 {
 	const struct worker_setup *setup = w->setup;
 	const struct sockets *sockets = setup->sockets;
+	const struct config_listen *by = &setup->config->listens[listen];
 	unsigned slots = setup->config->workers, members = sockets_members(sockets);
 	const struct tls_server *server = tls_store_server(setup->tls, sockets_wanted(sockets, listen));
 	for (unsigned member = setup->slot; member < members; member += slots) {
@@ -256,6 +257,8 @@ listen_on(struct worker *w, size_t listen)
 			                (uint32_t)listen, setup->room.stats, setup->room.udp[listen]);
 		else if (udp >= 0)
 			listener_udp_also(w->udp[listen], udp);
+		if (udp >= 0 && by->proxy_protocol)
+			listener_udp_proxied(w->udp[listen], by);
 		if (tcp >= 0)
 			listener_stream_add_tls(w->tcp, tcp, (uint32_t)listen, server);
 	}
@@ -356,6 +359,7 @@ put_together(struct worker *w)
 	        .cache = setup->cache,
 	        .hits = setup->hits,
 	        .slot = setup->slot,
+	        .cookies = setup->cookies,
 	        .seed = setup->seed,
 	        .memory = setup->room.queries,
 	};

@@ -10,6 +10,7 @@
 #include "net/tls.h"
 #include "process/sandbox.h"
 #include "query/shelf.h"
+#include "shared/cookies.h"
 #include "shared/epoch.h"
 #include "shared/health.h"
 #include "shared/hits.h"
@@ -48,6 +49,7 @@ struct worker_setup {
 	struct cache *cache; /* NULL: none */
 	uint32_t member;     /* of it */
 	struct epoch *epoch; /* of the network */
+	const struct cookies *cookies;
 	uint64_t seed;
 	struct worker_room room;
 	struct sandbox_user user;

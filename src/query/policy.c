@@ -27,3 +27,9 @@ policy_judge(const struct config_access *access, const struct addr *client)
 	const struct addr_net *net;
 	return policy_explain(access, client, &net);
 }
+
+bool
+policy_trusts_proxy(const struct config_listen *listen, const struct addr *peer)
+{
+	return is_in(listen->proxy_from, listen->proxy_from_count, peer);
+}

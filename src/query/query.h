@@ -11,6 +11,7 @@
 #include "cache/cache.h"
 #include "config/config.h"
 #include "net/stream.h"
+#include "shared/cookies.h"
 #include "shared/hits.h"
 #include "shared/limits.h"
 #include "shared/quarantine.h"
@@ -22,7 +23,8 @@ struct lists;
 
 /* Where a question came from, enough to find the way back, in another life of the worker too. Plain data. */
 struct query_from {
-	struct addr peer;
+	struct addr peer;     /* the client; as its proxy says, behind one */
+	struct addr proxy;    /* by UDP: whom the answer goes to, if not the client; else AF_UNSPEC */
 	struct addr local;    /* the address that was asked, on a wildcard UDP socket; else AF_UNSPEC */
 	uint32_t interface;   /* of `local`, when it is link-local; else 0 */
 	uint32_t listen;      /* index of the listen address */
@@ -55,6 +57,8 @@ struct queries_setup {
 	struct cache *cache;   /* NULL: none */
 	struct hits *hits;     /* of lists of names; NULL: not counted */
 	unsigned slot;
+	/* NULL: no secret is shared */
+	const struct cookies *cookies;
 	uint64_t seed; /* of the hashes of questions; the same in all workers */
 	void *memory;  /* queries_footprint() bytes, aligned to a cache line, zeroed at first; what a
 	                  predecessor left is taken up */

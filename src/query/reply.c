@@ -8,7 +8,7 @@
 #include "base/must.h"
 
 enum {
-	REPLY_OPT_BYTES = 320,     /* the most that our OPT adds to an answer */
+	REPLY_OPT_BYTES = 352,     /* the most that our OPT adds to an answer */
 	REPLY_REFUSAL_BYTES = 640, /* the most that an answer without records needs, unpadded */
 	REPLY_PADDING_BLOCK = 468, /* RFC 8467 section 4.1 */
 };
@@ -68,6 +68,8 @@ opt_for(const struct replies *rs, const struct query *q)
 	return (struct edns_write){
 	        .padding_block = padded ? REPLY_PADDING_BLOCK : 0,
 	        .udp_bytes = (uint16_t)rs->config->limits.udp_answer_size,
+	        .cookie = q->cookie,
+	        .cookie_bytes = q->cookie_bytes,
 	        .keepalive = keepalive,
 	        .keepalive_value = keepalive,
 	        .keepalive_tenths =

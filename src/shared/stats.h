@@ -54,6 +54,11 @@
 	X(tls_resumed, "of them resumed from a ticket")                                                      \
 	X(tls_failed, "of them lost in the handshake: refused, too slow, or gone")                           \
 	X(ddr_answered, "questions below resolver.arpa answered here (RFC 9462)")                            \
+	X(proxy_refused, "connections and datagrams for a proxied address from none of its proxies")         \
+	X(proxy_malformed, "of its proxies without a sound PROXY header, or with one that names no client")  \
+	X(cookies_first, "questions of clients that had no DNS cookie yet")                                  \
+	X(cookies_good, "questions with a DNS cookie of ours")                                               \
+	X(cookies_bad, "questions with a DNS cookie that was not ours, or not the client's, or too old")     \
 	X(cache_hits, "questions answered from the cache, fresh")                                            \
 	X(cache_stale, "questions answered from the cache with an expired answer (RFC 8767)")                \
 	X(cache_misses, "questions for which the cache had no fresh answer")                                 \

@@ -15,7 +15,7 @@
 struct world_header {
 	char magic[16];
 	uint64_t header_bytes, quarantine_bytes, health_bytes, stats_count, tickets_bytes, limits_bytes,
-	        hits_bytes, stek_bytes;
+	        hits_bytes, stek_bytes, cookies_bytes;
 };
 
 struct world_memory {
@@ -44,6 +44,7 @@ header_of_ours(void)
 	        .limits_bytes = limits_bytes(),
 	        .hits_bytes = hits_bytes(),
 	        .stek_bytes = sizeof(struct stek),
+	        .cookies_bytes = cookies_bytes(),
 	};
 	memcpy(h.magic, "dotward-world-1", sizeof h.magic);
 	return h;
@@ -55,7 +56,7 @@ footprint(void)
 	return shm_footprint(sizeof(struct world_memory)) + shm_footprint(sizeof(struct quarantine)) +
 	       shm_footprint(health_footprint()) + shm_footprint(sizeof(struct stats_slab)) +
 	       shm_footprint(tickets_bytes()) + shm_footprint(limits_bytes()) + shm_footprint(hits_bytes()) +
-	       shm_footprint(sizeof(struct stek));
+	       shm_footprint(sizeof(struct stek)) + shm_footprint(cookies_bytes());
 }
 
 /* Somebody else's memory with the same header, or NULL. */
@@ -91,6 +92,7 @@ world_open(int descriptor)
 	w->world.limits = shm_carve(shm, limits_bytes());
 	w->world.hits = shm_carve(shm, hits_bytes());
 	w->world.stek = shm_carve(shm, sizeof(struct stek));
+	w->world.cookies = shm_carve(shm, cookies_bytes());
 	shm_hide(shm);
 	if (fresh) {
 		memory->header = header_of_ours();
@@ -100,6 +102,8 @@ world_open(int descriptor)
 			log_warn("no random seed for question hashes");
 		tickets_begin(w->world.tickets, memory->seed);
 		limits_begin(w->world.limits, memory->seed);
+		if (!cookies_rotate(w->world.cookies, clock_boot_ms()))
+			log_warn("no random secret for DNS cookies: none are given");
 	}
 	w->world.seed = memory->seed;
 	w->world.generation = &memory->generation;

@@ -198,6 +198,18 @@ hits_go_along(void **state)
 	world_close(next);
 }
 
+static void
+secrets_of_cookies_go_along(void **state)
+{
+	struct cookie_secrets before, after;
+	(void)state;
+	assert_true(cookies_secrets(world->cookies, &before));
+	struct world *next = world_open(handed_over());
+	assert_true(cookies_secrets(next->cookies, &after));
+	assert_memory_equal(before.secret, after.secret, COOKIE_SECRET_BYTES);
+	world_close(next);
+}
+
 /* The kernel's word for it: "dd" is do not dump. */
 static void
 no_core_dump_shows_it(void **state)
@@ -244,6 +256,7 @@ main(void)
 	        STARTED(tickets_go_along),
 	        STARTED(limits_go_along),
 	        STARTED(hits_go_along),
+	        STARTED(secrets_of_cookies_go_along),
 	        STARTED(no_core_dump_shows_it),
 	        STARTED(what_is_no_memory_is_refused),
 	};
