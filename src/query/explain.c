@@ -5,6 +5,7 @@
 #include "query/explain.h"
 
 #include "base/must.h"
+#include "config/list.h"
 #include "dns/hash.h"
 #include "query/lists.h"
 #include "query/policy.h"
@@ -125,7 +126,7 @@ list_rule(const struct explain *e, const struct explanation *what, char out[EXPL
 	        !lists_find(e->set.lists, groups_lists(what->what.group), q->name, q->name_bytes, &hit, NULL))
 		return;
 	snprintf(out, EXPLAIN_RULE_BYTES, "%s list %s, which has %s%.160s",
-	        hit.role == LISTS_ALLOW_LIST ? "allow" : "block", config_list(e->set.config, hit.list)->name,
+	        hit.role == LISTS_ALLOW_LIST ? "allow" : "block", config_lists_at(e->set.config, hit.list)->name,
 	        hit.below ? "what is below " : "",
 	        name_text(q->name + hit.owner_at, q->name_bytes - hit.owner_at, name));
 }

@@ -31,5 +31,5 @@ policy_judge(const struct config_access *access, const struct addr *client)
 bool
 policy_trusts_proxy(const struct config_listen *listen, const struct addr *peer)
 {
-	return is_in(listen->proxy_from, listen->proxy_from_count, peer);
+	return find(listen->proxy_from, listen->proxy_from_count, peer) != NULL;
 }
