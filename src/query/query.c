@@ -284,6 +284,8 @@ settle(struct queries *qs, const struct query *q, enum wire_verdict verdict, con
 	if (judgement.action != JUDGE_SILENCE && judgement.by != JUDGE_BY_ACCESS &&
 	        is_excess(qs, q, groups_rate(qs->config, group)))
 		return true;
+	if (judgement.counter != STATS_COUNT)
+		stats_one(qs->stats, judgement.counter);
 	if (judgement.list >= 0)
 		hits_one(qs->set.hits, qs->hit_rows[judgement.list], qs->set.slot);
 	if (judgement.action == JUDGE_PASS)
