@@ -424,6 +424,8 @@ static void
 begin(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 {
 	const struct group *group = group_of(qs, q);
+	if (group != NULL)
+		stats_one(qs->stats, STATS_grouped);
 	if (is_poison(qs, q, msg, bytes))
 		return;
 	enum wire_verdict verdict = wire_query_parse(msg, bytes, &q->wire);

@@ -16,6 +16,7 @@
 	X(queries, "messages that came from clients, of whatever kind")                                      \
 	X(queries_udp, "of them by UDP")                                                                     \
 	X(queries_tcp, "of them by TCP")                                                                     \
+	X(grouped, "of them from clients in a group (clients)")                                              \
 	X(answered, "answers given to clients, of whatever rcode")                                           \
 	X(dropped_malformed, "not a DNS query: a response, or shorter than a header; silence")               \
 	X(dropped_denied, "from clients that are not allowed; silence")                                      \

@@ -254,6 +254,11 @@ ROWS
   assert_has "$output" '^access: +is refused: access\.deny 127\.0\.66\.0/24$'
   assert_has "$output" '^answer: +REFUSED, EDE 18 client not allowed$'
   assert_lacks "$output" '^(kind|route|cache|upstreams):'
+  run -0 ctl explain www.good.ads.test
+  assert_has "$output" '^lists: +goes on: allow list good, which has what is below good\.ads\.test\.$'
+  run -0 ctl explain ads.test
+  assert_has "$output" '^lists: +is answered here: block list ads, which has ads\.test\.$'
+  assert_has "$output" '^answer: +NXDOMAIN, EDE 15 blocked by ads$'
   run -0 ctl explain www.test --client 192.0.2.1
   assert_has "$output" '^access: +is refused: in no network of access\.allow$'
   # nothing was asked, and nothing counts

@@ -67,6 +67,7 @@ reload() {
   asked 2 1
   ask 127.0.7.8 other.test
   asked 2 2
+  assert_equal "$(json .grouped stats)" 6
 }
 
 @test "groups: questions under way are shared inside a view alone" {
