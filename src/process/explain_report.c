@@ -126,7 +126,7 @@ is_record(const char *line)
 static const char *
 place_state(const struct order_place *place)
 {
-	return !place->known ? "untried" : place->down ? "down" : "up";
+	return !place->known ? "untried" : place->state != HEALTH_WELL ? "down" : "up";
 }
 
 static const char *

@@ -46,12 +46,12 @@ explain_free(struct explain *e)
 	free(e);
 }
 
-/* Can somebody who may be asked be expected to answer? */
+/* As upstreams_down() has it. */
 static bool
 is_hopeless(const struct order *order)
 {
 	for (unsigned i = 0; i < order->count; i++)
-		if (!order->places[i].down)
+		if (order->places[i].state == HEALTH_WELL || order->places[i].state == HEALTH_DUE)
 			return false;
 	return true;
 }

@@ -287,6 +287,8 @@ settle(struct queries *qs, const struct query *q, enum wire_verdict verdict, con
 	if (judgement.action != JUDGE_SILENCE && judgement.by != JUDGE_BY_ACCESS &&
 	        is_excess(qs, q, groups_rate(qs->config, group)))
 		return true;
+	if (judgement.counter != STATS_COUNT)
+		stats_one(qs->stats, judgement.counter);
 	if (judgement.list >= 0)
 		hits_one(qs->set.hits, qs->hit_rows[judgement.list], qs->set.slot);
 	if (judgement.action == JUDGE_PASS)
@@ -426,6 +428,8 @@ begin(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 {
 	const struct group *group = group_of(qs, q);
 	proof_none(q);
+	if (group != NULL)
+		stats_one(qs->stats, STATS_grouped);
 	if (is_poison(qs, q, msg, bytes))
 		return;
 	enum wire_verdict verdict = wire_query_parse(msg, bytes, &q->wire);

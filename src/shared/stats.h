@@ -17,6 +17,7 @@
 	X(queries_udp, "of them by UDP")                                                                     \
 	X(queries_tcp, "of them by TCP")                                                                     \
 	X(queries_tls, "of them by TLS")                                                                     \
+	X(grouped, "of them from clients in a group (clients)")                                              \
 	X(answered, "answers given to clients, of whatever rcode")                                           \
 	X(dropped_malformed, "not a DNS query: a response, or shorter than a header; silence")               \
 	X(dropped_denied, "from clients that are not allowed; silence")                                      \

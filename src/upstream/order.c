@@ -30,13 +30,13 @@ candidate_of(const struct config *config, size_t upstream, size_t address, const
 	if (health != NULL && health_find(health, key, &view, now_ms)) {
 		c.place.known = view.handshakes_full + view.handshakes_resumed > 0 ||
 		                view.failed_ago_ms != UINT64_MAX;
-		c.place.down = view.backoff_left_ms > 0;
+		c.place.state = view.state;
 		c.place.latency_us = view.latency_us;
 		c.choose.backoff_until_ms = now_ms + view.backoff_left_ms;
 	}
 	c.choose.key = (uint32_t)key;
 	c.choose.upstream = (unsigned)upstream;
-	c.choose.usable = !c.place.down;
+	c.choose.usable = c.place.state == HEALTH_WELL;
 	c.choose.latency_us = c.place.latency_us;
 	return c;
 }

@@ -16,7 +16,7 @@ struct order_place {
 	const struct config_upstream *upstream;
 	const struct addr *address;
 	bool known; /* somebody was there */
-	bool down;
+	enum health_state state;
 	uint32_t latency_us; /* 0: never measured */
 };
 

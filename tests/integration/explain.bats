@@ -63,7 +63,7 @@ check_rows() {
     nowhere) assert_equal "$seen_rcode" silence "$client $name $type" ;;
     cache | stale)
       assert_equal "$said_rcode $said_ede $said_text" "$seen_rcode $seen_ede $seen_text" "$client $name $type"
-      assert_equal "$from" "$source" "$client $name $type"
+      [[ $said_ede == 15 ]] || assert_equal "$from" "$source" "$client $name $type"
       ;;
     here)
       assert_equal "$said_rcode $said_ede $said_text" "$seen_rcode $seen_ede $seen_text" "$client $name $type"
@@ -76,6 +76,27 @@ check_rows() {
   echo "# $rows rows" >&3
 }
 
+lists_make() {
+  cd "$BATS_TEST_TMPDIR" || return
+  printf '%s\n' ads.test ads.home.test ads.corp.test both.test >ads
+  printf '%s\n' '0.0.0.0 track.test' '0.0.0.0 both.test' >trackers
+  printf '%s\n' game.test >games
+  printf '%s\n' '[Adblock]' '||none.test^' '@@||fine.none.test^' >nodata
+  printf '%s\n' good.ads.test >good
+  cat >zone <<'ZONE'
+$TTL 300
+@ SOA localhost. nobody.invalid. 1 3600 600 86400 60
+@ NS localhost.
+bad.zone.test CNAME .
+*.bad.zone.test CNAME .
+nothing.zone.test CNAME *.
+pass.bad.zone.test CNAME rpz-passthru.
+silent.zone.test CNAME rpz-drop.
+slow.zone.test CNAME rpz-tcp-only.
+data.zone.test A 192.0.2.7
+ZONE
+}
+
 serve_everything() {
   local name ups=()
   for name in rest corp family; do
@@ -83,19 +104,36 @@ serve_everything() {
     local port=${name}_port
     ups+=("$(upstream "$name" "${!port}")")
   done
-  WORKERS=1 MORE='
+  lists_make
+  local more='
     access: { allow = [ "127.0.0.0/8" ]; deny = [ "127.0.66.0/24", "127.1.0.0/16" ]; };
+    policy: {
+      block_lists = ( { name = "ads"; file = "LISTS/ads"; },
+        { name = "trackers"; file = "LISTS/trackers"; answer = "null"; reason = "filtered"; },
+        { name = "games"; file = "LISTS/games"; answer = "refused"; },
+        { name = "empty"; file = "LISTS/nodata"; answer = "nodata"; },
+        { name = "zone"; file = "LISTS/zone"; format = "rpz"; } );
+      allow_lists = ( { name = "good"; file = "LISTS/good"; } );
+      records = ( "nas.home.test. 300 IN A 192.168.1.10", "nas.home.test. 300 IN TXT \"disks\"",
+        "www.home.test. 300 IN CNAME nas.home.test.", "*.dev.home.test. 300 IN A 192.168.1.11",
+        "ads.home.test. 300 IN A 192.168.1.12" );
+      local_zones = [ "home.test" ];
+      filter_types = [ "HTTPS" ];
+      rebind_protection = true;
+      rebind_allow = [ "test" ];
+    };
     routes = ( { domains = [ "corp.test", "10.in-addr.arpa" ]; upstreams = [ "corp" ]; },
       { domains = [ "out.corp.test" ]; upstreams = [ "rest" ]; },
       { domains = [ "." ]; upstreams = [ "rest" ]; } );
     clients = (
       { name = "kids"; networks = [ "127.0.7.0/24" ]; upstreams = [ "family" ]; },
       { name = "tv"; networks = [ "127.0.7.9" ]; },
-      { name = "guests"; networks = [ "127.0.9.0/24", "127.1.9.0/24" ]; upstreams = [ "family" ]; },
+      { name = "guests"; networks = [ "127.0.9.0/24", "127.1.9.0/24" ]; upstreams = [ "family" ]; block_lists = [ "games" ]; },
       { name = "lab"; networks = [ "127.0.8.0/24" ]; upstreams = [ "family" ]; routes = false; },
-      { name = "plain"; networks = [ "127.0.10.0/24" ]; routes = false; } );
+      { name = "plain"; networks = [ "127.0.10.0/24" ]; routes = false; block_lists = [ ]; allow_lists = [ ]; } );
     cache: { failure_ttl_s = 300; };
-    log: { queries = true; };' dotward_config "${ups[@]}"
+    log: { queries = true; };'
+  WORKERS=1 MORE=${more//LISTS/$BATS_TEST_TMPDIR} dotward_config "${ups[@]}"
   dotward_start
 }
 
@@ -150,7 +188,56 @@ serve_everything() {
 127.1.9.3   www.test             A         here     REFUSED  18
 127.1.9.3   www.test             AAAA+tcp  here     REFUSED  18
 127.255.0.1 www.test             A         cache    NOERROR  -
+127.0.0.1   ads.test             A         here     NXDOMAIN 15
+127.0.0.1   WWW.Ads.Test         AAAA+tcp  here     NXDOMAIN 15
+127.0.7.1   x.y.ads.test         A         here     NXDOMAIN 15
+127.0.0.1   good.ads.test        A         upstream NOERROR  -
+127.0.0.1   www.good.ads.test    A         upstream NOERROR  -
+127.0.9.1   ads.test             A         upstream NOERROR  -
+127.0.9.1   ads.test             A         cache    NOERROR  -
+127.0.7.1   ads.test             A         here     NXDOMAIN 15
+127.0.10.1  ads.test             A         upstream NOERROR  -
+127.0.0.1   ads.corp.test        A         here     NXDOMAIN 15
+127.0.0.1   track.test           A         here     NOERROR  17
+127.0.0.1   track.test           AAAA      here     NOERROR  17
+127.0.0.1   track.test           MX        here     NOERROR  17
+127.0.0.1   www.track.test       A         upstream NOERROR  -
+127.0.0.1   both.test            A         here     NXDOMAIN 15
+127.0.0.1   game.test            A         here     REFUSED  15
+127.0.9.1   game.test            A+tcp     here     REFUSED  15
+127.0.10.1  game.test            A         upstream NOERROR  -
+127.0.0.1   none.test            A         here     NOERROR  15
+127.0.0.1   fine.none.test       A         upstream NOERROR  -
+127.0.0.1   bad.zone.test        A         here     NXDOMAIN 15
+127.0.0.1   a.bad.zone.test      A         here     NXDOMAIN 15
+127.0.0.1   pass.bad.zone.test   A         upstream NOERROR  -
+127.0.0.1   nothing.zone.test    A         here     NOERROR  15
+127.0.0.1   data.zone.test       A         here     NOERROR  15
+127.0.0.1   slow.zone.test       A+tcp     upstream NOERROR  -
+127.0.0.1   nas.home.test        A         here     NOERROR  -
+127.0.0.1   nas.home.test        TXT+tcp   here     NOERROR  -
+127.0.0.1   nas.home.test        AAAA      here     NOERROR  -
+127.0.9.1   www.home.test        A         here     NOERROR  -
+127.0.0.1   x.dev.home.test      A         here     NOERROR  -
+127.0.0.1   not.home.test        A         here     NXDOMAIN -
+127.0.0.1   ads.home.test        A         here     NOERROR  -
+127.0.0.1   www.test             HTTPS     here     NOERROR  17
+127.0.0.1   ads.test             HTTPS     here     NXDOMAIN 15
+127.0.0.1   www.test             ANY+tcp   here     NOERROR  -
+127.0.0.1   nas.home.test        ANY+tcp   here     NOERROR  -
+127.0.66.1  nas.home.test        A         here     REFUSED  18
+127.0.66.1  ads.test             A         here     REFUSED  18
+127.0.0.1   www.example.org      TXT       upstream NOERROR  -
 ROWS
+  # an answer from outside is looked at when it has come, and again when it is remembered
+  assert_equal "$(explained www.example.org A | cut -f 1)" upstream
+  assert_equal "$(asked 127.0.0.1 www.example.org A)" $'NOERROR\t15\tprivate address for a public name'
+  check_rows <<'ROWS'
+127.0.0.1   www.example.org      A         cache    NOERROR  15
+127.0.0.1   silent.zone.test     A         nowhere  silence  -
+ROWS
+  # tells its client to come by TCP, and dig does
+  assert_equal "$(json '.answer.source + " " + .decided_by' explain slow.zone.test)" "here lists"
 }
 
 @test "explain: for people, and what it leaves behind" {
@@ -167,6 +254,11 @@ ROWS
   assert_has "$output" '^access: +is refused: access\.deny 127\.0\.66\.0/24$'
   assert_has "$output" '^answer: +REFUSED, EDE 18 client not allowed$'
   assert_lacks "$output" '^(kind|route|cache|upstreams):'
+  run -0 ctl explain www.good.ads.test
+  assert_has "$output" '^lists: +goes on: allow list good, which has what is below good\.ads\.test\.$'
+  run -0 ctl explain ads.test
+  assert_has "$output" '^lists: +is answered here: block list ads, which has ads\.test\.$'
+  assert_has "$output" '^answer: +NXDOMAIN, EDE 15 blocked by ads$'
   run -0 ctl explain www.test --client 192.0.2.1
   assert_has "$output" '^access: +is refused: in no network of access\.allow$'
   # nothing was asked, and nothing counts

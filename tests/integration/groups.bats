@@ -67,6 +67,7 @@ reload() {
   asked 2 1
   ask 127.0.7.8 other.test
   asked 2 2
+  assert_equal "$(json .grouped stats)" 6
 }
 
 @test "groups: questions under way are shared inside a view alone" {
@@ -161,6 +162,63 @@ reload() {
   ask 127.0.7.1 secret.test +tcp
   assert_has "$(dotward_log)" 'answered client=127\.0\.0\.1@.* name=seen\.test\. '
   assert_lacks "$(dotward_log)" 'secret|127\.0\.7\.1'
+}
+
+@test "groups: each has the lists that it names, and all of them if it names none" {
+  echo ads.test >"$BATS_TEST_TMPDIR/ads"
+  echo game.test >"$BATS_TEST_TMPDIR/games"
+  echo good.ads.test >"$BATS_TEST_TMPDIR/good"
+  begin "{ name = \"kids\"; networks = [ \"127.0.7.0/24\" ]; },
+    { name = \"work\"; networks = [ \"127.0.8.0/24\" ]; block_lists = [ \"games\" ]; allow_lists = [ ]; },
+    { name = \"lab\"; networks = [ \"127.0.9.0/24\" ]; block_lists = [ ]; }" \
+    "policy: { block_lists = ( { file = \"$BATS_TEST_TMPDIR/ads\"; }, { file = \"$BATS_TEST_TMPDIR/games\"; } );
+      allow_lists = ( { file = \"$BATS_TEST_TMPDIR/good\"; } ); };"
+  local row client name expected
+  while read -r client name expected; do
+    run -0 q "$name" -b "$client"
+    assert_has "$output" "status: $expected"
+  done <<'ROWS'
+127.0.0.1 ads.test NXDOMAIN
+127.0.0.1 game.test NXDOMAIN
+127.0.0.1 good.ads.test NOERROR
+127.0.7.1 ads.test NXDOMAIN
+127.0.7.1 game.test NXDOMAIN
+127.0.7.1 good.ads.test NOERROR
+127.0.8.1 ads.test NOERROR
+127.0.8.1 game.test NXDOMAIN
+127.0.9.1 ads.test NOERROR
+127.0.9.1 game.test NOERROR
+ROWS
+  configure "{ name = \"kids\"; networks = [ \"127.0.7.0/24\" ]; block_lists = [ \"gams\" ]; }" \
+    "policy: { block_lists = ( { file = \"$BATS_TEST_TMPDIR/games\"; } ); };"
+  run ! dotward -t -c "$CONFIG"
+  assert_has "$output" 'clients\.\[0\]\.block_lists: no block list is called "gams"; did you mean "games"\?'
+}
+
+@test "groups: one has a rate of its own, and the others that of limits" {
+  begin '{ name = "slow"; networks = [ "127.0.7.0/24" ]; rate: { queries_per_second = 1; burst = 1; slip = 0; }; },
+    { name = "free"; networks = [ "127.0.8.0/24" ]; rate: { queries_per_second = 0; }; },
+    { name = "same"; networks = [ "127.0.9.0/24" ]; }' \
+    'limits: { rate: { queries_per_second = 1; burst = 15; slip = 0; }; };'
+  # over TCP what is too much is REFUSED
+  refused_of() {
+    local i
+    for ((i = 0; i < 20; i++)); do
+      echo "www.test A"
+    done >"$BATS_TEST_TMPDIR/questions"
+    dig @127.0.0.1 -p "$PORT" -b "$1" +tcp +keepopen +tries=1 +nocookie -f "$BATS_TEST_TMPDIR/questions" | grep -c 'status: REFUSED'
+  }
+  run refused_of 127.0.8.1
+  assert_equal "$output" 0
+  run refused_of 127.0.7.1
+  # of 20 all but the first and what some seconds bring
+  ((output > 5)) || fail "refused: $output"
+  run refused_of 127.0.9.1
+  ((output <= 5)) || fail "refused: $output"
+  assert_equal "$(json .queries_per_second explain www.test --client 127.0.8.9)" 0
+  assert_equal "$(json .queries_per_second explain www.test --client 127.0.7.9)" 1
+  run -0 ctl explain www.test --client 127.0.7.9
+  assert_has "$output" '^rate: +at most 1 questions in a second from its /24$'
 }
 
 @test "groups: what may not ask is said when the configuration is read" {
