@@ -115,7 +115,7 @@ ZONE
   for i in {1..30}; do echo '<p>404 not found</p>'; done >"$LISTS/ads"
   echo new.test >>"$LISTS/ads"
   run -1 ctl lists reload
-  assert_has "$output" 'lists=1 names=30 bad=1 refused=1: files were refused'
+  assert_has "$output" 'lists=1 names=30 bad=1 refused=1 ms=[0-9]+: files were refused'
   assert_has "$(dotward_log)" "error loader: $LISTS/ads: 30 of 31 lines are bad as format=plain"
   assert_has "$(dotward_log)" 'warn loader: .*: 20 bad lines more'
   assert_equal "$(told n7.test)" "NXDOMAIN 15 blocked by ads"
