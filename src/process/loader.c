@@ -21,11 +21,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
 	LOADER_LINES = 10, /* of a file, that are complained about one by one; of each kind */
 	LOADER_PATH_BYTES = 600,
+	LOADER_NICE = 10, /* questions come first: a million names are a second of work */
 };
 
 _Static_assert(
@@ -285,6 +287,7 @@ child(const struct loader_setup *setup, pid_t master)
 	struct loader l = {.setup = setup};
 	char why[LOADER_WHY_BYTES];
 	log_set_role("loader");
+	setpriority(PRIO_PROCESS, 0, LOADER_NICE);
 	setup->leave_master(setup->arg);
 	if (list_files_open(&l.files, setup->config, why) < 0)
 		return fail(&l, why);

@@ -351,8 +351,8 @@ master_renew(struct master *m, uint64_t now_ms)
 uint64_t
 master_change_ms(const struct master *m)
 {
-	if (m->held != NULL)
-		return m->held_until_ms;
+	if (m->held != NULL) /* the end of a loader is heard of */
+		return librarian_is_busy(m->librarian) ? UINT64_MAX : m->held_until_ms;
 	if (m->serving_version == hosts_version(m->hosts) || master_is_changing(m))
 		return UINT64_MAX;
 	return m->put_off_version == hosts_version(m->hosts) ? m->put_off_ms : 0;

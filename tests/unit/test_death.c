@@ -48,12 +48,31 @@ whose_doing_it_was(void **state)
 	assert_true(death_is_crash(SIGNALED(SIGKILL), true));
 }
 
+static void
+last_words_are_taken_once(void **state)
+{
+	struct lastwords words = {.text = "assertion failed: \"x\"\n", .call = 59, .hand = 7};
+	char text[DEATH_WORDS_BYTES];
+	(void)state;
+	death_take_words(&words, text);
+	assert_string_equal(text, " words=\"assertion failed: \\034x\\034\\010\"");
+	assert_int_equal(words.call, SANDBOX_NO_CALL);
+	assert_true(atomic_load(&words.hand) == 0);
+	death_take_words(&words, text);
+	assert_string_equal(text, "");
+	/* a process that was killed in the middle of writing them */
+	memset(words.text, 'x', sizeof words.text);
+	death_take_words(&words, text);
+	assert_int_equal(strlen(text), sizeof " words=\"\"" - 1 + sizeof words.text - 1);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(deaths_are_told),
 	        cmocka_unit_test(whose_doing_it_was),
+	        cmocka_unit_test(last_words_are_taken_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
