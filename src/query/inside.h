@@ -20,6 +20,10 @@ struct query {
 	uint32_t number;
 	struct query_from from;
 	struct wire_query wire;
+	/* Of an alias of our own: the name that the client asked for; `wire` asks for what it leads to. 0
+	 * bytes: none. */
+	uint16_t alias_bytes;
+	uint8_t alias[NAME_BYTES];
 };
 
 #endif

@@ -75,10 +75,10 @@ own_free(struct own *own)
 
 /* Does a route lead to the zone, of so many labels, or to something in it that has the name? */
 static bool
-is_routed(const struct own *own, const struct wire_question *q, unsigned zone_labels)
+is_routed(const struct own *own, const uint8_t *name, size_t bytes, unsigned zone_labels)
 {
 	struct domains_match match;
-	domains_find(own->routed, q->name, q->name_bytes, &match);
+	domains_find(own->routed, name, bytes, &match);
 	return match.numbered != 0 && match.numbered_labels >= zone_labels;
 }
 
@@ -193,45 +193,56 @@ put_nothing(struct own *own, const uint8_t *name, size_t bytes, const struct nam
 	return found->kind == NAMES_ABSENT ? WIRE_RCODE_NXDOMAIN : WIRE_RCODE_NOERROR;
 }
 
-/* Is it ours to say that this name has nothing? */
+/* Is it ours to say what this name has, or that it has nothing? */
 static bool
-is_ours(const struct own *own, const struct wire_question *q, const struct names_found *found)
+is_ours(const struct own *own, const uint8_t *name, size_t bytes, const struct names_found *found)
 {
 	if (found->kind == NAMES_NAME)
 		return true;
-	return found->kind != NAMES_NONE && found->in_zone && !is_routed(own, q, found->zone_labels + 1);
+	return found->kind != NAMES_NONE && found->in_zone &&
+	       !is_routed(own, name, bytes, found->zone_labels + 1);
 }
+
+/* A name on the way from alias to alias. */
+struct hop {
+	const uint8_t *name;
+	size_t bytes;
+	bool ours;
+};
 
 /* From alias to alias. The answer has been begun. */
 static uint16_t
-follow(struct own *own, const struct wire_question *q, struct names_found *found)
+follow(struct own *own, const struct wire_question *q, struct names_found *found, struct hop *hop)
 {
-	const uint8_t *name = q->name, *owner = NULL;
-	size_t bytes = q->name_bytes;
+	const uint8_t *owner = NULL;
 	const struct names_record *alias;
+	*hop = (struct hop){q->name, q->name_bytes, true};
 	for (unsigned i = 0; i < MOST_ALIASES; i++) {
 		if (put_records(own, owner, found, q->type, &alias))
 			return WIRE_RCODE_NOERROR;
 		if (alias == NULL)
-			return put_nothing(own, name, bytes, found);
+			return put_nothing(own, hop->name, hop->bytes, found);
 		put_record(own, owner, alias);
-		owner = name = names_rdata(own->names->table, alias);
-		bytes = alias->rdata_bytes;
-		names_find(own->names->table, name, bytes, found);
-		if (found->kind == NAMES_NONE || (found->kind != NAMES_NAME && !found->in_zone))
+		owner = hop->name = names_rdata(own->names->table, alias);
+		hop->bytes = alias->rdata_bytes;
+		names_find(own->names->table, hop->name, hop->bytes, found);
+		hop->ours = is_ours(own, hop->name, hop->bytes, found);
+		if (!hop->ours)
 			return WIRE_RCODE_NOERROR;
 	}
 	return WIRE_RCODE_NOERROR;
 }
 
 bool
-own_record(struct own *own, const struct wire_question *q, struct wire_answer *out)
+own_record(struct own *own, const struct wire_question *q, struct wire_answer *out, const uint8_t **alias,
+        size_t *alias_bytes)
 {
 	struct names_found found;
+	struct hop hop = {.ours = true};
 	if (own->names->table == NULL || q->class != CLASS_IN)
 		return false;
 	names_find(own->names->table, q->name, q->name_bytes, &found);
-	if (!is_ours(own, q, &found))
+	if (!is_ours(own, q->name, q->name_bytes, &found))
 		return false;
 	if (q->type == TYPE_ANY && found.kind == NAMES_NAME && own->names->refuse_any)
 		return false; /* own_any() has an answer */
@@ -240,8 +251,10 @@ own_record(struct own *own, const struct wire_question *q, struct wire_answer *o
 	uint16_t rcode = WIRE_RCODE_NOERROR;
 	if (found.kind != NAMES_EMPTY || !apex ||
 	        !put_apex(own, q->type, q->name, q->name_bytes, ABSENT_TTL_S))
-		rcode = follow(own, q, &found);
+		rcode = follow(own, q, &found, &hop);
 	end(own, rcode, out);
+	*alias = hop.ours ? NULL : hop.name;
+	*alias_bytes = hop.ours ? 0 : hop.bytes;
 	return true;
 }
 
@@ -281,7 +294,7 @@ own_special(struct own *own, const struct wire_question *q, struct wire_answer *
 	if (own->special == NULL || q->class != CLASS_IN)
 		return false;
 	special_find(own->special, q->name, q->name_bytes, &found);
-	if (found.kind == SPECIAL_NONE || is_routed(own, q, found.zone_labels))
+	if (found.kind == SPECIAL_NONE || is_routed(own, q->name, q->name_bytes, found.zone_labels))
 		return false;
 	if (q->type == TYPE_DS && found.is_zone && found.delegated)
 		return false; /* its parent's to say, and what it says lets a validating client accept our

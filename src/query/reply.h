@@ -5,6 +5,7 @@
 #ifndef DOTWARD_QUERY_REPLY_H
 #define DOTWARD_QUERY_REPLY_H
 
+#include "query/alias.h"
 #include "query/inside.h"
 #include "query/recall.h"
 #include "query/screen.h"
@@ -15,6 +16,7 @@ struct replies {
 	const struct config *config;
 	struct stats_slab *stats;
 	const struct recall *recall;
+	struct alias *alias;   /* puts answers to aliases of our own together */
 	struct screen *screen; /* what is looked at in answers from outside */
 	const struct query_door *udp_doors[REPLY_DOORS];
 	const struct query_door *stream_door;

@@ -40,6 +40,7 @@ mapped IN AAAA ::ffff:192.0.2.1
 zero IN A 0.0.0.0
 hint IN HTTPS 1 . ipv4hint=192.168.1.1
 alias IN CNAME private
+alias2 IN CNAME public
 mail IN MX 10 private
 fine IN MX 10 public
 brief 1 IN A 192.168.1.2
@@ -155,6 +156,27 @@ says() {
   says ' flags: qr aa tc rd ra;.* ANSWER: 0' many.home A +ignore
   assert_equal "$(short many.home | wc -l)" 100
   nobody_was_asked
+}
+
+@test "names: an alias that leads to a name of others is answered with what that one has" {
+  before_bind 'records = ( "www.home. 60 CNAME web.home.", "web.home. 50 CNAME alias2.example.test.",
+    "no.home. CNAME no.example.test.", "mx.home. CNAME example.test.", "priv.home. CNAME private.example.test." );
+    rebind_protection = true; filter_types = [ "HTTPS" ];'
+  dotward_start
+  local n
+  for n in fresh kept; do
+    assert_equal "$(short WWW.home)" $'web.home.\nalias2.example.test.\npublic.example.test.\n192.0.2.80'
+    says 'NOERROR.* qr aa rd ra; QUERY: 1, ANSWER: 4, AUTHORITY: 1.*WWW\.home\. 60 IN CNAME web\.home\..*public.example.test\. [0-9]+ IN A' \
+      WWW.home
+    says 'NXDOMAIN.*ANSWER: 1, AUTHORITY: 1.*no\.home\. 300 IN CNAME no\.example\.test\..*SOA ns\.example\.test\. hostmaster' no.home
+    says 'ANSWER: [2-9].*mx\.home\. 300 IN CNAME example\.test\..*IN SOA ns\.example\.test\. host.*IN RRSIG' mx.home SOA +dnssec
+  done
+  assert_equal "$(short www.home A +tcp | tail -n 1)" 192.0.2.80
+  assert_equal "$(counter cache_hits)" 6
+  assert_equal "$(short www.home CNAME)" web.home.
+  # what is said of the name it leads to goes for the alias, too
+  blocked priv.home
+  says 'ANSWER: 2, AUTHORITY: 1.*EDE: 17.*www\.home\. 60 IN CNAME web\.home\.' www.home HTTPS
 }
 
 @test "names: a reload takes up new records and hosts, and a file that cannot be read leaves all as it was" {
