@@ -24,6 +24,10 @@ struct query {
 	bool verified;        /* it has shown, with a cookie, that it is where it says it is */
 	uint8_t cookie_bytes; /* of what its answer is to say; 0: nothing */
 	uint8_t cookie[COOKIE_BYTES];
+	/* Of an alias of our own: the name that the client asked for; `wire` asks for what it leads to. 0
+	 * bytes: none. */
+	uint16_t alias_bytes;
+	uint8_t alias[NAME_BYTES];
 };
 
 /* Is the client where its address says? Over UDP anybody can claim any. */

@@ -271,9 +271,22 @@ is_excess(struct queries *qs, const struct query *q, const struct config_rate *r
 	return true;
 }
 
+/* From now on the question is for the name that an alias of ours leads to. */
+static void
+follow_alias(const struct queries *qs, struct query *q, const struct judgement *judgement)
+{
+	struct wire_question *question = &q->wire.question;
+	memcpy(q->alias, question->name, question->name_bytes);
+	q->alias_bytes = question->name_bytes;
+	memcpy(question->name, judgement->alias, judgement->alias_bytes);
+	question->name_bytes = (uint16_t)judgement->alias_bytes;
+	q->hash = hash_name(
+	        question->name, question->name_bytes, question->type, question->class, qs->set.seed);
+}
+
 /* Answers everything that is not a question for an upstream. True when that was it. */
 static bool
-settle(struct queries *qs, const struct query *q, enum wire_verdict verdict, const struct group *group)
+settle(struct queries *qs, struct query *q, enum wire_verdict verdict, const struct group *group)
 {
 	struct judgement judgement;
 	judge_question(qs->judge,
@@ -283,6 +296,11 @@ settle(struct queries *qs, const struct query *q, enum wire_verdict verdict, con
 	                .group = group,
 	                .stream = q->from.stream},
 	        &judgement);
+	if (judgement.alias_bytes > 0) {
+		stats_one(qs->stats, judgement.counter);
+		follow_alias(qs, q, &judgement);
+		return settle(qs, q, verdict, group); /* not ours, so this comes once */
+	}
 	/* What is answered here counts as well, but who may not ask has nothing to use up. */
 	if (judgement.action != JUDGE_SILENCE && judgement.by != JUDGE_BY_ACCESS &&
 	        is_excess(qs, q, groups_rate(qs->config, group)))
@@ -461,6 +479,7 @@ query_begin(
 	q->begun_ms = clock_now_ms();
 	q->number = ++qs->number;
 	q->lives = 0;
+	q->alias_bytes = 0;
 	q->hash = hash;
 	stats_one(qs->stats, STATS_queries);
 	stats_one(qs->stats, from->tls      ? STATS_queries_tls
@@ -539,6 +558,7 @@ queries_new(const struct queries_setup *setup)
 	qs->shares = shares_new(qs->config->limits.queries_in_flight);
 	qs->replies = (struct replies){
 	        .config = qs->config, .stats = qs->stats, .recall = qs->recall, .meter = qs->meter};
+	qs->replies.alias = alias_new(qs->config->names.table);
 	qs->replies.screen = screen_new(qs->config);
 	qs->fetches = fetches_new(
 	        qs->loop, setup->room, qs->config, setup->tls, setup->health, qs->stats, &fetch_events, qs);
@@ -572,6 +592,14 @@ by_age(const void *a, const void *b)
 }
 
 static bool
+is_sound_alias(const struct queries *qs, const struct query *q)
+{
+	size_t bytes = q->alias_bytes;
+	return bytes == 0 || (qs->replies.alias != NULL && bytes <= NAME_BYTES &&
+	                             name_plain_bytes(q->alias, bytes, 0) == bytes);
+}
+
+static bool
 is_sound_question(const struct wire_query *q)
 {
 	size_t bytes = q->question.name_bytes;
@@ -587,7 +615,7 @@ is_replayable(const struct queries *qs, const struct query *q, uint64_t skip, ui
 	if (atomic_load_explicit(&q->life, memory_order_acquire) != QUERY_FLYING || q->from.stream)
 		return false;
 	if (q->from.listen >= REPLY_DOORS || qs->replies.udp_doors[q->from.listen] == NULL ||
-	        !is_sound_question(&q->wire) || q->cookie_bytes > COOKIE_BYTES)
+	        !is_sound_question(&q->wire) || q->cookie_bytes > COOKIE_BYTES || !is_sound_alias(qs, q))
 		return false;
 	return q->hash != skip && !quarantine_holds(qs->set.quarantine, q->hash, now_ms) &&
 	       q->lives < QUERY_LIVES && q->begun_ms <= now_ms &&
@@ -655,6 +683,7 @@ queries_free(struct queries *qs)
 	groups_free(qs->groups);
 	meter_free(qs->meter);
 	shares_free(qs->shares);
+	alias_free(qs->replies.alias);
 	screen_free(qs->replies.screen);
 	free(qs->flights);
 	free(qs);
