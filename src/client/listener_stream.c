@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/must.h"
+#include "client/foyer.h"
 #include "query/policy.h"
 
 #include <errno.h>
@@ -47,6 +48,7 @@ struct accepting {
 	struct listener_stream *listener;
 	ev_io io;
 	uint32_t listen;
+	bool proxied; /* a PROXY header comes first */
 };
 
 struct listener_stream {
@@ -57,6 +59,7 @@ struct listener_stream {
 	struct stats_slab *stats;
 	struct query_door door;
 	struct accepting *accepting;
+	struct foyer *foyer; /* whose client is not known yet */
 	struct client *clients;
 	unsigned count;
 	struct list free, idle; /* idle: longest first */
@@ -333,6 +336,21 @@ client_admit(struct listener_stream *l, int fd, const struct addr *peer, uint32_
 	stats_one(l->stats, STATS_tcp_clients);
 }
 
+static void
+on_introduced(void *arg, int fd, const struct addr *client, uint32_t listen)
+{
+	client_admit(arg, fd, client, listen);
+}
+
+static void
+let_in(struct accepting *a, int fd, const struct addr *peer)
+{
+	if (a->proxied)
+		foyer_take(a->listener->foyer, fd, peer, a->listen);
+	else
+		client_admit(a->listener, fd, peer, a->listen);
+}
+
 /* Accepts what is queued, up to `most`. */
 static void
 accept_some(struct accepting *a, unsigned most)
@@ -342,7 +360,7 @@ accept_some(struct accepting *a, unsigned most)
 		socklen_t bytes = sizeof peer;
 		int fd = accept4(a->io.fd, &peer.any, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0)
-			client_admit(a->listener, fd, &peer, a->listen);
+			let_in(a, fd, &peer);
 		else if ((errno == EMFILE || errno == ENFILE) && close_idlest(a->listener))
 			continue;
 		else if (errno != EINTR && errno != ECONNABORTED)
@@ -369,6 +387,7 @@ listener_stream_new(struct ev_loop *loop, struct stream_room *room, struct queri
 	l->config = config;
 	l->stats = stats;
 	l->door = (struct query_door){.arg = l, .reserve = door_reserve, .commit = door_commit};
+	l->foyer = foyer_new(loop, config, stats, on_introduced, l);
 	queries_set_stream_door(queries, &l->door);
 	list_init(&l->free);
 	list_init(&l->idle);
@@ -393,6 +412,7 @@ listener_stream_add(struct listener_stream *l, int fd, uint32_t listen)
 	l->accepting = a;
 	a->listener = l;
 	a->listen = listen;
+	a->proxied = listen < l->config->listen_count && l->config->listens[listen].proxy_protocol;
 	ev_io_init(&a->io, on_acceptable, fd, EV_READ);
 	a->io.data = a;
 	ev_io_start(l->loop, &a->io);
@@ -414,6 +434,7 @@ listener_stream_drain(struct listener_stream *l)
 	for (struct accepting *a = l->accepting; a != NULL; a = a->next)
 		accept_some(a, l->config->limits.tcp_clients);
 	l->draining = true;
+	foyer_drain(l->foyer, TCP_DRAIN_IDLE_MS);
 	uint64_t now_ms = clock_now_ms();
 	list_each (at, &l->idle)
 		list_entry(at, struct client, link)->active_ms = now_ms;
@@ -432,6 +453,7 @@ listener_stream_free(struct listener_stream *l)
 		next = a->next;
 		free(a);
 	}
+	foyer_free(l->foyer);
 	ev_timer_stop(l->loop, &l->timer);
 	while (!list_empty(&l->idle)) {
 		struct client *c = list_first(&l->idle, struct client, link);
@@ -445,5 +467,5 @@ listener_stream_free(struct listener_stream *l)
 unsigned
 listener_stream_clients(const struct listener_stream *l)
 {
-	return l->count;
+	return l->count + foyer_count(l->foyer);
 }

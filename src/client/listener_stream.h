@@ -22,6 +22,7 @@ void listener_stream_add(struct listener_stream *listener, int fd, uint32_t list
 /* Accepts what the kernel has queued, and then no more; clients without outstanding questions are closed, the
  * others once answered. */
 void listener_stream_drain(struct listener_stream *listener);
+/* Those whose proxy has not said yet who they are included. */
 unsigned listener_stream_clients(const struct listener_stream *listener);
 
 #endif

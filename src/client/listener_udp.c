@@ -14,6 +14,8 @@
 #include "client/listener_udp.h"
 
 #include "base/must.h"
+#include "net/proxy.h"
+#include "query/policy.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -63,6 +65,7 @@ struct listener_udp {
 	uint32_t listen;
 	bool wildcard;
 	bool stopped;
+	const struct config_listen *proxied; /* NULL: clients ask themselves */
 	struct udp_memory *m;
 };
 
@@ -170,32 +173,68 @@ door_commit(void *arg, const struct query_from *from, size_t bytes)
 	struct udp_slot *slot = &l->m->out_slots[l->m->filled];
 	struct msghdr *head = &l->m->out[l->m->filled].msg_hdr;
 	slot->iov.iov_len = bytes;
-	slot->peer = from->peer;
-	head->msg_namelen = addr_bytes(&from->peer);
+	slot->peer = from->proxy.any.sa_family != AF_UNSPEC ? from->proxy : from->peer;
+	head->msg_namelen = addr_bytes(&slot->peer);
 	head->msg_controllen = write_local(from, slot->control);
 	head->msg_control = head->msg_controllen > 0 ? slot->control : NULL;
 	settle_memory();
 	l->m->filled++;
 }
 
-/* Where the datagram came from; false when it cannot be answered. */
-static bool
-origin(const struct listener_udp *l, unsigned index, struct query_from *from)
+/* Where the question begins in a datagram: behind its PROXY header, if there is to be one. */
+static size_t
+head_bytes(const struct listener_udp *l, unsigned index)
 {
+	struct proxy_header header;
+	if (l->proxied == NULL)
+		return 0;
+	int bytes = proxy_parse(l->m->in_bytes[index], l->m->in[index].msg_len, &header);
+	return bytes > 0 ? (size_t)bytes : 0;
+}
+
+/* The client is who the proxy says it is; false when there is no saying, or it is not the proxy's to say. */
+static bool
+introduce(const struct listener_udp *l, unsigned index, struct query_from *from, size_t *head)
+{
+	struct proxy_header header;
+	if (!policy_trusts_proxy(l->proxied, &from->peer)) {
+		stats_one(l->stats, STATS_proxy_refused);
+		return false;
+	}
+	int bytes = proxy_parse(l->m->in_bytes[index], l->m->in[index].msg_len, &header);
+	if (bytes <= 0 || header.says == PROXY_NOBODY) {
+		stats_one(l->stats, STATS_proxy_malformed);
+		return false;
+	}
+	if (header.says == PROXY_CLIENT) {
+		from->proxy = from->peer;
+		from->peer = header.source;
+	}
+	*head = (size_t)bytes;
+	return true;
+}
+
+/* Where the datagram came from, and where in it the question begins; false when it cannot be answered. */
+static bool
+origin(const struct listener_udp *l, unsigned index, struct query_from *from, size_t *head)
+{
+	*head = 0;
 	*from = (struct query_from){.listen = l->listen, .peer = l->m->in_slots[index].peer};
 	if (addr_port(&from->peer) == 0)
 		return false;
 	if (l->wildcard)
 		read_local(&l->m->in[index].msg_hdr, from);
-	return true;
+	return l->proxied == NULL || introduce(l, index, from, head);
 }
 
 static void
 handle(struct listener_udp *l, unsigned index, uint64_t hash)
 {
 	struct query_from from;
-	if (origin(l, index, &from))
-		query_begin(l->queries, l->m->in_bytes[index], l->m->in[index].msg_len, hash, &from);
+	size_t head;
+	if (origin(l, index, &from, &head))
+		query_begin(l->queries, l->m->in_bytes[index] + head, l->m->in[index].msg_len - head, hash,
+		        &from);
 }
 
 /* Receives and handles one batch; how many there were. */
@@ -214,8 +253,10 @@ receive(struct listener_udp *l, int fd)
 	int count = recvmmsg(fd, m->in, UDP_BATCH, MSG_DONTWAIT, NULL);
 	unsigned received = count > 0 ? (unsigned)count : 0;
 	uint64_t hashes[UDP_BATCH];
-	for (unsigned i = 0; i < received; i++)
-		hashes[i] = query_hash(l->queries, m->in_bytes[i], m->in[i].msg_len);
+	for (unsigned i = 0; i < received; i++) {
+		size_t head = head_bytes(l, i);
+		hashes[i] = query_hash(l->queries, m->in_bytes[i] + head, m->in[i].msg_len - head);
+	}
 	query_expect(l->queries, hashes, received);
 	for (unsigned i = 0; i < received; i++) {
 		handle(l, i, hashes[i]);
@@ -327,6 +368,12 @@ listener_udp_new(struct ev_loop *loop, struct queries *queries, const struct add
 }
 
 void
+listener_udp_proxied(struct listener_udp *l, const struct config_listen *by)
+{
+	l->proxied = by;
+}
+
+void
 listener_udp_also(struct listener_udp *l, int fd)
 {
 	struct udp_also *also = must_alloc(1, sizeof *also);
@@ -369,8 +416,9 @@ listener_udp_recover(struct listener_udp *l, uint64_t skip)
 	for (unsigned i = l->m->next; i < UDP_BATCH; i++) {
 		struct query_from from;
 		size_t bytes = l->m->in[i].msg_len;
-		if (bytes > 0 && bytes <= UDP_QUERY_BYTES && origin(l, i, &from))
-			query_begin_again(l->queries, l->m->in_bytes[i], bytes, &from, skip);
+		size_t head;
+		if (bytes > 0 && bytes <= UDP_QUERY_BYTES && origin(l, i, &from, &head))
+			query_begin_again(l->queries, l->m->in_bytes[i] + head, bytes - head, &from, skip);
 		settle_memory();
 		l->m->next = i + 1;
 	}

@@ -22,6 +22,9 @@ struct listener_udp *listener_udp_new(struct ev_loop *loop, struct queries *quer
 /* One more socket of the same address whose datagrams are taken, borrowed as well; answers leave by the
  * first. */
 void listener_udp_also(struct listener_udp *listener, int fd);
+/* Each datagram begins with a PROXY header, as this listen address (which outlives it) has it. Before the
+ * first. */
+void listener_udp_proxied(struct listener_udp *listener, const struct config_listen *by);
 void listener_udp_free(struct listener_udp *listener);
 /*
  * Sends the answers that a predecessor had written, and handles the datagrams that it had received, but for

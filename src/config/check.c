@@ -27,9 +27,27 @@ check_listen_pair(struct draft *draft, size_t first, size_t second)
 }
 
 static void
+check_proxy(struct draft *draft, size_t index)
+{
+	const struct config_listen *listen = &draft->config->listens[index];
+	char subject[64];
+	snprintf(subject, sizeof subject, "listen.[%zu].proxy_%s", index,
+	        listen->proxy_protocol ? "protocol" : "from");
+	if (listen->proxy_protocol && listen->proxy_from_count == 0)
+		complain(&draft->complaints, &draft->listen_places[index], subject,
+		        "who may send the header? Add proxy_from = [ \"192.0.2.1\" ]; with the proxies' "
+		        "addresses");
+	if (!listen->proxy_protocol && listen->proxy_from_count > 0)
+		complain(&draft->complaints, &draft->listen_places[index], subject,
+		        "goes with proxy_protocol = true; add it, or leave this out");
+}
+
+static void
 check_listens(struct draft *draft)
 {
 	const struct config *config = draft->config;
+	for (size_t i = 0; i < config->listen_count; i++)
+		check_proxy(draft, i);
 	for (size_t second = 1; second < config->listen_count; second++)
 		for (size_t first = 0; first < second && second < CHECK_MAX_LISTENS; first++)
 			check_listen_pair(draft, first, second);
@@ -176,6 +194,15 @@ place_of_key(const struct draft *draft, const char *path)
 }
 
 static void
+check_cookies(struct draft *draft)
+{
+	const struct config_limits *limits = &draft->config->limits;
+	if (limits->cookie_secret_also.set && !limits->cookie_secret.set)
+		complain(&draft->complaints, place_of_key(draft, "limits.cookie_secret_also"),
+		        "limits.cookie_secret_also", "goes with limits.cookie_secret; add that one");
+}
+
+static void
 check_timeouts(struct draft *draft)
 {
 	struct config_forward *forward = &draft->config->forward;
@@ -220,5 +247,6 @@ check_draft(struct draft *draft)
 	check_upstreams(draft);
 	check_timeouts(draft);
 	check_ttls(draft);
+	check_cookies(draft);
 	check_routes(draft);
 }

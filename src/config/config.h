@@ -21,6 +21,9 @@ enum { CONFIG_PIN_BYTES = 32 }; /* SHA-256 of the SubjectPublicKeyInfo */
 struct config_listen {
 	struct addr address; /* with port */
 	bool udp, tcp;       /* protocols = [ "udp", "tcp" ]; both by default */
+	bool proxy_protocol; /* everything that comes begins with a PROXY header */
+	struct addr_net *proxy_from;
+	size_t proxy_from_count;
 };
 
 enum { CONFIG_HOST_BYTES = 254 };
@@ -121,6 +124,12 @@ struct config_rate {
 	size_t exempt_count;
 };
 
+/* A secret of 16 bytes; or none is set. */
+struct config_secret {
+	bool set;
+	uint8_t bytes[16];
+};
+
 struct config_limits {
 	unsigned queries_in_flight; /* per worker */
 	unsigned tcp_clients;       /* per worker */
@@ -131,6 +140,8 @@ struct config_limits {
 	uint64_t worker_memory;           /* bytes; 0: no limit */
 	struct config_rate rate;          /* of questions */
 	struct config_rate response_rate; /* of UDP answers that say the same; burst is 0 */
+	bool cookies;                     /* DNS cookies are given and judged */
+	struct config_secret cookie_secret, cookie_secret_also;
 };
 
 struct config_log {

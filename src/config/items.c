@@ -387,12 +387,39 @@ bootstrap_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
 	}
 }
 
+static bool
+secret_take(void *value, const void *object, const char *text, struct why *why)
+{
+	static const char digits[] = "0123456789abcdef";
+	struct config_secret secret = {.set = *text != '\0'};
+	(void)object;
+	if (secret.set && (strlen(text) != 2 * sizeof secret.bytes ||
+	                          strspn(text, "0123456789abcdefABCDEF") != 2 * sizeof secret.bytes))
+		return why_not(why, "32 hexadecimal digits, as \"openssl rand -hex 16\" gives them; or \"\"");
+	for (size_t i = 0; secret.set && i < 2 * sizeof secret.bytes; i++)
+		secret.bytes[i / 2] = (uint8_t)(secret.bytes[i / 2] << 4 |
+		                                (strchr(digits, tolower((unsigned char)text[i])) - digits));
+	*(struct config_secret *)value = secret;
+	return true;
+}
+
+static void
+secret_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
+{
+	const struct config_secret *secret = value;
+	(void)object;
+	out[0] = '\0';
+	for (size_t i = 0; secret->set && i < sizeof secret->bytes; i++)
+		sprintf(out + 2 * i, "%02x", secret->bytes[i]);
+}
+
 const struct item item_listen_address = {sizeof(struct addr), "an address", listen_take, listen_show};
 const struct item item_upstream_address = {sizeof(struct addr), "an address", upstream_take, upstream_show};
 const struct item item_net = {sizeof(struct addr_net), "a network", net_take, net_show};
 const struct item item_pin = {CONFIG_PIN_BYTES, "a pin", pin_take, pin_show};
 const struct item item_memory = {sizeof(uint64_t), "a size", memory_take, memory_show};
 const struct item item_source_address = {sizeof(struct addr), "an address", source_take, source_show};
+const struct item item_secret = {sizeof(struct config_secret), "a secret", secret_take, secret_show};
 const struct item item_cache = {sizeof(uint64_t), "a size", cache_take, memory_show};
 const struct item item_domain = {sizeof(struct config_domain), "a domain name", domain_take, domain_show};
 const struct item item_member = {

@@ -39,6 +39,7 @@ extern const struct item item_source_address;   /* struct addr without port; AF_
 extern const struct item item_net;              /* struct addr_net */
 extern const struct item item_pin;              /* uint8_t[CONFIG_PIN_BYTES] */
 extern const struct item item_memory;           /* uint64_t of bytes: 0, or what a worker can live with */
+extern const struct item item_secret;           /* struct config_secret */
 extern const struct item item_cache;            /* uint64_t of bytes: 0, or what a cache can do with */
 extern const struct item item_domain;           /* struct config_domain */
 extern const struct item item_member;           /* struct config_member: the name of an upstream */

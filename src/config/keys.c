@@ -64,6 +64,13 @@ const struct key keys[] = {
 	{ "listen[].protocols", KEY_FLAGS, KEY_NOW, LISTEN(udp), WORDS("udp", "tcp"), LATER("tls"),
 		.fallback = "udp tcp",
 		.help = "What is spoken there. Without \"tcp\", long answers do not reach the client." },
+	{ "listen[].proxy_protocol", KEY_BOOL, KEY_NOW, LISTEN(proxy_protocol), .fallback = "false",
+		.help = "Every connection, and every datagram, begins with a header of the PROXY protocol, version 2,\n"
+			"and is the client's that the header names; without one it is not taken." },
+	{ "listen[].proxy_from", KEY_ITEMS, KEY_NOW, ITEMS(struct config_listen, proxy_from, proxy_from_count),
+		.item = &item_net, .fallback = "",
+		.help = "The proxies' networks, with proxy_protocol; nobody else is served there. By UDP the sender's\n"
+			"address is all that tells a proxy: no other must be able to send from it." },
 	{ "listen[].certificate", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "",
 		.help = "Certificate chain (PEM) for protocol \"tls\"." },
 	{ "listen[].key", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "", .help = "Private key (PEM) for protocol \"tls\"." },
@@ -231,18 +238,26 @@ const struct key keys[] = {
 		.fallback = "128", .help = "Questions of one TCP client that are worked on at once." },
 	{ "limits.udp_answer_size", KEY_NUMBER, KEY_NOW, CONFIG(limits.udp_answer_size), RANGE(512, 4096), .fallback = "1232",
 		.unit = "bytes", .help = "Longer answers are truncated, and the client asks again by TCP." },
+	{ "limits.cookies", KEY_BOOL, KEY_NOW, CONFIG(limits.cookies), .fallback = "true",
+		.help = "DNS cookies (RFC 7873) for clients that send them: who has one of ours is where it says it is." },
+	{ "limits.cookie_secret", KEY_ITEM, KEY_NOW, CONFIG(limits.cookie_secret), .item = &item_secret, .fallback = "",
+		.help = "What cookies are made of: 32 hexadecimal digits, for servers that share an address and are to\n"
+			"know each other's cookies (RFC 9018). \"\": made at random, and another one every day." },
+	{ "limits.cookie_secret_also", KEY_ITEM, KEY_NOW, CONFIG(limits.cookie_secret_also), .item = &item_secret, .fallback = "",
+		.help = "Cookies made of this one are good as well: the next secret or the last, while all servers change it." },
 	{ "limits.worker_memory", KEY_ITEM, KEY_NOW, CONFIG(limits.worker_memory), .item = &item_memory, .fallback = "1G",
 		.help = "A worker that wants more dies and is replaced: \"512M\", \"2G\"; \"0\": no limit." },
 	{ "limits.rate", KEY_GROUP, KEY_NOW, NO_FIELD,
 		.help = "Questions of each client network, counted over all workers: once for UDP, where addresses can be\n"
-			"forged, and once for all other ways. Loopback has no exception unless it is listed." },
+			"forged, and once for TCP and DNS cookies. Loopback has no exception unless it is listed." },
 	{ "limits.rate.queries_per_second", KEY_NUMBER, KEY_NOW, CONFIG(limits.rate.per_second), RANGE(0, 1000000), .fallback = "0",
 		.help = "0: no limit." },
 	{ "limits.rate.burst", KEY_NUMBER, KEY_NOW, CONFIG(limits.rate.burst), RANGE(0, 1000000), .fallback = "0",
 		.help = "How many at once, after a pause. 0: as many as in one second." },
 	{ "limits.rate.slip", KEY_NUMBER, KEY_NOW, CONFIG(limits.rate.slip), RANGE(0, 100), .fallback = "2",
 		.help = "Of the UDP questions in excess each so many-th gets an empty, truncated answer, after which a real\n"
-			"client comes by TCP; the others get silence. 1: each does, 0: none does. By TCP: REFUSED." },
+			"client comes by TCP (or a cookie to come back with, if it knows cookies); the others get silence.\n"
+			"1: each does, 0: none does. By TCP, or with a cookie: REFUSED." },
 	{ "limits.rate.ipv4_prefix", KEY_NUMBER, KEY_NOW, CONFIG(limits.rate.ipv4_prefix), RANGE(8, 32), .fallback = "24",
 		.help = "Size of an IPv4 client network." },
 	{ "limits.rate.ipv6_prefix", KEY_NUMBER, KEY_NOW, CONFIG(limits.rate.ipv6_prefix), RANGE(16, 128), .fallback = "56",

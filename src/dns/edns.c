@@ -93,11 +93,26 @@ padding_take(const uint8_t *data, size_t bytes, struct edns *out)
 	return true;
 }
 
+/* What is wrong here is for the judge of questions; answers are not thrown away for it. */
+static bool
+cookie_take(const uint8_t *data, size_t bytes, struct edns *out)
+{
+	if (out->cookie_bytes > 0 || out->cookie_malformed)
+		return true;
+	out->cookie_malformed = !cookie_sound(bytes);
+	if (!out->cookie_malformed) {
+		out->cookie_bytes = (uint8_t)bytes;
+		memcpy(out->cookie, data, bytes);
+	}
+	return true;
+}
+
 static const struct {
 	uint16_t code;
 	bool (*take)(const uint8_t *data, size_t bytes, struct edns *out);
 } options[] = {
         {EDNS_OPTION_SUBNET, subnet_take},
+        {EDNS_OPTION_COOKIE, cookie_take},
         {EDNS_OPTION_KEEPALIVE, keepalive_take},
         {EDNS_OPTION_PADDING, padding_take},
         {EDNS_OPTION_EDE, ede_take},
@@ -157,6 +172,7 @@ static size_t
 options_bytes(const struct edns_write *what)
 {
 	return option_bytes(what->subnet_bytes > 0, what->subnet_bytes) +
+	       option_bytes(what->cookie_bytes > 0, what->cookie_bytes) +
 	       option_bytes(what->keepalive, what->keepalive_value ? 2 : 0) +
 	       option_bytes(what->ede_bytes > 0, what->ede_bytes);
 }
@@ -222,6 +238,8 @@ edns_append(uint8_t *msg, size_t used, size_t room, const struct edns_write *wha
 	uint8_t *at = fixed_put(msg + used, what, options_length + padding);
 	if (what->subnet_bytes > 0)
 		at = option_put(at, EDNS_OPTION_SUBNET, what->subnet, what->subnet_bytes);
+	if (what->cookie_bytes > 0)
+		at = option_put(at, EDNS_OPTION_COOKIE, what->cookie, what->cookie_bytes);
 	if (what->keepalive)
 		at = keepalive_put(at, what);
 	if (what->ede_bytes > 0)

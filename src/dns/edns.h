@@ -7,6 +7,8 @@
 #ifndef DOTWARD_DNS_EDNS_H
 #define DOTWARD_DNS_EDNS_H
 
+#include "dns/cookie.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +16,7 @@
 enum {
 	EDNS_TYPE_OPT = 41,
 	EDNS_OPTION_SUBNET = 8,     /* RFC 7871 */
+	EDNS_OPTION_COOKIE = 10,    /* RFC 7873 */
 	EDNS_OPTION_KEEPALIVE = 11, /* RFC 7828 */
 	EDNS_OPTION_PADDING = 12,   /* RFC 7830 */
 	EDNS_OPTION_EDE = 15,       /* RFC 8914 */
@@ -54,7 +57,10 @@ struct edns {
 	uint16_t keepalive_tenths;         /* RFC 7828: units of 100 ms */
 	uint16_t ede_bytes;                /* 0: no EDE option */
 	uint8_t subnet_bytes;              /* 0: no client subnet option */
+	uint8_t cookie_bytes;              /* 0: no cookie option, or a malformed one */
+	bool cookie_malformed;             /* of a length that none has */
 	uint8_t subnet[EDNS_SUBNET_BYTES]; /* OPTION-DATA of client subnet */
+	uint8_t cookie[COOKIE_MOST_BYTES]; /* OPTION-DATA of the cookie */
 	uint8_t ede[EDNS_EDE_BYTES];       /* OPTION-DATA of the first EDE: code and text (cut to fit) */
 };
 
@@ -68,6 +74,8 @@ struct edns_write {
 	uint16_t keepalive_tenths;
 	const uint8_t *subnet;  /* OPTION-DATA */
 	size_t subnet_bytes;    /* 0: no such option */
+	const uint8_t *cookie;  /* OPTION-DATA */
+	size_t cookie_bytes;    /* 0: no such option */
 	const uint8_t *ede;     /* OPTION-DATA: code and text */
 	size_t ede_bytes;       /* 0: no such option */
 	unsigned padding_block; /* pad the whole message to a multiple of this (RFC 8467); 0: none */

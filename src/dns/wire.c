@@ -65,7 +65,7 @@ query_read(const uint8_t *msg, size_t bytes, struct wire_query *out)
 	if (!records_read(msg, bytes, &at, others, NULL) ||
 	        !records_read(msg, bytes, &at, octets_get16(msg + HEADER_ARCOUNT), &out->edns))
 		return false;
-	return at == bytes && questions == 1 && others == 0;
+	return at == bytes && others == 0;
 }
 
 enum wire_verdict
@@ -88,7 +88,11 @@ wire_query_parse(const uint8_t *msg, size_t bytes, struct wire_query *out)
 		return WIRE_NOTIMP;
 	if (!sound)
 		return WIRE_FORMERR;
-	return out->edns.version > 0 ? WIRE_BADVERS : WIRE_QUERY;
+	if (out->edns.version > 0)
+		return WIRE_BADVERS;
+	if (out->question.name_bytes > 0)
+		return WIRE_QUERY;
+	return out->edns.cookie_bytes > 0 ? WIRE_EMPTY : WIRE_FORMERR;
 }
 
 bool

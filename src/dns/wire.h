@@ -36,7 +36,8 @@ enum {
 	WIRE_RCODE_NXDOMAIN = 3,
 	WIRE_RCODE_NOTIMP = 4,
 	WIRE_RCODE_REFUSED = 5,
-	WIRE_RCODE_BADVERS = 16, /* RFC 6891 */
+	WIRE_RCODE_BADVERS = 16,   /* RFC 6891 */
+	WIRE_RCODE_BADCOOKIE = 23, /* RFC 7873 */
 
 	WIRE_TYPE_IXFR = 251,
 	WIRE_TYPE_AXFR = 252,
@@ -65,6 +66,7 @@ enum wire_verdict {
 	WIRE_FORMERR, /* header readable, the rest not; QDCOUNT other than 1 */
 	WIRE_NOTIMP,  /* opcode other than QUERY, whatever the rest looks like */
 	WIRE_BADVERS, /* EDNS version above 0 */
+	WIRE_EMPTY,   /* no question, but a DNS cookie: for a cookie of ours, RFC 7873 section 5.4 */
 };
 
 /*

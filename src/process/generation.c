@@ -204,6 +204,7 @@ setup_of(const struct generation *g, unsigned slot, int log_end)
 	        .epoch = g->world->epoch,
 	        .cache = g->cache,
 	        .member = g->slots[slot].member,
+	        .cookies = g->world->cookies,
 	        .seed = g->world->seed,
 	        .room = g->slots[slot].room,
 	        .user = g->user,

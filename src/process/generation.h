@@ -28,6 +28,8 @@ struct generation_world {
 	struct limits *limits;       /* NULL: there are none */
 	struct epoch *epoch;         /* of the network */
 	_Atomic uint32_t *qps;       /* questions in a second of late, over all generations */
+	/* NULL: no secret is shared */
+	const struct cookies *cookies;
 	uint64_t seed;
 	/* In a worker just forked: closes what belongs to the master alone. */
 	void (*leave_master)(void *arg);

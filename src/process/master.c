@@ -193,6 +193,7 @@ wait_ms(const struct master *m)
 		next_ms = earlier(next_ms, m->starting_until_ms);
 	next_ms = earlier(next_ms, successor_due_ms(&m->successor));
 	next_ms = earlier(earlier(next_ms, admin_due_ms(m->admin)), lookout_due_ms(m->lookout));
+	next_ms = earlier(next_ms, now_ms + cookies_wait_ms(m->world->cookies, clock_boot_ms()));
 	if (next_ms == UINT64_MAX)
 		return -1;
 	return next_ms > now_ms ? (int)earlier(next_ms - now_ms, 60000) : 0;
@@ -235,6 +236,8 @@ turn(struct master *m)
 		hosts_hurry(m->hosts, now_ms);
 		lineage_signal(&m->line, WORKER_EPOCH_SIGNAL);
 	}
+	if (!m->handed_over)
+		cookies_rotate(m->world->cookies, clock_boot_ms());
 	judge_upgrade(m, polled && fds[2].revents != 0, now_ms);
 	hosts_tend(m->hosts, now_ms);
 	master_judge_starting(m, now_ms);
@@ -391,6 +394,7 @@ master_run(const struct master_setup *setup)
 	        .health = m.world->health,
 	        .tickets = m.world->tickets,
 	        .limits = m.world->limits,
+	        .cookies = m.world->cookies,
 	        .epoch = m.world->epoch,
 	        .qps = m.world->qps,
 	        .seed = m.world->seed,

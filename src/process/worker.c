@@ -217,6 +217,7 @@ listen_on(struct worker *w, size_t listen)
 {
 	const struct worker_setup *setup = w->setup;
 	const struct sockets *sockets = setup->sockets;
+	const struct config_listen *by = &setup->config->listens[listen];
 	unsigned slots = setup->config->workers, members = sockets_members(sockets);
 	for (unsigned member = setup->slot; member < members; member += slots) {
 		int udp = sockets_udp(sockets, listen, member), tcp = sockets_tcp(sockets, listen, member);
@@ -226,6 +227,8 @@ listen_on(struct worker *w, size_t listen)
 			                (uint32_t)listen, setup->room.stats, setup->room.udp[listen]);
 		else if (udp >= 0)
 			listener_udp_also(w->udp[listen], udp);
+		if (udp >= 0 && by->proxy_protocol)
+			listener_udp_proxied(w->udp[listen], by);
 		if (tcp >= 0)
 			listener_stream_add(w->tcp, tcp, (uint32_t)listen);
 	}
@@ -328,6 +331,7 @@ put_together(struct worker *w)
 	        .quarantine = setup->quarantine,
 	        .limits = setup->limits,
 	        .cache = setup->cache,
+	        .cookies = setup->cookies,
 	        .seed = setup->seed,
 	        .memory = setup->room.queries,
 	};

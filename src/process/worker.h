@@ -9,6 +9,7 @@
 #include "net/sockets.h"
 #include "net/tls.h"
 #include "process/sandbox.h"
+#include "shared/cookies.h"
 #include "shared/epoch.h"
 #include "shared/health.h"
 #include "shared/limits.h"
@@ -44,6 +45,7 @@ struct worker_setup {
 	struct cache *cache; /* NULL: none */
 	uint32_t member;     /* of it */
 	struct epoch *epoch; /* of the network */
+	const struct cookies *cookies;
 	uint64_t seed;
 	struct worker_room room;
 	struct sandbox_user user;

@@ -20,13 +20,16 @@ struct query {
 	uint32_t number;
 	struct query_from from;
 	struct wire_query wire;
+	bool verified;        /* it has shown, with a cookie, that it is where it says it is */
+	uint8_t cookie_bytes; /* of what its answer is to say; 0: nothing */
+	uint8_t cookie[COOKIE_BYTES];
 };
 
-/* Is the client where its address says? Over UDP anybody can claim any. */
+/* Is the client where its address says? Over UDP anybody can claim any, but for who has a cookie. */
 static inline bool
 query_is_proven(const struct query *q)
 {
-	return q->from.stream;
+	return q->from.stream || q->verified;
 }
 
 #endif

@@ -60,7 +60,6 @@ judge_access(struct judge *judge, const struct judge_case *what, struct judgemen
 static bool
 judge_form(struct judge *judge, const struct judge_case *what, struct judgement *out)
 {
-	(void)judge;
 	static const struct {
 		enum stats_counter counter;
 		uint16_t rcode;
@@ -68,7 +67,13 @@ judge_form(struct judge *judge, const struct judge_case *what, struct judgement 
 	        [WIRE_FORMERR] = {STATS_formerr, WIRE_RCODE_FORMERR},
 	        [WIRE_NOTIMP] = {STATS_notimp, WIRE_RCODE_NOTIMP},
 	        [WIRE_BADVERS] = {STATS_badvers, WIRE_RCODE_BADVERS},
+	        [WIRE_EMPTY] = {STATS_formerr, WIRE_RCODE_FORMERR},
 	};
+	if (what->verdict == WIRE_EMPTY && judge->config->limits.cookies)
+		return refuse(out, STATS_COUNT, WIRE_RCODE_NOERROR, EDNS_EDE_NONE, NULL);
+	if (what->verdict == WIRE_QUERY && what->query->edns.cookie_malformed &&
+	        judge->config->limits.cookies)
+		return refuse(out, STATS_formerr, WIRE_RCODE_FORMERR, EDNS_EDE_NONE, NULL);
 	if (what->verdict == WIRE_QUERY)
 		return false;
 	return refuse(out, errors[what->verdict].counter, errors[what->verdict].rcode, EDNS_EDE_NONE, NULL);

@@ -20,3 +20,9 @@ policy_judge(const struct config_access *access, const struct addr *client)
 		return POLICY_ALLOW;
 	return access->drop ? POLICY_DROP : POLICY_REFUSE;
 }
+
+bool
+policy_trusts_proxy(const struct config_listen *listen, const struct addr *peer)
+{
+	return is_in(listen->proxy_from, listen->proxy_from_count, peer);
+}

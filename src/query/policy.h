@@ -1,5 +1,6 @@
 /*
- * Who may ask: the allow and deny lists. Deny wins; who is in neither list is denied.
+ * Who may ask: the allow and deny lists. Deny wins; who is in neither list is denied. And who may ask for
+ * others.
  */
 #ifndef DOTWARD_QUERY_POLICY_H
 #define DOTWARD_QUERY_POLICY_H
@@ -10,5 +11,7 @@
 enum policy_verdict { POLICY_ALLOW, POLICY_REFUSE, POLICY_DROP };
 
 enum policy_verdict policy_judge(const struct config_access *access, const struct addr *client);
+/* Whether this peer may say, at a listen address with proxy_protocol, whom it asks for. */
+bool policy_trusts_proxy(const struct config_listen *listen, const struct addr *peer);
 
 #endif

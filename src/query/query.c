@@ -28,6 +28,7 @@
 #include "query/inside.h"
 #include "query/judge.h"
 #include "query/meter.h"
+#include "query/proof.h"
 #include "query/recall.h"
 #include "query/reply.h"
 #include "query/shares.h"
@@ -62,6 +63,7 @@ struct queries {
 	struct judge *judge;
 	struct meter *meter;
 	struct shares *shares;
+	struct proof proof;
 	struct stats_slab *stats;
 	struct replies replies;
 	struct query_memory *memory;
@@ -398,12 +400,15 @@ turn_away(struct queries *qs, const struct query *q, bool full, bool can_fall_ba
 static void
 begin(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 {
+	proof_none(q);
 	if (is_poison(qs, q, msg, bytes))
 		return;
 	enum wire_verdict verdict = wire_query_parse(msg, bytes, &q->wire);
 	if (verdict != WIRE_SILENCE) {
 		log_begun(q, bytes);
 		fault_pass("begin", q->wire.question.name, q->wire.question.name_bytes);
+		if (q->wire.edns.cookie_bytes > 0)
+			proof_look(&qs->proof, q, clock_wall_ms() / 1000);
 	}
 	bool can_fall_back = false;
 	if (settle(qs, q, verdict) || recall(qs, q, &can_fall_back))
@@ -485,6 +490,7 @@ queries_new(const struct queries_setup *setup)
 	ev_init(&qs->patience, on_patience);
 	qs->deadline.data = qs->patience.data = qs;
 	qs->judge = judge_new(qs->config);
+	qs->proof = (struct proof){.config = qs->config, .cookies = setup->cookies, .stats = qs->stats};
 	qs->recall = recall_new(setup->cache, qs->config, qs->stats);
 	qs->meter = meter_new(qs->config, setup->limits, qs->stats, setup->seed);
 	qs->shares = shares_new(qs->config->limits.queries_in_flight);
@@ -520,7 +526,7 @@ is_sound_question(const struct wire_query *q)
 {
 	size_t bytes = q->question.name_bytes;
 	return bytes > 0 && bytes <= NAME_BYTES && name_plain_bytes(q->question.name, bytes, 0) == bytes &&
-	       q->edns.subnet_bytes <= EDNS_SUBNET_BYTES;
+	       q->edns.subnet_bytes <= EDNS_SUBNET_BYTES && q->edns.cookie_bytes <= COOKIE_MOST_BYTES;
 }
 
 /* Is this one to be asked again? What lies here was written by a process that died at any instant: nothing in
@@ -531,7 +537,7 @@ is_replayable(const struct queries *qs, const struct query *q, uint64_t skip, ui
 	if (atomic_load_explicit(&q->life, memory_order_acquire) != QUERY_FLYING || q->from.stream)
 		return false;
 	if (q->from.listen >= REPLY_DOORS || qs->replies.udp_doors[q->from.listen] == NULL ||
-	        !is_sound_question(&q->wire))
+	        !is_sound_question(&q->wire) || q->cookie_bytes > COOKIE_BYTES)
 		return false;
 	return q->hash != skip && !quarantine_holds(qs->set.quarantine, q->hash, now_ms) &&
 	       q->lives < QUERY_LIVES && q->begun_ms <= now_ms &&

@@ -11,6 +11,7 @@
 #include "cache/cache.h"
 #include "config/config.h"
 #include "net/stream.h"
+#include "shared/cookies.h"
 #include "shared/limits.h"
 #include "shared/quarantine.h"
 #include "shared/stats.h"
@@ -20,7 +21,8 @@ struct query_door;
 
 /* Where a question came from, enough to find the way back, in another life of the worker too. Plain data. */
 struct query_from {
-	struct addr peer;
+	struct addr peer;     /* the client; as its proxy says, behind one */
+	struct addr proxy;    /* by UDP: whom the answer goes to, if not the client; else AF_UNSPEC */
 	struct addr local;    /* the address that was asked, on a wildcard UDP socket; else AF_UNSPEC */
 	uint32_t interface;   /* of `local`, when it is link-local; else 0 */
 	uint32_t listen;      /* index of the listen address */
@@ -50,9 +52,11 @@ struct queries_setup {
 	const struct quarantine *quarantine;
 	struct limits *limits; /* NULL: clients are not limited in number of questions */
 	struct cache *cache;   /* NULL: none */
-	uint64_t seed;         /* of the hashes of questions; the same in all workers */
-	void *memory;          /* queries_footprint() bytes, aligned to a cache line, zeroed at first; what a
-	                          predecessor left is taken up */
+	/* NULL: no secret is shared */
+	const struct cookies *cookies;
+	uint64_t seed; /* of the hashes of questions; the same in all workers */
+	void *memory;  /* queries_footprint() bytes, aligned to a cache line, zeroed at first; what a
+	                  predecessor left is taken up */
 };
 
 /* Bytes of shared memory for the questions of one slot. */

@@ -27,10 +27,10 @@
 	X(refused_denied, "from clients that are not allowed, answered REFUSED")                             \
 	X(refused_overload, "no room for another question, answered REFUSED")                                \
 	X(rate_dropped, "questions in excess of limits.rate; silence")                                       \
-	X(rate_slipped, "of the same, answered empty with TC")                                               \
+	X(rate_slipped, "of the same, told to come by TCP, or given a cookie")                               \
 	X(rate_refused, "of the same, where no address can be forged; answered REFUSED")                     \
 	X(rrl_dropped, "UDP answers in excess of limits.response_rate; silence")                             \
-	X(rrl_slipped, "of the same, sent empty with TC")                                                    \
+	X(rrl_slipped, "of the same, sent empty, with TC or a cookie")                                       \
 	X(fair_refused, "from networks with more than their share under way, answered REFUSED")              \
 	X(refused_transfer, "zone transfers asked for, answered REFUSED")                                    \
 	X(servfail, "no upstream answered, answered SERVFAIL")                                               \
@@ -40,6 +40,11 @@
 	X(tcp_clients, "TCP connections accepted")                                                           \
 	X(tcp_refused, "TCP connections closed at once, for a limit")                                        \
 	X(tcp_cut_off, "TCP clients cut off because they did not read")                                      \
+	X(proxy_refused, "connections and datagrams for a proxied address from none of its proxies")         \
+	X(proxy_malformed, "of its proxies without a sound PROXY header, or with one that names no client")  \
+	X(cookies_first, "questions of clients that had no DNS cookie yet")                                  \
+	X(cookies_good, "questions with a DNS cookie of ours")                                               \
+	X(cookies_bad, "questions with a DNS cookie that was not ours, or not the client's, or too old")     \
 	X(cache_hits, "questions answered from the cache, fresh")                                            \
 	X(cache_stale, "questions answered from the cache with an expired answer (RFC 8767)")                \
 	X(cache_misses, "questions for which the cache had no fresh answer")                                 \

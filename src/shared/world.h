@@ -1,12 +1,14 @@
 /*
  * What outlives every generation, and an upgrade of the binary: quarantine, what is known of the upstreams,
- * the counters of generations that are gone, the secret of the question hashes, TLS session tickets, how much
- * clients have asked of late. One memfd, which no core dump shows; its header says exactly what is in it, and
+ * the counters of generations that are gone, the secret of the question hashes, TLS session tickets, the
+ * secrets of DNS cookies, how much clients have asked of late. One memfd, which no core dump shows; its
+ * header says exactly what is in it, and
  * another binary adopts it only when the header is the same to the byte.
  */
 #ifndef DOTWARD_SHARED_WORLD_H
 #define DOTWARD_SHARED_WORLD_H
 
+#include "shared/cookies.h"
 #include "shared/epoch.h"
 #include "shared/health.h"
 #include "shared/limits.h"
@@ -23,6 +25,7 @@ struct world {
 	struct stats_slab *retired; /* counters of generations that are gone */
 	struct tickets *tickets;
 	struct limits *limits;
+	struct cookies *cookies;
 	uint64_t seed;
 	_Atomic unsigned *log_level; /* for log_share_level() */
 	uint32_t *generation;        /* number of the newest, over all upgrades */

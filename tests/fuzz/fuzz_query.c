@@ -98,6 +98,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	        [WIRE_FORMERR] = WIRE_RCODE_FORMERR,
 	        [WIRE_NOTIMP] = WIRE_RCODE_NOTIMP,
 	        [WIRE_BADVERS] = WIRE_RCODE_BADVERS,
+	        [WIRE_EMPTY] = WIRE_RCODE_NOERROR,
 	};
 	static struct wire_query query;
 	char text[NAME_TEXT_BYTES];

@@ -315,6 +315,7 @@ negative_expires() {
 }
 
 @test "cache: negative_max_ttl_s bounds NXDOMAIN and NODATA, and nothing else" {
+  needs_speed
   CACHE='negative_max_ttl_s = 2; prefetch = false;'
   cached --soa-ttl 300 --soa-minimum 300
   ask nodata.test
@@ -392,6 +393,7 @@ failure_kept() {
 }
 
 @test "cache: a failure of our own is kept, with its reason" {
+  needs_speed
   CACHE='failure_ttl_s = 5;'
   cached --mode stall
   local before reason

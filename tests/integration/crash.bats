@@ -39,6 +39,7 @@ worker() {
 # --- kills under load -------------------------------------------------------------------------------------
 
 @test "crash: workers killed one after the other lose no question" {
+  needs_speed
   serve
   pace_begin --seconds $((5 * PATIENCE)) --kill "$DOTWARD_PID" --every-ms $((250 * PATIENCE))
   pace_end
@@ -50,6 +51,7 @@ worker() {
 }
 
 @test "crash: a single worker killed again and again loses no question" {
+  needs_speed
   WORKERS=1
   serve
   pace_begin --seconds $((4 * PATIENCE)) --kill "$DOTWARD_PID" --every-ms $((400 * PATIENCE))
@@ -205,7 +207,7 @@ hung_for() {
 
 @test "crash: the watchdog leaves a slow upstream and an idle worker alone" {
   serve -o watchdog_ms=$((300 * PATIENCE))
-  assert_resolves "slow-$((400 * PATIENCE)).a.test"
+  assert_resolves "slow-$((350 * PATIENCE)).a.test"
   sleep "$PATIENCE"
   assert_lacks "$(dotward_log)" 'hangs|died'
 }
@@ -241,6 +243,7 @@ birth_gaps() {
 }
 
 @test "crash: while a slot has no worker the others get its questions" {
+  needs_speed
   serve
   # The victim of the second crash is held back for half a second, of the third for a second.
   local i slot0
@@ -268,6 +271,7 @@ master_descriptors() {
 }
 
 @test "crash: hundreds of deaths leave nothing behind in the master" {
+  needs_speed
   serve
   local before descriptors grown
   pace() {

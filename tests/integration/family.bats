@@ -41,6 +41,7 @@ serve() {
 
 # From the first moment on: the slowest of 300 waits for half of the first time limit at most.
 assert_nobody_waits() {
+  needs_speed
   QPS=200 pace_begin --seconds 2 --slow-ms 0 --prefix "${1:-first}"
   pace_end
   assert_nothing_lost

@@ -342,6 +342,11 @@ under_valgrind() {
   [[ $DOTWARD == *valgrind* ]]
 }
 
+# Skips what is about how much is done in what time: under valgrind everything is twenty times slower, and what measures it is not.
+needs_speed() {
+  ! under_valgrind || skip "valgrind is too slow for that"
+}
+
 needs_sandbox() {
   [[ ${SANDBOX:-yes} == yes ]] || skip "SANDBOX=$SANDBOX"
 }

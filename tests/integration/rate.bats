@@ -95,6 +95,17 @@ assert_burst() {
   assert_equal "$(counter rate_dropped)" 0
 }
 
+@test "rate: who knows cookies is given one, and has an allowance with it" {
+  limited 'queries_per_second = 1; burst = 5; slip = 1;'
+  run -0 ask 20
+  run -0 q +cookie one.test
+  assert_has "$output" 'BADCOOKIE, retrying'
+  assert_has "$output" 'COOKIE: [0-9a-f]+ \(good\)'
+  assert_has "$output" 'status: NOERROR'
+  assert_has "$output" 'flags: qr rd ra; QUERY: 1, ANSWER: 1'
+  assert_equal "$(counter queries_tcp)" 0
+}
+
 @test "rate: the exempt, and no others; loopback is not, unless it is listed" {
   limited "$RATE exempt = [ \"127.0.9.0/24\", \"::1\" ];"
   run -0 ask 60 --from 127.0.9.7

@@ -21,6 +21,7 @@
  *   --read-after-ms T   do not read before
  *   --until-close   wait for the server to close, whatever comes
  *   --from ADDRESS  own address
+ *   --before HEX    a header: by TCP first of all, by UDP in front of each message
  *   --receive-buffer N   SO_RCVBUF
  *
  * One line for each answer: ms=, id=, rcode=, flags, counts, name, size, least and largest TTL, the text of a
@@ -48,7 +49,7 @@ enum { MESSAGES = 64, STREAM_BYTES = 8 << 20 };
 static struct {
 	bool tcp, half_close, until_close;
 	unsigned count, wait_ms, repeat, chop, pause_ms, read_after_ms, receive_buffer;
-	const char *from;
+	const char *from, *before;
 	const char *messages[MESSAGES];
 	size_t message_count;
 } plan = {.wait_ms = 3000, .repeat = 1};
@@ -347,7 +348,8 @@ say_datagrams(int fd)
 	uint8_t msg[ORACLE_MESSAGE_BYTES];
 
 	for (unsigned i = 0; i < plan.repeat * plan.message_count; i++) {
-		size_t bytes = message_write(msg, plan.messages[i % plan.message_count], i);
+		size_t head = plan.before ? hex_read(msg, plan.before) : 0;
+		size_t bytes = head + message_write(msg + head, plan.messages[i % plan.message_count], i);
 		if (send(fd, msg, bytes, 0) < 0)
 			fail("send");
 		if (plan.pause_ms)
@@ -361,6 +363,8 @@ stream_write(void)
 	stream = malloc(STREAM_BYTES);
 	if (!stream)
 		fail("malloc");
+	if (plan.before)
+		stream_bytes = hex_read(stream, plan.before);
 	for (unsigned i = 0; i < plan.repeat * plan.message_count; i++) {
 		const char *text = plan.messages[i % plan.message_count];
 		size_t head = strncmp(text, "raw:", 4) == 0 ? 0 : 2;
@@ -530,6 +534,10 @@ option_read(const char *name, const char *value)
 			*numbers[i].number = (unsigned)strtoul(value, NULL, 10);
 			return;
 		}
+	if (strcmp(name, "--before") == 0) {
+		plan.before = value;
+		return;
+	}
 	if (strcmp(name, "--from") != 0) {
 		fprintf(stderr, "rawdns: %s: no such option\n", name);
 		exit(2);

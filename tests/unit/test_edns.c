@@ -89,8 +89,8 @@ clearing_is_as_if_there_were_none(void **state)
 	edns_clear(&edns);
 	assert_false(edns.present || edns.dnssec_ok || edns.keepalive || edns.keepalive_value);
 	assert_int_equal(edns.version + edns.extended_rcode + edns.udp_bytes + edns.keepalive_tenths, 0);
-	assert_int_equal(edns.subnet_bytes + edns.ede_bytes, 0);
-	assert_false(edns.padding);
+	assert_int_equal(edns.subnet_bytes + edns.ede_bytes + edns.cookie_bytes, 0);
+	assert_false(edns.padding || edns.cookie_malformed);
 }
 
 static void
@@ -186,6 +186,35 @@ option_data_is_kept(void **state)
 	assert_memory_equal(edns.ede, "\0\26why", 5);
 }
 
+/* One of an impossible length is noted, and is no reason to throw the message away. */
+static void
+cookies_are_kept(void **state)
+{
+	uint8_t record[512], option[4 + 64] = {0, EDNS_OPTION_COOKIE};
+	struct edns edns;
+
+	(void)state;
+	for (unsigned i = 0; i < 64; i++)
+		option[4 + i] = (uint8_t)(i + 1);
+	for (unsigned bytes = 0; bytes <= 64; bytes++) {
+		bool sound = bytes == 8 || (bytes >= 16 && bytes <= 40);
+		option[3] = (uint8_t)bytes;
+		assert_int_equal(edns_parse(record, opt_make(record, 0, option, 4 + bytes), &edns), 0);
+		assert_int_equal(edns.cookie_malformed, !sound);
+		assert_int_equal(edns.cookie_bytes, sound ? bytes : 0);
+		assert_memory_equal(edns.cookie, option + 4, edns.cookie_bytes);
+	}
+	/* the first counts, be it right or wrong */
+	size_t length = opt_make(record, 0, BYTES("\0\12\0\10CLIENT-1\0\12\0\1x\0\12\0\10CLIENT-2"));
+	assert_int_equal(edns_parse(record, length, &edns), 0);
+	assert_memory_equal(edns.cookie, "CLIENT-1", 8);
+	assert_false(edns.cookie_malformed);
+	length = opt_make(record, 0, BYTES("\0\12\0\1x\0\12\0\10CLIENT-2"));
+	assert_int_equal(edns_parse(record, length, &edns), 0);
+	assert_int_equal(edns.cookie_bytes, 0);
+	assert_true(edns.cookie_malformed);
+}
+
 static void
 lengths_that_contradict_each_other_are_refused(void **state)
 {
@@ -264,6 +293,8 @@ what_is_written_reads_back(void **state)
 	        .keepalive_tenths = 300,
 	        .subnet = (const uint8_t *)"\0\1\30\0\300\0\2",
 	        .subnet_bytes = 7,
+	        .cookie = (const uint8_t *)"CLIENT-1SERVER-1",
+	        .cookie_bytes = 16,
 	        .ede = (const uint8_t *)"\0\26why",
 	        .ede_bytes = 5,
 	};
@@ -272,7 +303,7 @@ what_is_written_reads_back(void **state)
 
 	(void)state;
 	size_t length = edns_append(msg, 100, sizeof(msg), &what);
-	assert_int_equal(length, 100 + 11 + 11 + 6 + 9);
+	assert_int_equal(length, 100 + 11 + 11 + 20 + 6 + 9);
 	assert_int_equal(edns_parse(msg + 100, length - 100, &edns), 0);
 	assert_int_equal(edns.udp_bytes, 1232);
 	assert_int_equal(edns.extended_rcode, 1);
@@ -281,6 +312,8 @@ what_is_written_reads_back(void **state)
 	assert_int_equal(edns.keepalive_tenths, 300);
 	assert_int_equal(edns.subnet_bytes, 7);
 	assert_memory_equal(edns.subnet, what.subnet, 7);
+	assert_int_equal(edns.cookie_bytes, 16);
+	assert_memory_equal(edns.cookie, what.cookie, 16);
 	assert_int_equal(edns.ede_bytes, 5);
 	assert_memory_equal(edns.ede, what.ede, 5);
 }
@@ -293,7 +326,7 @@ a_zeroed_request_is_a_bare_opt(void **state)
 	(void)state;
 	msg[EDNS_OPT_BYTES] = 0xaa;
 	/* options of no length are none, wherever they point */
-	const struct edns_write what = {.subnet = msg, .ede = msg};
+	const struct edns_write what = {.subnet = msg, .cookie = msg, .ede = msg};
 	assert_int_equal(edns_append(msg, 0, sizeof(msg), &what), EDNS_OPT_BYTES);
 	assert_int_equal(edns_append(msg, 0, sizeof(msg), &(struct edns_write){0}), EDNS_OPT_BYTES);
 	assert_memory_equal(msg, "\0\0\51\0\0\0\0\0\0\0\0\xaa", sizeof(msg));
@@ -425,6 +458,7 @@ main(void)
 	        cmocka_unit_test(padding_is_noticed),
 	        cmocka_unit_test(options_are_read_or_refused),
 	        cmocka_unit_test(option_data_is_kept),
+	        cmocka_unit_test(cookies_are_kept),
 	        cmocka_unit_test(lengths_that_contradict_each_other_are_refused),
 	        cmocka_unit_test(options_of_a_later_version_are_not_looked_at),
 	        cmocka_unit_test(long_ede_texts_are_cut_between_characters),

@@ -59,9 +59,40 @@ verdicts(void **state)
 	judge_free(judge);
 }
 
+/* A cookie option that cannot be one, and a question for a cookie, where cookies are given. */
+static void
+cookies(void **state)
+{
+	(void)state;
+	struct judge *judge = judge_new(&config);
+	struct addr client;
+	assert_int_equal(addr_parse(&client, "127.0.0.1", 53), 0);
+	struct wire_query query = {
+	        .question = {.type = 1, .class = 1, .name_bytes = 1}, .edns = {.cookie_malformed = true}};
+	struct judge_case what = {.client = &client, .verdict = WIRE_QUERY, .query = &query};
+	struct judgement got;
+	for (int on = 0; on < 2; on++) {
+		config.limits.cookies = on;
+		what.verdict = WIRE_QUERY;
+		judge_question(judge, &what, &got);
+		assert_int_equal(got.action, on ? JUDGE_REFUSE : JUDGE_PASS);
+		if (on) {
+			assert_int_equal(got.by, JUDGE_BY_FORM);
+			assert_int_equal(got.rcode, WIRE_RCODE_FORMERR);
+		}
+		what.verdict = WIRE_EMPTY;
+		judge_question(judge, &what, &got);
+		assert_int_equal(got.action, JUDGE_REFUSE);
+		assert_int_equal(got.rcode, on ? WIRE_RCODE_NOERROR : WIRE_RCODE_FORMERR);
+		assert_int_equal(got.counter, on ? STATS_COUNT : STATS_formerr);
+	}
+	config.limits.cookies = false;
+	judge_free(judge);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(verdicts)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(verdicts), cmocka_unit_test(cookies)};
 	return cmocka_run_group_tests_name("judge", tests, NULL, NULL);
 }

@@ -322,6 +322,54 @@ drained(void **state)
 	assert_int_equal(listener_stream_clients(listener), 0);
 }
 
+/* For 192.0.2.<host> */
+static void
+introduce(unsigned n, unsigned host)
+{
+	const uint8_t header[] = {'\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q', 'U', 'I', 'T', '\n', 0x21, 0x11,
+	        0, 12, 192, 0, 2, (uint8_t)host, 198, 51, 100, 53, 16, 0, 0, 53};
+	assert_int_equal(send(clients[n], header, sizeof header, MSG_NOSIGNAL), sizeof header);
+}
+
+/* They are counted by their own addresses, not by that of the proxy. */
+static void
+clients_behind_a_proxy(void **state)
+{
+	static struct addr_net theirs;
+	static struct config_listen by = {
+	        .proxy_protocol = true, .proxy_from = &everybody, .proxy_from_count = 1};
+	(void)state;
+	assert_int_equal(addr_net_parse(&theirs, "192.0.2.0/24"), 0);
+	world.config.access.allow = &theirs;
+	world.config.access.drop = true;
+	world.config.limits.tcp_clients_per_address = 1;
+	world.config.listens = &by;
+	world.config.listen_count = 1;
+	serve();
+	for (unsigned i = 0; i < 3; i++) {
+		dial(i);
+		introduce(i, 7 + i / 2);
+		LOOP_UNTIL(world.loop, counted(STATS_tcp_clients) + counted(STATS_tcp_refused) == i + 1);
+	}
+	LOOP_UNTIL(world.loop, !hear(1));
+	ask(0, 1);
+	ask(2, 2);
+	HEAR_UNTIL(0, answers(0) == 1);
+	HEAR_UNTIL(2, answers(2) == 1);
+	dial(3); /* waits to be introduced, and is a client already */
+	LOOP_UNTIL(world.loop, listener_stream_clients(listener) == 3);
+	assert_int_equal(counted(STATS_tcp_clients), 2);
+	dial(4); /* has no header */
+	ask(4, 3);
+	LOOP_UNTIL(world.loop, !hear(4));
+	assert_int_equal(counted(STATS_proxy_malformed), 1);
+	introduce(3, 9);
+	ask(3, 4);
+	listener_stream_drain(listener);
+	HEAR_UNTIL(3, answers(3) == 1);
+	LOOP_UNTIL(world.loop, listener_stream_clients(listener) == 0);
+}
+
 #define STARTED(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int
@@ -337,6 +385,7 @@ main(void)
 	        STARTED(idle_ones_are_closed),
 	        STARTED(idle_ones_beside_one_that_waits),
 	        STARTED(stranger_is_closed_at_once),
+	        STARTED(clients_behind_a_proxy),
 	        STARTED(drained),
 	};
 	return cmocka_run_group_tests_name("listener_stream", tests, world_begin, world_finish);

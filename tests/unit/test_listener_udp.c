@@ -173,6 +173,59 @@ silence_and_errors_in_one_batch(void **state)
 	assert_int_equal(counted(STATS_formerr), 1);
 }
 
+/* A question behind a header for 192.0.2.<host>; other commands than PROXY name nobody. */
+static void
+ask_by_proxy(unsigned id, unsigned command, unsigned host)
+{
+	static struct message m;
+	uint8_t whole[128] = "\r\n\r\n\0\r\nQUIT\n";
+	const uint8_t rest[] = {
+	        (uint8_t)command, 0x12, 0, 12, 192, 0, 2, (uint8_t)host, 198, 51, 100, 53, 16, 0, 0, 53};
+	message_begin(&m, id, WIRE_FLAG_RD);
+	message_question(&m, "www.example.", 1, 1);
+	memcpy(whole + 12, rest, sizeof rest);
+	memcpy(whole + 28, m.bytes, m.length);
+	assert_int_equal(
+	        sendto(client, whole, 28 + m.length, 0, &address.any, addr_bytes(&address)), 28 + m.length);
+}
+
+/* The one the header names is the client; the answer goes to the proxy all the same. */
+static void
+clients_behind_a_proxy(void **state)
+{
+	static struct addr_net allowed, here, elsewhere;
+	struct config_listen by = {.proxy_protocol = true, .proxy_from = &here, .proxy_from_count = 1};
+	struct addr from;
+	int id = -1;
+	(void)state;
+	assert_int_equal(addr_net_parse(&allowed, "192.0.2.0/25"), 0);
+	assert_int_equal(addr_net_parse(&here, "127.0.0.0/8"), 0);
+	assert_int_equal(addr_net_parse(&elsewhere, "10.0.0.0/8"), 0);
+	world.config.access.allow = &allowed;
+	listen_on("127.0.0.1");
+	listener_udp_proxied(listener, &by);
+	ask_by_proxy(1, 0x21, 7);
+	LOOP_UNTIL(world.loop, (id = answer(&from)) >= 0);
+	assert_int_equal(id, 1);
+	assert_true(addr_equal(&from, &address));
+	assert_int_equal(counted(STATS_refused_denied), 0);
+	ask_by_proxy(2, 0x21, 200);
+	LOOP_UNTIL(world.loop, (id = answer(&from)) >= 0);
+	assert_int_equal(counted(STATS_refused_denied), 1);
+	ask_by_proxy(3, 0x20, 7); /* of its own */
+	LOOP_UNTIL(world.loop, (id = answer(&from)) >= 0);
+	assert_int_equal(counted(STATS_refused_denied), 2);
+	ask(&address, 4);
+	ask_by_proxy(5, 0x31, 7);
+	LOOP_UNTIL(world.loop, counted(STATS_proxy_malformed) == 2);
+	by.proxy_from = &elsewhere;
+	ask_by_proxy(6, 0x21, 7);
+	LOOP_UNTIL(world.loop, counted(STATS_proxy_refused) == 1);
+	looping_settle(world.loop);
+	assert_int_equal(answer(&from), -1);
+	assert_int_equal(counted(STATS_queries_udp), 3);
+}
+
 /* What the kernel had taken in is answered; what comes later is for somebody else. */
 static void
 drained(void **state)
@@ -205,6 +258,7 @@ main(void)
 	        STARTED(another_socket_is_read_too),
 	        STARTED(wildcard_answers_from_where_it_was_asked),
 	        STARTED(silence_and_errors_in_one_batch),
+	        STARTED(clients_behind_a_proxy),
 	        STARTED(drained),
 	};
 	return cmocka_run_group_tests_name("listener_udp", tests, world_begin, world_finish);

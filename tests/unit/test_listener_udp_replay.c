@@ -196,6 +196,33 @@ received_ones_are_asked(void **state)
 	assert_int_equal(counted(STATS_replayed), 3);
 }
 
+/* Behind a header that only begins in the space that is left, too. */
+static void
+those_of_proxies(void **state)
+{
+	static const uint8_t header[28] =
+	        "\r\n\r\n\0\r\nQUIT\n\x21\x12\0\x0c\x7f\0\0\7\xc6\x33\x64\x35\x10\0\0\x35";
+	static struct config_listen by = {
+	        .proxy_protocol = true, .proxy_from = &everybody, .proxy_from_count = 1};
+	(void)state;
+	for (unsigned n = 0; n < 4; n++) {
+		lay_question(n, 100 + n);
+		memmove(batches()->in_bytes[n] + sizeof header, batches()->in_bytes[n], msg.length);
+		memcpy(batches()->in_bytes[n], header, sizeof header);
+		batches()->in[n].msg_len += (unsigned)sizeof header;
+	}
+	lay_question(4, 104); /* without */
+	batches()->in[1].msg_len = 20;
+	batches()->in_bytes[2][14] = 0xff;
+	queries = world_queries_anew();
+	listener = listener_udp_new(world.loop, queries, &address, bound, 0, &world.stats, shm_start(memory));
+	listener_udp_proxied(listener, &by);
+	queries_recover(queries, 0);
+	listener_udp_recover(listener, 0);
+	ASSERT_ANSWERS(100, 103);
+	assert_int_equal(counted(STATS_proxy_malformed), 3);
+}
+
 static void
 question_in_hand_is_skipped(void **state)
 {
@@ -493,6 +520,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        STARTED(received_ones_are_asked),
+	        STARTED(those_of_proxies),
 	        STARTED(question_in_hand_is_skipped),
 	        STARTED(quarantined_ones_are_answered),
 	        STARTED(behind_an_empty_datagram),

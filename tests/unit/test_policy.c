@@ -68,9 +68,26 @@ verdicts(void **state)
 	}
 }
 
+static void
+proxies(void **state)
+{
+	static const char *const nets[NETS] = {"10.1.0.0/16", "2001:db8::/32"};
+	struct config_listen listen = {.proxy_from = allow, .proxy_from_count = nets_of(nets, allow)};
+	struct addr peer;
+	(void)state;
+	assert_int_equal(addr_parse(&peer, "10.1.2.3@4000", 0), 0);
+	assert_true(policy_trusts_proxy(&listen, &peer));
+	assert_int_equal(addr_parse(&peer, "10.2.2.3@4000", 0), 0);
+	assert_false(policy_trusts_proxy(&listen, &peer));
+	assert_int_equal(addr_parse(&peer, "2001:db8::1@4000", 0), 0);
+	assert_true(policy_trusts_proxy(&listen, &peer));
+	listen.proxy_from_count = 0;
+	assert_false(policy_trusts_proxy(&listen, &peer));
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(verdicts)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(verdicts), cmocka_unit_test(proxies)};
 	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
 }

@@ -393,6 +393,8 @@ questions_that_are_none(void **state)
 	lay(9)->wire.edns.subnet_bytes = EDNS_SUBNET_BYTES + 1;
 	lay(10)->wire.edns.subnet_bytes = UINT8_MAX;
 	lay(11);
+	lay(12)->wire.edns.cookie_bytes = COOKIE_MOST_BYTES + 1;
+	lay(13)->cookie_bytes = COOKIE_BYTES + 1;
 	assert_int_equal(recover(0), 1);
 	LOOP_UNTIL(world.loop, commits == 1);
 	assert_int_equal(commits_of[11], 1);
