@@ -269,14 +269,15 @@ const struct key keys[] = {
 		.help = "A worker that wants more dies and is replaced: \"512M\", \"2G\"; \"0\": no limit." },
 	{ "limits.rate", KEY_GROUP, KEY_NOW, NO_FIELD,
 		.help = "Questions of each client network, counted over all workers: once for UDP, where addresses can be\n"
-			"forged, and once for all other ways. Loopback has no exception unless it is listed." },
+			"forged, and once for TCP and DNS cookies. Loopback has no exception unless it is listed." },
 	{ "limits.rate.queries_per_second", KEY_NUMBER, KEY_NOW, CONFIG(limits.rate.per_second), RANGE(0, 1000000), .fallback = "0",
 		.help = "0: no limit." },
 	{ "limits.rate.burst", KEY_NUMBER, KEY_NOW, CONFIG(limits.rate.burst), RANGE(0, 1000000), .fallback = "0",
 		.help = "How many at once, after a pause. 0: as many as in one second." },
 	{ "limits.rate.slip", KEY_NUMBER, KEY_NOW, CONFIG(limits.rate.slip), RANGE(0, 100), .fallback = "2",
 		.help = "Of the UDP questions in excess each so many-th gets an empty, truncated answer, after which a real\n"
-			"client comes by TCP; the others get silence. 1: each does, 0: none does. By TCP: REFUSED." },
+			"client comes by TCP (or a cookie to come back with, if it knows cookies); the others get silence.\n"
+			"1: each does, 0: none does. By TCP, or with a cookie: REFUSED." },
 	{ "limits.rate.ipv4_prefix", KEY_NUMBER, KEY_NOW, CONFIG(limits.rate.ipv4_prefix), RANGE(8, 32), .fallback = "24",
 		.help = "Size of an IPv4 client network." },
 	{ "limits.rate.ipv6_prefix", KEY_NUMBER, KEY_NOW, CONFIG(limits.rate.ipv6_prefix), RANGE(16, 128), .fallback = "56",

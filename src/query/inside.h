@@ -30,7 +30,7 @@ struct query {
 	uint8_t alias[NAME_BYTES];
 };
 
-/* Is the client where its address says? Over UDP anybody can claim any. */
+/* Is the client where its address says? Over UDP anybody can claim any, but for who has a cookie. */
 static inline bool
 query_is_proven(const struct query *q)
 {

@@ -20,7 +20,7 @@ struct meter;
 enum meter_verdict {
 	METER_PASS,
 	METER_DROP,  /* silence */
-	METER_SLIP,  /* an empty answer with TC */
+	METER_SLIP,  /* an empty answer after which a real client finds a way */
 	METER_REFUSE /* REFUSED: only where the address is proven */
 };
 

@@ -97,15 +97,18 @@ leave_unmetered(const struct replies *rs, const struct query *q, const uint8_t *
 	door_commit(rs, q, bytes);
 }
 
-/* In a place of at least WIRE_UDP_FLOOR_BYTES. */
+/* In a place of at least WIRE_UDP_FLOOR_BYTES. Who knows cookies is given one to come back with instead of
+ * being told to come by TCP (RFC 7873 section 5.2.3). */
 static void
 slip(const struct replies *rs, const struct query *q, uint8_t *out, const char *source)
 {
 	struct edns_write opt = opt_for(rs, q);
-	size_t bytes = wire_refuse(
-	        out, WIRE_UDP_FLOOR_BYTES, &q->wire, WIRE_RCODE_NOERROR, EDNS_EDE_NONE, NULL, &opt);
-	out[2] |= WIRE_FLAG_TC >> 8;
-	leave_unmetered(rs, q, out, bytes, WIRE_RCODE_NOERROR, source);
+	bool cookie = q->cookie_bytes > 0;
+	uint16_t rcode = cookie ? WIRE_RCODE_BADCOOKIE : WIRE_RCODE_NOERROR;
+	size_t bytes = wire_refuse(out, WIRE_UDP_FLOOR_BYTES, &q->wire, rcode, EDNS_EDE_NONE, NULL, &opt);
+	if (!cookie)
+		out[2] |= WIRE_FLAG_TC >> 8;
+	leave_unmetered(rs, q, out, bytes, rcode, source);
 }
 
 void

@@ -27,7 +27,7 @@ struct replies {
 };
 
 void reply_silence(const struct replies *replies, const struct query *q);
-/* Nothing but TC: the client may come by TCP. */
+/* Nothing but TC, or a cookie: the client may come again, by TCP or with that cookie. */
 void reply_slip(const struct replies *replies, const struct query *q);
 /* An answer of our own, without records. The text may be NULL. */
 void reply_refuse(const struct replies *replies, const struct query *q, uint16_t rcode, enum edns_ede ede,

@@ -9,6 +9,7 @@
 #include "../unit/message.h"
 #include "base/must.h"
 #include "dns/addresses.h"
+#include "dns/apex.h"
 #include "dns/wire.h"
 #include "guess.h"
 
@@ -74,6 +75,15 @@ addresses_check(const struct wire_answer *answer, const struct wire_question *as
 		must(found[i].any.sa_family == (type == ADDRESSES_TYPE_A ? AF_INET : AF_INET6));
 }
 
+/* Whose word it is, if anybody's: a whole name. */
+static void
+apex_check(const struct wire_answer *answer)
+{
+	uint8_t zone[NAME_BYTES];
+	size_t bytes = apex_find(answer->msg, answer->bytes, zone);
+	must(bytes == 0 || name_plain_bytes(zone, bytes, 0) == bytes);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -99,6 +109,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	addresses_check(&answer, &query.question, ADDRESSES_TYPE_A);
 	addresses_check(&answer, &query.question, ADDRESSES_TYPE_AAAA);
+	apex_check(&answer);
 	fit_check(&query, &answer, WIRE_UDP_FLOOR_BYTES + (dice >> 6));
 	fit_check(&query, &answer, WIRE_MESSAGE_BYTES);
 	free(msg);

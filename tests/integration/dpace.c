@@ -3,7 +3,7 @@
  * time.
  *
  *   dpace ADDRESS PORT [--qps N] [--seconds S] [--sockets C] [--deadline-ms T] [--slow-ms M] [--prefix TEXT]
- *         [--kill PID] [--every-ms E] [--signal N] [--seed N]
+ *         [--kill PID] [--every-ms E] [--signal N] [--seed N] [--from ADDRESS]
  *
  * An open loop, as clients are: a server that stands still for a second is asked as many questions in that
  * second as in any other. Nothing is asked twice. A question without its right answer after T milliseconds is
@@ -51,8 +51,8 @@ struct question {
 static struct {
 	unsigned qps, seconds, sockets, deadline_ms, slow_ms, every_ms, signal, kill, seed;
 	const char *prefix;
-	struct sockaddr_storage to;
-	socklen_t to_bytes;
+	struct sockaddr_storage to, from; /* from: AF_UNSPEC, as the machine will */
+	socklen_t to_bytes, from_bytes;
 } plan = {.qps = 1000,
         .seconds = 5,
         .sockets = 8,
@@ -268,6 +268,18 @@ ms(uint64_t us)
 	return us == UINT64_MAX ? -1. : (double)us / 1000.;
 }
 
+/* From the first question to the last right answer. */
+static uint64_t
+span_us(void)
+{
+	uint64_t last_us = questions[0].sent_us;
+
+	for (unsigned i = 0; i < asked; i++)
+		if (questions[i].answered_us > last_us)
+			last_us = questions[i].answered_us;
+	return last_us - questions[0].sent_us;
+}
+
 static int
 report(void)
 {
@@ -284,11 +296,12 @@ report(void)
 	printf("{\"asked\":%u,\"right\":%u,\"wrong\":%u,\"wrong_rcode\":%u,\"lost\":%u,\"duplicate\":%u,"
 	       "\"stranger\":%u,\"errors\":%u,\"unsent\":%u,\"drops\":%u,\"kills\":%u,\"felt_median_ms\":%."
 	       "1f,"
-	       "\"felt_max_ms\":%.1f,\"p50_ms\":%.1f,\"p99_ms\":%.1f,\"max_ms\":%.1f}\n",
+	       "\"felt_max_ms\":%.1f,\"p50_ms\":%.1f,\"p99_ms\":%.1f,\"max_ms\":%.1f,\"span_ms\":%.1f}\n",
 	        asked, seen.right, seen.wrong, seen.wrong_rcode, lost, seen.duplicate, seen.stranger,
 	        seen.errors, seen.unsent, seen.drops, kill_count, ms(felt[kill_count / 2]),
 	        ms(kill_count ? felt[kill_count - 1] : 0), ms(latencies[asked / 2]),
-	        ms(latencies[(uint64_t)asked * 99 / 100]), ms(asked ? latencies[asked - 1] : 0));
+	        ms(latencies[(uint64_t)asked * 99 / 100]), ms(asked ? latencies[asked - 1] : 0),
+	        ms(span_us()));
 	free(latencies);
 	return lost || seen.wrong || seen.stranger || seen.unsent ? 1 : 0;
 }
@@ -300,6 +313,8 @@ sockets_open(void)
 
 	for (unsigned i = 0; i < plan.sockets; i++) {
 		int fd = socket(plan.to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		if (plan.from_bytes > 0 && bind(fd, (struct sockaddr *)&plan.from, plan.from_bytes) < 0)
+			fail("bind");
 		if (fd < 0 || connect(fd, (struct sockaddr *)&plan.to, plan.to_bytes) < 0)
 			fail("connect");
 		if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &big, sizeof big) < 0)
@@ -329,24 +344,25 @@ usage(void)
 {
 	fprintf(stderr,
 	        "usage: dpace ADDRESS PORT [--qps N] [--seconds S] [--sockets C] [--deadline-ms T] "
-	        "[--slow-ms M] [--prefix TEXT] [--kill PID] [--every-ms E] [--signal N] [--seed N]\n");
+	        "[--slow-ms M] [--prefix TEXT] [--kill PID] [--every-ms E] [--signal N] [--seed N] [--from "
+	        "ADDRESS]\n");
 	exit(2);
 }
 
 static void
-target_read(const char *address, const char *port)
+address_read(struct sockaddr_storage *out, socklen_t *bytes, const char *address, const char *port)
 {
-	struct sockaddr_in *in4 = (struct sockaddr_in *)&plan.to;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&plan.to;
+	struct sockaddr_in *in4 = (struct sockaddr_in *)out;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
 
 	if (inet_pton(AF_INET, address, &in4->sin_addr) == 1) {
 		in4->sin_family = AF_INET;
 		in4->sin_port = htons((uint16_t)atoi(port));
-		plan.to_bytes = sizeof *in4;
+		*bytes = sizeof *in4;
 	} else if (inet_pton(AF_INET6, address, &in6->sin6_addr) == 1) {
 		in6->sin6_family = AF_INET6;
 		in6->sin6_port = htons((uint16_t)atoi(port));
-		plan.to_bytes = sizeof *in6;
+		*bytes = sizeof *in6;
 	} else
 		usage();
 }
@@ -373,6 +389,10 @@ option_read(const char *name, const char *value)
 		plan.prefix = value;
 		return;
 	}
+	if (strcmp(name, "--from") == 0) {
+		address_read(&plan.from, &plan.from_bytes, value, "0");
+		return;
+	}
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		if (strcmp(name, rows[i].name) != 0)
 			continue;
@@ -387,7 +407,7 @@ main(int argc, char **argv)
 {
 	if (argc < 3 || argc % 2 == 0)
 		usage();
-	target_read(argv[1], argv[2]);
+	address_read(&plan.to, &plan.to_bytes, argv[1], argv[2]);
 	for (int i = 3; i < argc; i += 2)
 		option_read(argv[i], argv[i + 1]);
 	/* An id must not come round before its question's time is up. */

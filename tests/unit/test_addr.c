@@ -251,6 +251,36 @@ what_a_net_holds(void **state)
 	}
 }
 
+static void
+the_net_of_an_address(void **state)
+{
+	static const struct {
+		const char *address;
+		unsigned prefix;
+		const char *net;
+	} rows[] = {
+	        {"192.0.2.255", 24, "192.0.2.0/24"},
+	        {"192.0.2.255", 25, "192.0.2.128/25"},
+	        {"192.0.2.255", 31, "192.0.2.254/31"},
+	        {"192.0.2.255", 32, "192.0.2.255/32"},
+	        {"192.0.2.255", 128, "192.0.2.255/32"},
+	        {"192.0.2.255", 0, "0.0.0.0/0"},
+	        {"192.0.2.255", 1, "128.0.0.0/1"},
+	        {"2001:db8:1:ffff::1", 56, "2001:db8:1:ff00::/56"},
+	        {"2001:db8:1:ffff::1", 49, "2001:db8:1:8000::/49"},
+	        {"fe80::1%1", 128, "fe80::1/128"},
+	        {"fe80::1", 0, "::/0"},
+	};
+	char text[ADDR_TEXT_BYTES];
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct addr a = addr_of(rows[i].address);
+		struct addr_net n = addr_net_of(&a, rows[i].prefix);
+		assert_string_equal(addr_net_text(&n, text), rows[i].net);
+		assert_true(addr_net_holds(&n, &a));
+	}
+}
+
 int
 main(void)
 {
@@ -266,6 +296,7 @@ main(void)
 	        cmocka_unit_test(nets_come_back),
 	        cmocka_unit_test(bad_nets_are_refused),
 	        cmocka_unit_test(what_a_net_holds),
+	        cmocka_unit_test(the_net_of_an_address),
 	};
 	return cmocka_run_group_tests_name("addr", tests, NULL, NULL);
 }

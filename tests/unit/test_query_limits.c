@@ -279,6 +279,39 @@ rate_counts_what_is_cached(void **state)
 	assert_int_equal(counted(STATS_rate_dropped), 3);
 }
 
+/* Who knows cookies is given one, and asks again with it; then it counts as by a stream. */
+static void
+rate_gives_cookies(void **state)
+{
+	(void)state;
+	remember();
+	limit(1, 1);
+	world.config.limits.cookies = true;
+	world.config.limits.cookie_secret = (struct config_secret){.set = true};
+	ask(1);
+	ask(1);
+	message_begin(&msg, 0x1234, WIRE_FLAG_RD);
+	message_question(&msg, "WWW1.example.", 1, 1);
+	message_opt(&msg, 1232, 0, "\0\12\0\10CLIENT..", 12);
+	say();
+	assert_int_equal(commits, 3);
+	assert_false(is_truncated());
+	uint8_t cookie[4 + COOKIE_BYTES];
+	assert_int_equal(out_bytes, msg.length + COOKIE_BYTES - COOKIE_CLIENT_BYTES);
+	assert_int_equal(rcode(), WIRE_RCODE_BADCOOKIE & 15);
+	assert_int_equal(out[msg.length - 12 - 6], WIRE_RCODE_BADCOOKIE >> 4);
+	memcpy(cookie, out + out_bytes - sizeof cookie, sizeof cookie);
+	for (unsigned i = 0; i < 3; i++) {
+		message_begin(&msg, 0x1234, WIRE_FLAG_RD);
+		message_question(&msg, "WWW1.example.", 1, 1);
+		message_opt(&msg, 1232, 0, cookie, sizeof cookie);
+		say();
+		assert_int_equal(rcode(), i < 2 ? WIRE_RCODE_NOERROR : WIRE_RCODE_REFUSED);
+	}
+	assert_int_equal(counted(STATS_rate_slipped), 1);
+	assert_int_equal(counted(STATS_rate_refused), 1);
+}
+
 /* Who is not allowed and what is no question use nothing up. */
 static void
 rate_counts_no_strangers(void **state)
@@ -355,6 +388,7 @@ main(void)
 	        STARTED(rate_drops),
 	        STARTED(rate_refuses_streams),
 	        STARTED(rate_counts_what_is_cached),
+	        STARTED(rate_gives_cookies),
 	        STARTED(rate_counts_no_strangers),
 	        STARTED(responses_are_limited),
 	        STARTED(refusals_are_limited),
