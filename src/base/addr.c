@@ -216,3 +216,17 @@ addr_net_holds(const struct addr_net *n, const struct addr *a)
 	unsigned rest = n->prefix % 8;
 	return rest == 0 || ((host[whole] ^ n->bytes[whole]) >> (8 - rest)) == 0;
 }
+
+struct addr_net
+addr_net_of(const struct addr *a, unsigned prefix)
+{
+	size_t count;
+	const uint8_t *host = addr_host(a, &count);
+	if (prefix > count * 8)
+		prefix = (unsigned)count * 8;
+	struct addr_net net = {.family = a->any.sa_family, .prefix = (uint8_t)prefix};
+	memcpy(net.bytes, host, (prefix + 7) / 8);
+	if (prefix % 8 != 0)
+		net.bytes[prefix / 8] &= (uint8_t)(0xff00u >> (prefix % 8));
+	return net;
+}

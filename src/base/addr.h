@@ -52,5 +52,7 @@ const uint8_t *addr_host(const struct addr *a, size_t *count);
 int addr_net_parse(struct addr_net *out, const char *text) __attribute__((warn_unused_result));
 const char *addr_net_text(const struct addr_net *n, char out[ADDR_TEXT_BYTES]);
 bool addr_net_holds(const struct addr_net *n, const struct addr *a);
+/* The network of this size that holds the address; a prefix longer than the address is as long as it. */
+struct addr_net addr_net_of(const struct addr *a, unsigned prefix);
 
 #endif

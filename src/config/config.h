@@ -120,16 +120,28 @@ struct config_secret {
 	uint8_t bytes[16];
 };
 
+/* So much in a second for each client network of these sizes. */
+struct config_rate {
+	unsigned per_second; /* 0: no limit */
+	unsigned burst;      /* at once; 0: those of one second */
+	unsigned slip; /* each so many-th UDP answer in excess is a TC, the others silence; 0: none is */
+	unsigned ipv4_prefix, ipv6_prefix;
+	struct addr_net *exempt;
+	size_t exempt_count;
+};
+
 struct config_limits {
 	unsigned queries_in_flight; /* per worker */
 	unsigned tcp_clients;       /* per worker */
 	unsigned tcp_clients_per_address;
 	unsigned tcp_idle_timeout_ms;
 	unsigned tcp_queries_per_client;
-	unsigned udp_answer_size; /* bytes */
-	uint64_t worker_memory;   /* bytes; 0: no limit */
-	bool cookies;             /* DNS cookies are given and judged */
+	bool cookies; /* DNS cookies are given and judged */
 	struct config_secret cookie_secret, cookie_secret_also;
+	unsigned udp_answer_size;         /* bytes */
+	uint64_t worker_memory;           /* bytes; 0: no limit */
+	struct config_rate rate;          /* of questions */
+	struct config_rate response_rate; /* of UDP answers that say the same; burst is 0 */
 };
 
 struct config_log {

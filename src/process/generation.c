@@ -200,6 +200,7 @@ setup_of(const struct generation *g, unsigned slot, int log_end)
 	        .tls = g->tls,
 	        .quarantine = g->world->quarantine,
 	        .health = g->world->health,
+	        .limits = g->world->limits,
 	        .epoch = g->world->epoch,
 	        .cache = g->cache,
 	        .member = g->slots[slot].member,

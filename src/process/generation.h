@@ -11,6 +11,7 @@
 #include "process/sandbox.h"
 #include "shared/epoch.h"
 #include "shared/health.h"
+#include "shared/limits.h"
 #include "shared/quarantine.h"
 #include "shared/stats.h"
 #include "shared/tickets.h"
@@ -24,6 +25,7 @@ struct generation_world {
 	struct quarantine *quarantine;
 	struct health_table *health; /* NULL: workers learn of upstreams each for itself */
 	struct tickets *tickets;     /* NULL: none are kept */
+	struct limits *limits;       /* NULL: there are none */
 	struct epoch *epoch;         /* of the network */
 	_Atomic uint32_t *qps;       /* questions in a second of late, over all generations */
 	/* NULL: no secret is shared */

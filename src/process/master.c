@@ -394,6 +394,7 @@ master_run(const struct master_setup *setup)
 	        .health = m.world->health,
 	        .tickets = m.world->tickets,
 	        .cookies = m.world->cookies,
+	        .limits = m.world->limits,
 	        .epoch = m.world->epoch,
 	        .qps = m.world->qps,
 	        .seed = m.world->seed,

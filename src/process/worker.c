@@ -329,6 +329,7 @@ put_together(struct worker *w)
 	        .health = setup->health,
 	        .stats = setup->room.stats,
 	        .quarantine = setup->quarantine,
+	        .limits = setup->limits,
 	        .cache = setup->cache,
 	        .cookies = setup->cookies,
 	        .seed = setup->seed,

@@ -12,6 +12,7 @@
 #include "shared/cookies.h"
 #include "shared/epoch.h"
 #include "shared/health.h"
+#include "shared/limits.h"
 #include "shared/quarantine.h"
 #include "shared/shm.h"
 #include "shared/slots.h"
@@ -40,6 +41,7 @@ struct worker_setup {
 	const struct tls_store *tls;
 	const struct quarantine *quarantine;
 	struct health_table *health;
+	struct limits *limits;
 	struct cache *cache; /* NULL: none */
 	uint32_t member;     /* of it */
 	struct epoch *epoch; /* of the network */

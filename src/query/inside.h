@@ -25,4 +25,11 @@ struct query {
 	uint8_t cookie[COOKIE_BYTES];
 };
 
+/* Is the client where its address says? Over UDP anybody can claim any. */
+static inline bool
+query_is_proven(const struct query *q)
+{
+	return q->from.stream || q->verified;
+}
+
 #endif

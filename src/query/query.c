@@ -27,9 +27,11 @@
 #include "query/fetch.h"
 #include "query/inside.h"
 #include "query/judge.h"
+#include "query/meter.h"
 #include "query/proof.h"
 #include "query/recall.h"
 #include "query/reply.h"
+#include "query/shares.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +45,7 @@ struct flight {
 	struct list fallback; /* in `falling_back`, or in none */
 	struct fetch_wait wait;
 	struct query *query;
+	struct share *share; /* of its client's network in what is under way */
 };
 
 /* In shared memory, the pool behind it; the last of its objects is the spare. */
@@ -59,6 +62,8 @@ struct queries {
 	struct recall *recall;
 	struct judge *judge;
 	struct proof proof;
+	struct meter *meter;
+	struct shares *shares;
 	struct stats_slab *stats;
 	struct replies replies;
 	struct query_memory *memory;
@@ -96,6 +101,7 @@ give_back(struct queries *qs, struct query *q)
 	list_remove(&flight->fallback);
 	list_remove(&flight->link);
 	list_push(&qs->free, &flight->link); /* the next one finds it warm */
+	shares_give(qs->shares, flight->share);
 	qs->in_flight--;
 }
 
@@ -223,6 +229,28 @@ on_patience(struct ev_loop *loop, ev_timer *timer, int events)
 	}
 }
 
+/* Is it one too many of its client's? Then the client has been told, or is left without an answer. */
+static bool
+is_excess(struct queries *qs, const struct query *q, const struct config_rate *rate)
+{
+	if (rate->per_second == 0)
+		return false;
+	switch (meter_question(qs->meter, rate, &q->from.peer, query_is_proven(q), clock_now_us())) {
+	case METER_PASS:
+		return false;
+	case METER_DROP:
+		reply_silence(&qs->replies, q);
+		break;
+	case METER_SLIP:
+		reply_slip(&qs->replies, q);
+		break;
+	case METER_REFUSE:
+		reply_refuse(&qs->replies, q, WIRE_RCODE_REFUSED, EDNS_EDE_OTHER, "too many questions");
+		break;
+	}
+	return true;
+}
+
 /* Answers everything that is not a question for an upstream. True when that was it. */
 static bool
 settle(struct queries *qs, const struct query *q, enum wire_verdict verdict)
@@ -231,6 +259,10 @@ settle(struct queries *qs, const struct query *q, enum wire_verdict verdict)
 	judge_question(qs->judge,
 	        &(struct judge_case){.client = &q->from.peer, .verdict = verdict, .query = &q->wire},
 	        &judgement);
+	/* What is answered here counts as well, but who may not ask has nothing to use up. */
+	if (judgement.action != JUDGE_SILENCE && judgement.by != JUDGE_BY_ACCESS &&
+	        is_excess(qs, q, &qs->config->limits.rate))
+		return true;
 	if (judgement.action == JUDGE_PASS)
 		return false;
 	if (judgement.counter != STATS_COUNT)
@@ -269,6 +301,12 @@ take(struct queries *qs)
 	return q;
 }
 
+static uint64_t
+network_of(const struct queries *qs, const struct query *q)
+{
+	return meter_network(&qs->config->limits.rate, &q->from.peer, qs->set.seed);
+}
+
 /* From now on a successor would take it up. */
 static void
 take_off(struct queries *qs, struct query *q)
@@ -277,6 +315,7 @@ take_off(struct queries *qs, struct query *q)
 	struct flight *flight = flight_of(qs, q);
 	list_remove(&flight->link);
 	list_append(&qs->flying, &flight->link);
+	flight->share = shares_take(qs->shares, network_of(qs, q));
 	qs->in_flight++;
 	if (!ev_is_active(&qs->deadline))
 		timer_start(qs, &qs->deadline, time_left(q, qs->config->forward.timeout_ms));
@@ -347,6 +386,17 @@ is_poison(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 	return true;
 }
 
+/* There is no room for it, or none for one more of its network's. */
+static void
+turn_away(struct queries *qs, const struct query *q, bool full, bool can_fall_back)
+{
+	if (can_fall_back && fall_back(qs, q))
+		return;
+	stats_one(qs->stats, full ? STATS_refused_overload : STATS_fair_refused);
+	reply_refuse(&qs->replies, q, WIRE_RCODE_REFUSED, EDNS_EDE_NETWORK_ERROR,
+	        full ? "overloaded" : "overloaded, and your network has its share");
+}
+
 static void
 begin(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 {
@@ -363,9 +413,9 @@ begin(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 	bool can_fall_back = false;
 	if (settle(qs, q, verdict) || recall(qs, q, &can_fall_back))
 		return;
-	if (q == qs->spare) {
-		stats_one(qs->stats, STATS_refused_overload);
-		reply_refuse(&qs->replies, q, WIRE_RCODE_REFUSED, EDNS_EDE_NETWORK_ERROR, "overloaded");
+	bool full = q == qs->spare;
+	if (full || !shares_allow(qs->shares, network_of(qs, q))) {
+		turn_away(qs, q, full, can_fall_back);
 		return;
 	}
 	take_off(qs, q);
@@ -442,7 +492,10 @@ queries_new(const struct queries_setup *setup)
 	qs->judge = judge_new(qs->config);
 	qs->proof = (struct proof){.config = qs->config, .cookies = setup->cookies, .stats = qs->stats};
 	qs->recall = recall_new(setup->cache, qs->config, qs->stats);
-	qs->replies = (struct replies){.config = qs->config, .stats = qs->stats, .recall = qs->recall};
+	qs->meter = meter_new(qs->config, setup->limits, qs->stats, setup->seed);
+	qs->shares = shares_new(qs->config->limits.queries_in_flight);
+	qs->replies = (struct replies){
+	        .config = qs->config, .stats = qs->stats, .recall = qs->recall, .meter = qs->meter};
 	qs->fetches = fetches_new(
 	        qs->loop, setup->room, qs->config, setup->tls, setup->health, qs->stats, &fetch_events, qs);
 	return qs;
@@ -548,6 +601,8 @@ queries_free(struct queries *qs)
 	fetches_free(qs->fetches);
 	recall_free(qs->recall);
 	judge_free(qs->judge);
+	meter_free(qs->meter);
+	shares_free(qs->shares);
 	free(qs->flights);
 	free(qs);
 }

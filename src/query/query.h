@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "net/stream.h"
 #include "shared/cookies.h"
+#include "shared/limits.h"
 #include "shared/quarantine.h"
 #include "shared/stats.h"
 
@@ -49,12 +50,13 @@ struct queries_setup {
 	struct health_table *health; /* NULL: what is learned of upstreams is not shared */
 	struct stats_slab *stats;
 	const struct quarantine *quarantine;
-	struct cache *cache; /* NULL: none */
 	/* NULL: no secret is shared */
 	const struct cookies *cookies;
-	uint64_t seed; /* of the hashes of questions; the same in all workers */
-	void *memory;  /* queries_footprint() bytes, aligned to a cache line, zeroed at first; what a
-	                  predecessor left is taken up */
+	struct limits *limits; /* NULL: clients are not limited in number of questions */
+	struct cache *cache;   /* NULL: none */
+	uint64_t seed;         /* of the hashes of questions; the same in all workers */
+	void *memory;          /* queries_footprint() bytes, aligned to a cache line, zeroed at first; what a
+	                          predecessor left is taken up */
 };
 
 /* Bytes of shared memory for the questions of one slot. */

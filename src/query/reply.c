@@ -85,10 +85,9 @@ reply_silence(const struct replies *rs, const struct query *q)
 	door_commit(rs, q, 0);
 }
 
-/* A written answer leaves. */
 static void
-leave(const struct replies *rs, const struct query *q, const uint8_t *out, size_t bytes, uint16_t rcode,
-        const char *source)
+leave_unmetered(const struct replies *rs, const struct query *q, const uint8_t *out, size_t bytes,
+        uint16_t rcode, const char *source)
 {
 	must(bytes > 0);
 	if (out[2] & (WIRE_FLAG_TC >> 8))
@@ -96,6 +95,46 @@ leave(const struct replies *rs, const struct query *q, const uint8_t *out, size_
 	stats_one(rs->stats, STATS_answered);
 	log_answered(rs, q, rcode, bytes, source);
 	door_commit(rs, q, bytes);
+}
+
+/* In a place of at least WIRE_UDP_FLOOR_BYTES. Who knows cookies comes back with the one that it gets here,
+ * which is cheaper for both than TCP (RFC 7873 section 5.2.3). */
+static void
+slip(const struct replies *rs, const struct query *q, uint8_t *out, const char *source)
+{
+	struct edns_write opt = opt_for(rs, q);
+	uint16_t rcode = q->cookie_bytes > 0 ? WIRE_RCODE_BADCOOKIE : WIRE_RCODE_NOERROR;
+	size_t bytes = wire_refuse(out, WIRE_UDP_FLOOR_BYTES, &q->wire, rcode, EDNS_EDE_NONE, NULL, &opt);
+	if (rcode == WIRE_RCODE_NOERROR)
+		out[2] |= WIRE_FLAG_TC >> 8;
+	leave_unmetered(rs, q, out, bytes, rcode, source);
+}
+
+void
+reply_slip(const struct replies *rs, const struct query *q)
+{
+	uint8_t *out = door_reserve(rs, q, WIRE_UDP_FLOOR_BYTES);
+	if (out == NULL)
+		reply_silence(rs, q);
+	else
+		slip(rs, q, out, "limits.rate");
+}
+
+/* A written answer leaves, unless its like has left too often. */
+static void
+leave(const struct replies *rs, const struct query *q, uint8_t *out, size_t bytes, uint16_t rcode,
+        const char *source)
+{
+	enum meter_verdict verdict = METER_PASS;
+	if (rs->config->limits.response_rate.per_second > 0 && !query_is_proven(q))
+		verdict = meter_answer(
+		        rs->meter, &q->from.peer, &q->wire.question, rcode, out, bytes, clock_now_us());
+	if (verdict == METER_DROP)
+		reply_silence(rs, q);
+	else if (verdict == METER_SLIP)
+		slip(rs, q, out, "limits.response_rate");
+	else
+		leave_unmetered(rs, q, out, bytes, rcode, source);
 }
 
 void

@@ -1,11 +1,13 @@
 /*
  * How a question ends: an answer fitted to its client leaves by the door the question came in by, is counted
- * and logged; or there is silence. Exactly one of these for each question.
+ * and logged; or there is silence. Exactly one of these for each question. Over UDP an answer is one of those
+ * that limits.response_rate counts, and may become silence or TC at the last moment.
  */
 #ifndef DOTWARD_QUERY_REPLY_H
 #define DOTWARD_QUERY_REPLY_H
 
 #include "query/inside.h"
+#include "query/meter.h"
 #include "query/recall.h"
 
 enum { REPLY_DOORS = 64 };
@@ -14,12 +16,15 @@ struct replies {
 	const struct config *config;
 	struct stats_slab *stats;
 	const struct recall *recall;
+	struct meter *meter;
 	const struct query_door *udp_doors[REPLY_DOORS];
 	const struct query_door *stream_door;
 	bool draining; /* clients that ask for a keepalive are told to close */
 };
 
 void reply_silence(const struct replies *replies, const struct query *q);
+/* Nothing but TC: the client may come by TCP. */
+void reply_slip(const struct replies *replies, const struct query *q);
 /* An answer of our own, without records. The text may be NULL. */
 void reply_refuse(const struct replies *replies, const struct query *q, uint16_t rcode, enum edns_ede ede,
         const char *text);

@@ -26,6 +26,12 @@
 	X(badvers, "EDNS versions above 0, answered BADVERS")                                                \
 	X(refused_denied, "from clients that are not allowed, answered REFUSED")                             \
 	X(refused_overload, "no room for another question, answered REFUSED")                                \
+	X(rate_dropped, "questions in excess of limits.rate; silence")                                       \
+	X(rate_slipped, "of the same, answered empty with TC")                                               \
+	X(rate_refused, "of the same, where no address can be forged; answered REFUSED")                     \
+	X(rrl_dropped, "UDP answers in excess of limits.response_rate; silence")                             \
+	X(rrl_slipped, "of the same, sent empty with TC")                                                    \
+	X(fair_refused, "from networks with more than their share under way, answered REFUSED")              \
 	X(refused_transfer, "zone transfers asked for, answered REFUSED")                                    \
 	X(servfail, "no upstream answered, answered SERVFAIL")                                               \
 	X(replayed, "questions of a dead worker, taken up by its successor")                                 \

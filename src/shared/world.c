@@ -14,7 +14,8 @@
 
 struct world_header {
 	char magic[16];
-	uint64_t header_bytes, quarantine_bytes, health_bytes, stats_count, tickets_bytes, cookies_bytes;
+	uint64_t header_bytes, quarantine_bytes, health_bytes, stats_count, tickets_bytes, limits_bytes,
+	        cookies_bytes;
 };
 
 struct world_memory {
@@ -41,6 +42,7 @@ header_of_ours(void)
 	        .stats_count = STATS_COUNT,
 	        .tickets_bytes = tickets_bytes(),
 	        .cookies_bytes = cookies_bytes(),
+	        .limits_bytes = limits_bytes(),
 	};
 	memcpy(h.magic, "dotward-world-1", sizeof h.magic);
 	return h;
@@ -51,7 +53,8 @@ footprint(void)
 {
 	return shm_footprint(sizeof(struct world_memory)) + shm_footprint(sizeof(struct quarantine)) +
 	       shm_footprint(health_footprint()) + shm_footprint(sizeof(struct stats_slab)) +
-	       shm_footprint(tickets_bytes()) + shm_footprint(cookies_bytes());
+	       shm_footprint(tickets_bytes()) + shm_footprint(limits_bytes()) +
+	       shm_footprint(cookies_bytes());
 }
 
 /* Somebody else's memory with the same header, or NULL. */
@@ -85,6 +88,7 @@ world_open(int descriptor)
 	w->world.retired = shm_carve(shm, sizeof(struct stats_slab));
 	w->world.tickets = shm_carve(shm, tickets_bytes());
 	w->world.cookies = shm_carve(shm, cookies_bytes());
+	w->world.limits = shm_carve(shm, limits_bytes());
 	shm_hide(shm);
 	if (fresh) {
 		memory->header = header_of_ours();
@@ -95,6 +99,7 @@ world_open(int descriptor)
 		tickets_begin(w->world.tickets, memory->seed);
 		if (!cookies_rotate(w->world.cookies, clock_boot_ms()))
 			log_warn("no random secret for DNS cookies: none are given");
+		limits_begin(w->world.limits, memory->seed);
 	}
 	w->world.seed = memory->seed;
 	w->world.generation = &memory->generation;

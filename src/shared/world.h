@@ -1,8 +1,9 @@
 /*
  * What outlives every generation, and an upgrade of the binary: quarantine, what is known of the upstreams,
  * the counters of generations that are gone, the secret of the question hashes, TLS session tickets, the
- * secrets of DNS cookies. One memfd, which no core dump shows; its header says exactly what is in it, and
- * another binary adopts it only when the header is the same to the byte.
+ * secrets of DNS cookies, how much clients have asked of late. One memfd, which no core dump shows; its
+ * header says exactly what is in it, and another binary adopts it only when the header is the same to the
+ * byte.
  */
 #ifndef DOTWARD_SHARED_WORLD_H
 #define DOTWARD_SHARED_WORLD_H
@@ -10,6 +11,7 @@
 #include "shared/cookies.h"
 #include "shared/epoch.h"
 #include "shared/health.h"
+#include "shared/limits.h"
 #include "shared/quarantine.h"
 #include "shared/shm.h"
 #include "shared/stats.h"
@@ -23,6 +25,7 @@ struct world {
 	struct stats_slab *retired; /* counters of generations that are gone */
 	struct tickets *tickets;
 	struct cookies *cookies;
+	struct limits *limits;
 	uint64_t seed;
 	_Atomic unsigned *log_level; /* for log_share_level() */
 	uint32_t *generation;        /* number of the newest, over all upgrades */

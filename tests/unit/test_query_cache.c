@@ -505,8 +505,10 @@ overload_answers_what_it_can(void **state)
 	(void)state;
 	world.upstreams[0].max_outstanding = 100;
 	world.servers[0].manner = HOLDS;
-	for (uint32_t i = 0; i < 16; i++)
+	for (uint32_t i = 0; i < 16; i++) {
+		from.peer.in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK + i); /* none has more than its share */
 		ask(i, i);
+	}
 	lay(20, 0, 0);
 	lay(21, 0, TTL_S * 1000 + 500);
 	lay(23, 0, TTL_S * 1000 - 1500); /* would be renewed, if there were room */

@@ -76,8 +76,11 @@ static const struct loading_row values[] = {
         {"limits: { udp_answer_size = 4097; };",
                 "dotward.conf:2: limits.udp_answer_size = 4097: at most 4096\n"},
         {"limits: { tcp_clients = 0; };", "dotward.conf:2: limits.tcp_clients = 0: at least 1\n"},
-        {"limits: { rate: { queries_per_second = 10; }; };",
-                "dotward.conf:2: limits.rate.queries_per_second = 10: not in this version; leave it out\n"},
+        {"limits: { rate: { queries_per_second = 1000001; }; };",
+                "dotward.conf:2: limits.rate.queries_per_second = 1000001: at most 1000000\n"},
+        {"limits: { response_rate: { queries_per_second = 10; }; };",
+                "dotward.conf:2: limits.response_rate.queries_per_second: no such key; did you mean "
+                "\"limits.rate.queries_per_second\"?\n"},
         {"limits: { rate: { ipv4_prefix = 33; }; };",
                 "dotward.conf:2: limits.rate.ipv4_prefix = 33: at most 32\n"},
         {"access: { allow = \"10.0.0.0/8\"; };",

@@ -144,9 +144,9 @@ other_headers_are_refused(void **state)
 	*world->generation = 41;
 	stats_one(world->retired, STATS_queries);
 	assert_int_equal(fstat(world_descriptor(world), &st), 0);
-	/* 16 bytes of magic and four numbers. */
-	for (off_t at = 0; at < 48; at++) {
-		static uint8_t bytes[1 << 21];
+	/* 16 bytes of magic and six numbers. */
+	for (off_t at = 0; at < 64; at++) {
+		static uint8_t bytes[1 << 22];
 		assert_true((size_t)st.st_size <= sizeof bytes);
 		assert_int_equal(pread(world_descriptor(world), bytes, (size_t)st.st_size, 0), st.st_size);
 		bytes[at] ^= 1;
@@ -179,6 +179,22 @@ secrets_of_cookies_go_along(void **state)
 	struct world *next = world_open(handed_over());
 	assert_true(cookies_secrets(next->cookies, &after));
 	assert_memory_equal(before.secret, after.secret, COOKIE_SECRET_BYTES);
+	world_close(next);
+}
+
+static void
+limits_go_along(void **state)
+{
+	(void)state;
+	struct limits_rate rate = limits_rate(1, 1);
+	uint64_t key = limits_key(world->limits, "key", 3);
+	assert_true(limits_take(world->limits, LIMITS_QUESTIONS, key, &rate, 1000));
+	struct world *next = world_open(handed_over());
+	assert_int_equal(limits_key(next->limits, "key", 3), key);
+	assert_false(limits_take(next->limits, LIMITS_QUESTIONS, key, &rate, 1000));
+	world_close(next);
+	next = world_open(-1);
+	assert_true(limits_key(next->limits, "key", 3) != key); /* each has a secret of its own */
 	world_close(next);
 }
 
@@ -227,6 +243,7 @@ main(void)
 	        STARTED(other_headers_are_refused),
 	        STARTED(tickets_go_along),
 	        STARTED(secrets_of_cookies_go_along),
+	        STARTED(limits_go_along),
 	        STARTED(no_core_dump_shows_it),
 	        STARTED(what_is_no_memory_is_refused),
 	};

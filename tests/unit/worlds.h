@@ -63,6 +63,7 @@ static struct {
 	struct stats_slab stats;
 	struct quarantine quarantine;
 	struct health_table *health; /* NULL: each place learns for itself */
+	struct limits *limits;       /* NULL: none */
 	struct cache *cache;         /* NULL: none */
 	struct shm *memory;          /* of the questions, when there are any */
 	char ca_path[64];
@@ -181,7 +182,9 @@ world_configure(unsigned count)
 	                .tcp_clients_per_address = 8,
 	                .tcp_idle_timeout_ms = 30000,
 	                .tcp_queries_per_client = 16,
-	                .udp_answer_size = 1232},
+	                .udp_answer_size = 1232,
+	                .rate = {.ipv4_prefix = 32, .ipv6_prefix = 128},
+	                .response_rate = {.ipv4_prefix = 32, .ipv6_prefix = 128}},
 	};
 	for (unsigned i = 0; i < count; i++)
 		world.upstreams[i] = (struct config_upstream){.name = up[i],
@@ -249,6 +252,7 @@ world_queries_anew(void)
 	        .health = world.health,
 	        .stats = &world.stats,
 	        .quarantine = &world.quarantine,
+	        .limits = world.limits,
 	        .cache = world.cache,
 	        .seed = WORLD_SEED,
 	        .memory = shm_start(world.memory),
