@@ -141,6 +141,25 @@ CONF
   [[ -n $(cookie_of) && $(cookie_of) != "$its" ]] || fail "no new cookie: $output"
 }
 
+@test "cookies: who asks too much and knows cookies is told to bring one, and is served with it" {
+  MORE='limits: { rate: { queries_per_second = 1; burst = 5; slip = 1; }; };' serve
+  run raw udp --repeat 30 --wait-ms 1000 a.test
+  assert_has "$output" 'flags=qr,tc,'
+  # whatever was filled in since
+  told() {
+    run -0 dig @127.0.0.1 -p "$PORT" +tries=1 +timeout=$((4 * PATIENCE)) +cookie +nobadcookie a.test
+    grep -q 'status: BADCOOKIE' <<<"$output"
+  }
+  wait_for 5 told
+  assert_has "$output" '^; COOKIE: [0-9a-f]{48} \(good\)'
+  assert_lacks "$output" 'flags: [a-z ]* tc'
+  # dig comes back by itself
+  run -0 dig @127.0.0.1 -p "$PORT" +tries=1 +timeout=$((4 * PATIENCE)) +cookie +badcookie a.test
+  assert_has "$output" 'status: NOERROR'
+  assert_has "$output" '^a\.test\..*A.10\.'
+  assert_has "$output" '\(UDP\)'
+}
+
 @test "cookies: secrets are checked, and shown as they were given" {
   MORE="limits: { cookie_secret = \"${SECRET%?}\"; };" dotward_config "$(upstream up 853)"
   run -1 dotward -t -c "$CONFIG"
