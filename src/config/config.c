@@ -274,3 +274,12 @@ config_has_source(const struct config *config)
 			return true;
 	return false;
 }
+
+bool
+config_has_tls(const struct config *config)
+{
+	for (size_t i = 0; i < config->listen_count; i++)
+		if (config->listens[i].tls)
+			return true;
+	return false;
+}

@@ -292,6 +292,8 @@ bool config_is_by_host(const struct config_upstream *upstream);
 bool config_has_host(const struct config *config);
 /* Does any upstream have a source_address? */
 bool config_has_source(const struct config *config);
+/* Does any listener speak TLS? */
+bool config_has_tls(const struct config *config);
 /* Prints the effective configuration so that config_load() reads the same from it; every key, with its help
  * as comment. */
 void config_print(const struct config *config, FILE *out);

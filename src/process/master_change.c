@@ -38,6 +38,8 @@ master_make(struct master *m, struct config *config, char why[GENERATION_WHY_BYT
 	struct generation *g = generation_new(
 	        &m->shared, *m->world->generation + 1, config, cache, bound.count > 0 ? &bound : NULL, why);
 	free(fds);
+	if (g != NULL && config_has_tls(config))
+		sandbox_keep_secrets();
 	return g;
 }
 

@@ -75,6 +75,13 @@ enum { DUMPABLE = 1 };
 enum { DUMPABLE = 0 };
 #endif
 
+void
+sandbox_keep_secrets(void)
+{
+	if (prctl(PR_SET_DUMPABLE, DUMPABLE) < 0)
+		log_warn("keys may get into a core file why=\"%s\"", strerror(errno));
+}
+
 static int
 become(const struct sandbox_user *user)
 {

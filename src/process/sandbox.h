@@ -42,6 +42,9 @@ int sandbox_find_user(const char *name, struct sandbox_user *out, char why[SANDB
         __attribute__((warn_unused_result));
 /* As many descriptors as the machine lets us have, and no core files: they would hold keys and questions. */
 void sandbox_limit(void);
+/* In a master that holds keys of listeners: nobody but root looks into its memory, and no collector of cores
+ * gets it either. */
+void sandbox_keep_secrets(void);
 /* In the master, once everything is bound: keeps only the capabilities that births and later binding need. 0
  * or -errno. */
 int sandbox_enter_master(void) __attribute__((warn_unused_result));

@@ -90,9 +90,41 @@ cookies(void **state)
 	judge_free(judge);
 }
 
+/* Where TLS is spoken, and for who may ask. */
+static void
+designated_resolver(void **state)
+{
+	(void)state;
+	struct config_listen tls = {.tls = true, .ddr_name = (char *)(uintptr_t) "dns.test"};
+	struct config with = {.access = config.access, .listens = &tls, .listen_count = 1};
+	struct addr client, stranger;
+	struct wire_query query = {.question = {.type = 64, .class = 1}};
+	struct judgement got;
+	query.question.name_bytes = (uint16_t)name_from_text("_dns.resolver.arpa", query.question.name);
+	assert_int_equal(addr_parse(&tls.address, "192.0.2.1", 853), 0);
+	assert_int_equal(addr_parse(&client, "127.0.0.1", 53), 0);
+	assert_int_equal(addr_parse(&stranger, "10.0.0.1", 53), 0);
+	struct judge_case what = {.client = &client, .verdict = WIRE_QUERY, .query = &query};
+	with.access.drop = false;
+	struct judge *judge = judge_new(&with), *without = judge_new(&config);
+	judge_question(judge, &what, &got);
+	assert_int_equal(got.action, JUDGE_ANSWER);
+	assert_int_equal(got.by, JUDGE_BY_DDR);
+	assert_int_equal(got.counter, STATS_ddr_answered);
+	assert_int_equal(got.answer.msg[7], 1);
+	judge_question(without, &what, &got);
+	assert_int_equal(got.action, JUDGE_PASS);
+	what.client = &stranger;
+	judge_question(judge, &what, &got);
+	assert_int_equal(got.action, JUDGE_REFUSE);
+	judge_free(judge);
+	judge_free(without);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(verdicts), cmocka_unit_test(cookies)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(verdicts), cmocka_unit_test(cookies),
+	        cmocka_unit_test(designated_resolver)};
 	return cmocka_run_group_tests_name("judge", tests, NULL, NULL);
 }

@@ -188,6 +188,26 @@ limit(void *arg)
 	return files.rlim_cur == files.rlim_max && core.rlim_cur == 0 && core.rlim_max == 0 ? 0 : 2;
 }
 
+static int
+keep_secrets(void *arg)
+{
+	(void)arg;
+	sandbox_keep_secrets();
+#ifndef DOTWARD_SANITIZERS
+	return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : 1;
+#else
+	return 0;
+#endif
+}
+
+static void
+a_master_can_keep_secrets(void **state)
+{
+	(void)state;
+	struct forked result = forked_run(keep_secrets, NULL);
+	assert_true(forked_succeeded(&result));
+}
+
 static void
 limits(void **state)
 {
@@ -288,6 +308,7 @@ main(void)
 	        cmocka_unit_test(worker_without_a_master),
 	        cmocka_unit_test(master_keeps_what_births_need),
 	        cmocka_unit_test(limits),
+	        cmocka_unit_test(a_master_can_keep_secrets),
 	        cmocka_unit_test(a_worker_that_leaks_dies_of_it),
 	        cmocka_unit_test(the_limit_is_for_its_own_memory),
 	};

@@ -66,16 +66,24 @@ each_slot_has_its_own(void **state)
 static void
 protocols_as_configured(void **state)
 {
-	struct config_listen two[] = {listen_on("127.0.0.1"), listen_on("127.0.0.2")};
+	struct config_listen three[] = {
+	        listen_on("127.0.0.1"), listen_on("127.0.0.2"), listen_on("127.0.0.3")};
 	(void)state;
-	two[0].tcp = false;
-	two[1].udp = false;
-	struct sockets *s = sockets_open(two, 2, 1, NULL, why);
+	three[0].tcp = false;
+	three[1].udp = false;
+	three[2].udp = three[2].tcp = false;
+	three[2].tls = true;
+	struct sockets *s = sockets_open(three, 3, 1, NULL, why);
 	assert_non_null(s);
 	assert_true(sockets_udp(s, 0, 0) >= 0);
 	assert_int_equal(sockets_tcp(s, 0, 0), -1);
 	assert_int_equal(sockets_udp(s, 1, 0), -1);
 	assert_true(sockets_tcp(s, 1, 0) >= 0);
+	assert_int_equal(sockets_udp(s, 2, 0), -1);
+	assert_true(sockets_tcp(s, 2, 0) >= 0);
+	assert_true(sockets_tls(s, 2) && !sockets_tls(s, 1));
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(sockets_wanted(s, i), i);
 	sockets_close(s);
 }
 
