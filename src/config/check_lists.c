@@ -5,6 +5,7 @@
 #include "config/check_lists.h"
 
 #include "config/items.h"
+#include "config/list.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +40,7 @@ static void
 check_letters(struct draft *draft, size_t index)
 {
 	char subject[SUBJECT_BYTES], shown[SHOWN_BYTES];
-	const struct config_list *list = config_list(draft->config, index);
+	const struct config_list *list = config_lists_at(draft->config, index);
 	struct why why;
 	if (is_named(list) && !item_check_name(list->name, &why))
 		complain(&draft->complaints, place_of(draft, index),
@@ -52,9 +53,9 @@ static void
 check_twins(struct draft *draft, size_t second)
 {
 	char subject[SUBJECT_BYTES], shown[SHOWN_BYTES];
-	const struct config_list *list = config_list(draft->config, second);
+	const struct config_list *list = config_lists_at(draft->config, second);
 	for (size_t first = 0; first < second && is_named(list); first++) {
-		const struct config_list *other = config_list(draft->config, first);
+		const struct config_list *other = config_lists_at(draft->config, first);
 		if (!is_named(other) || strcmp(list->name, other->name) != 0)
 			continue;
 		complain_show(shown, sizeof shown, list->name, strlen(list->name));
@@ -74,7 +75,7 @@ static void
 check_file(struct draft *draft, size_t index)
 {
 	char subject[SUBJECT_BYTES];
-	const struct config_list *list = config_list(draft->config, index);
+	const struct config_list *list = config_lists_at(draft->config, index);
 	if (list->file != NULL && *list->file == '\0' && draft->complaints.errors == 0)
 		complain(&draft->complaints, place_of(draft, index),
 		        subject_of(draft, index, ".file", subject),
@@ -84,7 +85,7 @@ check_file(struct draft *draft, size_t index)
 void
 check_lists(struct draft *draft)
 {
-	size_t count = config_list_count(draft->config);
+	size_t count = config_lists_count(draft->config);
 	char subject[SUBJECT_BYTES];
 	if (count > CONFIG_LISTS_MOST) {
 		complain(&draft->complaints, place_of(draft, CONFIG_LISTS_MOST),

@@ -265,17 +265,3 @@ config_has_source(const struct config *config)
 			return true;
 	return false;
 }
-
-size_t
-config_list_count(const struct config *config)
-{
-	return config->lists.block_count + config->lists.allow_count;
-}
-
-const struct config_list *
-config_list(const struct config *config, size_t index)
-{
-	const struct config_lists *lists = &config->lists;
-	must(index < config_list_count(config));
-	return index < lists->block_count ? &lists->block[index] : &lists->allow[index - lists->block_count];
-}

@@ -274,10 +274,6 @@ bool config_is_by_host(const struct config_upstream *upstream);
 bool config_has_host(const struct config *config);
 /* Does any upstream have a source_address? */
 bool config_has_source(const struct config *config);
-/* List `index` of all: block lists first, then allow lists. */
-const struct config_list *config_list(const struct config *config, size_t index);
-/* How many there are. */
-size_t config_list_count(const struct config *config);
 /* Prints the effective configuration so that config_load() reads the same from it; every key, with its help
  * as comment. */
 void config_print(const struct config *config, FILE *out);

@@ -3,6 +3,7 @@
  */
 #include "process/death.h"
 
+#include "base/log.h"
 #include "process/sandbox.h"
 
 #include <signal.h>
@@ -35,4 +36,18 @@ death_is_crash(int status, bool aborted)
 		if (WTERMSIG(status) == crashes[i])
 			return true;
 	return false;
+}
+
+void
+death_take_words(struct lastwords *words, char out[DEATH_WORDS_BYTES])
+{
+	char quoted[LASTWORDS_BYTES * 2];
+	out[0] = '\0';
+	words->text[sizeof words->text - 1] = '\0';
+	if (words->text[0] != '\0')
+		snprintf(out, DEATH_WORDS_BYTES, " words=\"%s\"",
+		        log_quote(quoted, sizeof quoted, words->text, strlen(words->text)));
+	memset(words->text, 0, sizeof words->text);
+	words->call = SANDBOX_NO_CALL;
+	atomic_store(&words->hand, 0);
 }

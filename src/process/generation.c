@@ -294,22 +294,6 @@ blame(struct generation *g, struct generation_slot *s, int status, uint64_t now_
 	        crashes >= QUARANTINE_CRASHES ? " quarantined=600s" : "");
 }
 
-/* What it said last, for the log; and the place is clean for the successor. */
-static void
-take_words(struct generation_slot *s, char *out, size_t room)
-{
-	struct lastwords *words = &s->room.state->words;
-	char quoted[LASTWORDS_BYTES * 2];
-	out[0] = '\0';
-	words->text[sizeof words->text - 1] = '\0';
-	if (words->text[0] != '\0')
-		snprintf(out, room, " words=\"%s\"",
-		        log_quote(quoted, sizeof quoted, words->text, strlen(words->text)));
-	memset(words->text, 0, sizeof words->text);
-	words->call = SANDBOX_NO_CALL;
-	atomic_store(&words->hand, 0);
-}
-
 /* How long until the next life. Call it while `serving` still tells of this one. */
 static uint64_t
 wait_after(struct generation_slot *s, int status, uint64_t uptime_ms)
@@ -322,10 +306,10 @@ static void
 obituary(struct generation *g, unsigned slot, int status, uint64_t now_ms)
 {
 	struct generation_slot *s = &g->slots[slot];
-	char hand[80], words[LASTWORDS_BYTES * 2 + 16];
+	char hand[80], words[DEATH_WORDS_BYTES];
 	uint64_t uptime_ms = now_ms - s->born_ms;
 	blame(g, s, status, now_ms, hand, sizeof hand);
-	take_words(s, words, sizeof words);
+	death_take_words(&s->room.state->words, words);
 	s->deaths++;
 	uint64_t next_ms = wait_after(s, status, uptime_ms);
 	s->birth_ms = now_ms + next_ms;
@@ -357,9 +341,9 @@ static void
 bury_drained(struct generation *g, unsigned slot, int status, uint64_t now_ms)
 {
 	struct generation_slot *s = &g->slots[slot];
-	char hand[80], words[LASTWORDS_BYTES * 2 + 16];
+	char hand[80], words[DEATH_WORDS_BYTES];
 	blame(g, s, status, now_ms, hand, sizeof hand);
-	take_words(s, words, sizeof words);
+	death_take_words(&s->room.state->words, words);
 	log_at(status == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 	        "worker stopped slot=%u pid=%d %s generation=%u%s%s", slot, (int)s->pid, s->death, g->number,
 	        hand, words);

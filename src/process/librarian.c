@@ -5,8 +5,10 @@
  */
 #include "process/librarian.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/must.h"
+#include "config/list.h"
 #include "shared/shm.h"
 
 #include <errno.h>
@@ -23,7 +25,8 @@ struct librarian {
 	struct shelf *inherited; /* until somebody has been told what became of it */
 	pid_t pid;               /* of the loader; 0: none */
 	int memory;              /* -1: none */
-	uint64_t until_ms;
+	uint64_t begun_ms, until_ms;
+	unsigned took_ms;
 	struct shelf *before; /* held while it is read */
 	size_t lists;
 	/* how it ended */
@@ -72,6 +75,7 @@ finish(struct librarian *l, enum librarian_end end, struct shelf *made)
 	shelf_drop(l->made);
 	l->end = end;
 	l->made = made;
+	l->took_ms = (unsigned)(clock_now_ms() - l->begun_ms);
 	forget_memory(l);
 	shelf_drop(l->before);
 	l->before = NULL;
@@ -111,7 +115,8 @@ librarian_load(struct librarian *l, const struct config *config, const struct sa
 {
 	must(l->pid == 0);
 	l->before = shelf_hold(before != NULL ? before : l->inherited);
-	l->lists = config_list_count(config);
+	l->lists = config_lists_count(config);
+	l->begun_ms = now_ms;
 	if (l->lists == 0) {
 		finish(l, LIBRARIAN_LOADED, NULL);
 		return;
@@ -232,4 +237,10 @@ librarian_text(const struct shelf *shelf, char out[LIBRARIAN_TEXT_BYTES])
 	snprintf(out, LIBRARIAN_TEXT_BYTES, "lists=%u names=%llu bad=%llu refused=%u", count,
 	        lists != NULL ? (unsigned long long)lists_names(lists) : 0, bad, librarian_refused(shelf));
 	return out;
+}
+
+unsigned
+librarian_took_ms(const struct librarian *l)
+{
+	return l->took_ms;
 }

@@ -55,6 +55,8 @@ enum librarian_end {
 
 /* How the last load ended, once it is not busy any more. What is in *out is held for the caller. */
 enum librarian_end librarian_take(struct librarian *l, struct shelf **out, char why[LIBRARIAN_WHY_BYTES]);
+/* How long that took. */
+unsigned librarian_took_ms(const struct librarian *l);
 /* "lists=2 names=1000000 bad=3 refused=1": for a line of the log, or an answer. */
 enum { LIBRARIAN_TEXT_BYTES = 128 };
 const char *librarian_text(const struct shelf *shelf, char out[LIBRARIAN_TEXT_BYTES]);

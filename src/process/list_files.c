@@ -6,6 +6,7 @@
 #include "process/list_files.h"
 
 #include "base/must.h"
+#include "config/list.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -154,8 +155,8 @@ int
 list_files_open(struct list_files *out, const struct config *config, char why[LIST_FILES_WHY_BYTES])
 {
 	*out = (struct list_files){.files = must_alloc(LIST_FILES_MOST, sizeof *out->files)};
-	for (size_t i = 0; i < config_list_count(config); i++) {
-		int failed = open_list(out, i, config_list(config, i), why);
+	for (size_t i = 0; i < config_lists_count(config); i++) {
+		int failed = open_list(out, i, config_lists_at(config, i), why);
 		if (failed < 0) {
 			list_files_close(out);
 			return failed;

@@ -5,6 +5,7 @@
 #include "process/list_verbs.h"
 
 #include "base/json.h"
+#include "config/list.h"
 #include "process/loader.h"
 #include "process/verbs.h"
 #include "query/list_read.h"
@@ -27,7 +28,7 @@ struct row {
 static struct row
 row_of(const struct verbs_lists *with, unsigned index)
 {
-	struct row row = {.config = config_list(with->config, index),
+	struct row row = {.config = config_lists_at(with->config, index),
 	        .known = lists_list(shelf_lists(with->shelf), index),
 	        .blocks = index < with->config->lists.block_count};
 	row.hits = hits_sum(with->hits, hits_row(with->hits, row.config->name));

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/list.h"
 #include "process/fds.h"
 #include "process/list_files.h"
 #include "query/list_read.h"
@@ -20,11 +21,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
-	LOADER_BAD_LINES = 10, /* of a file, that are written out */
+	LOADER_LINES = 10, /* of a file, that are complained about one by one; of each kind */
 	LOADER_PATH_BYTES = 600,
+	LOADER_NICE = 10, /* questions come first: a million names are a second of work */
 };
 
 _Static_assert(
@@ -41,9 +44,9 @@ struct loader {
 struct loading {
 	struct lists_build *build;
 	unsigned list;
-	unsigned refused; /* files */
-	const char *path; /* of the file at hand, fit for the log */
-	unsigned bad;
+	unsigned refused;          /* files */
+	const char *path;          /* of the file at hand, fit for the log */
+	unsigned bad, unsupported; /* lines of it */
 };
 
 static int
@@ -68,7 +71,7 @@ static int
 before(const struct loader *l, size_t list)
 {
 	const struct config *config = l->setup->config;
-	return l->setup->before != NULL ? lists_called(l->setup->before, config_list(config, list)->name,
+	return l->setup->before != NULL ? lists_called(l->setup->before, config_lists_at(config, list)->name,
 	                                          role_of(config, list))
 	                                : -1;
 }
@@ -84,7 +87,7 @@ is_same(const struct loader *l, size_t list, int from)
 static bool
 are_all_same(const struct loader *l)
 {
-	size_t count = config_list_count(l->setup->config);
+	size_t count = config_lists_count(l->setup->config);
 	if (l->setup->before == NULL || lists_count(l->setup->before) != count)
 		return false;
 	for (size_t i = 0; i < count; i++)
@@ -107,8 +110,23 @@ static void
 on_bad(void *arg, unsigned long line, const char *why)
 {
 	struct loading *at = arg;
-	if (++at->bad <= LOADER_BAD_LINES)
+	if (++at->bad <= LOADER_LINES)
 		log_warn("%s:%lu: %s: the line is skipped", at->path, line, why);
+}
+
+static void
+on_unsupported(void *arg, unsigned long line, const char *why)
+{
+	struct loading *at = arg;
+	if (++at->unsupported <= LOADER_LINES)
+		log_warn("%s:%lu: %s: the line is passed over", at->path, line, why);
+}
+
+static void
+tell_rest(const char *path, unsigned count, const char *what)
+{
+	if (count > LOADER_LINES)
+		log_warn("%s: %u %s lines more", path, count - LOADER_LINES, what);
 }
 
 static void
@@ -119,8 +137,17 @@ tell(struct lists_list *about, const struct list_tally *tally)
 	about->bad += tally->bad;
 }
 
-/* Reads one file into the list, or, if it is no list, leaves it out. */
 static void
+refuse(struct loading *at, const struct list_tally *tally)
+{
+	at->refused++;
+	log_error("%s: %lu of %lu lines are bad as format=%s%s: none of it is used", at->path, tally->bad,
+	        tally->bad + tally->used + tally->skipped, list_format_name(tally->format),
+	        tally->cut ? ", and the rest cannot be read" : "");
+}
+
+/* Reads one file into the list, or, if it is no list, leaves it out. 0 or -errno. */
+static int
 take_text(struct loading *at, const char *text, size_t bytes, enum config_list_format format)
 {
 	static const enum list_format formats[] = {
@@ -130,20 +157,20 @@ take_text(struct loading *at, const char *text, size_t bytes, enum config_list_f
 	        [CONFIG_LIST_ADBLOCK] = LIST_ADBLOCK,
 	        [CONFIG_LIST_RPZ] = LIST_RPZ,
 	};
-	const struct list_taker taker = {.arg = at, .rule = on_rule, .bad = on_bad};
+	const struct list_taker taker = {
+	        .arg = at, .rule = on_rule, .bad = on_bad, .unsupported = on_unsupported};
 	struct list_tally tally = {0};
 	struct lists_mark *mark = lists_build_mark(at->build);
-	list_read(text, bytes, formats[format], &taker, &tally);
-	bool spoilt = list_spoilt(&tally);
-	if (at->bad > LOADER_BAD_LINES)
-		log_warn("%s: %u bad lines more", at->path, at->bad - LOADER_BAD_LINES);
-	if (spoilt)
-		log_error("%s: %lu of %lu lines are bad as format=%s: none of it is used", at->path,
-		        tally.bad, tally.bad + tally.used + tally.skipped, list_format_name(tally.format));
+	int failed = list_read(text, bytes, formats[format], &taker, &tally);
+	bool spoilt = failed == 0 && list_spoilt(&tally);
+	tell_rest(at->path, at->bad, "bad");
+	tell_rest(at->path, at->unsupported, "unsupported");
 	lists_build_settle(at->build, &mark, spoilt);
-	at->refused += spoilt;
-	if (!spoilt)
+	if (spoilt)
+		refuse(at, &tally);
+	else
 		tell(lists_build_about(at->build, at->list), &tally);
+	return failed;
 }
 
 static bool
@@ -153,21 +180,19 @@ take_file(struct loading *at, const struct list_file *file, enum config_list_for
 	size_t bytes;
 	char *text = list_file_read(file, &bytes);
 	at->path = log_quote(path, sizeof path, file->path, strlen(file->path));
-	at->bad = 0;
-	if (text == NULL) {
-		log_error("%s: cannot be read: %s", at->path, strerror(errno));
-		return false;
-	}
-	take_text(at, text, bytes, format);
+	at->bad = at->unsupported = 0;
+	int failed = text != NULL ? take_text(at, text, bytes, format) : -errno;
 	free(text);
-	return true;
+	if (failed < 0)
+		log_error("%s: cannot be read: %s", at->path, strerror(-failed));
+	return failed == 0;
 }
 
 /* A file was refused: what the list held before counts, if there was any. */
 static void
 fall_back(const struct loader *l, struct loading *at, int from, struct lists_mark **mark)
 {
-	const char *name = config_list(l->setup->config, at->list)->name;
+	const char *name = config_lists_at(l->setup->config, at->list)->name;
 	lists_build_settle(l->build, mark, from >= 0);
 	if (from >= 0)
 		lists_build_keep(l->build, at->list, (unsigned)from);
@@ -180,7 +205,7 @@ fall_back(const struct loader *l, struct loading *at, int from, struct lists_mar
 static bool
 read_list(struct loader *l, size_t index, int from)
 {
-	const struct config_list *config = config_list(l->setup->config, index);
+	const struct config_list *config = config_lists_at(l->setup->config, index);
 	struct loading at = {.build = l->build, .list = (unsigned)index};
 	struct lists_list *about = lists_build_about(l->build, at.list);
 	struct lists_mark *mark = lists_build_mark(l->build);
@@ -201,9 +226,9 @@ static bool
 read_all(struct loader *l)
 {
 	const struct config *config = l->setup->config;
-	for (size_t i = 0; i < config_list_count(config); i++) {
+	for (size_t i = 0; i < config_lists_count(config); i++) {
 		int from = before(l, i);
-		lists_build_list(l->build, config_list(config, i)->name, role_of(config, i));
+		lists_build_list(l->build, config_lists_at(config, i)->name, role_of(config, i));
 		if (is_same(l, i, from))
 			lists_build_keep(l->build, (unsigned)i, (unsigned)from);
 		else if (!read_list(l, i, from))
@@ -262,6 +287,7 @@ child(const struct loader_setup *setup, pid_t master)
 	struct loader l = {.setup = setup};
 	char why[LOADER_WHY_BYTES];
 	log_set_role("loader");
+	setpriority(PRIO_PROCESS, 0, LOADER_NICE);
 	setup->leave_master(setup->arg);
 	if (list_files_open(&l.files, setup->config, why) < 0)
 		return fail(&l, why);

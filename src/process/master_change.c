@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/must.h"
+#include "config/list.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,9 +62,9 @@ static void
 count_hits(struct master *m, const struct config *config)
 {
 	const char *names[CONFIG_LISTS_MOST];
-	size_t count = config_list_count(config);
+	size_t count = config_lists_count(config);
 	for (size_t i = 0; i < count; i++)
-		names[i] = config_list(config, i)->name;
+		names[i] = config_lists_at(config, i)->name;
 	hits_begin(m->world->hits, names, count);
 }
 
@@ -350,8 +351,8 @@ master_renew(struct master *m, uint64_t now_ms)
 uint64_t
 master_change_ms(const struct master *m)
 {
-	if (m->held != NULL)
-		return m->held_until_ms;
+	if (m->held != NULL) /* the end of a loader is heard of */
+		return librarian_is_busy(m->librarian) ? UINT64_MAX : m->held_until_ms;
 	if (m->serving_version == hosts_version(m->hosts) || master_is_changing(m))
 		return UINT64_MAX;
 	return m->put_off_version == hosts_version(m->hosts) ? m->put_off_ms : 0;

@@ -8,6 +8,7 @@
 #include "process/master_inside.h"
 
 #include "base/clock.h"
+#include "config/list.h"
 
 #include <stdio.h>
 
@@ -21,7 +22,8 @@ master_fit_lists(struct master *m, struct generation *g, char why[LIBRARIAN_WHY_
 		return false;
 	generation_set_lists(g, shelf);
 	if (end == LIBRARIAN_LOADED && shelf != NULL)
-		log_notice("lists loaded %s", librarian_text(shelf, text));
+		log_notice("lists loaded %s ms=%u", librarian_text(shelf, text),
+		        librarian_took_ms(m->librarian));
 	shelf_drop(shelf);
 	return true;
 }
@@ -41,8 +43,8 @@ answer_loaded(struct master *m, const char *how)
 	char text[2 * LIBRARIAN_TEXT_BYTES], lists[LIBRARIAN_TEXT_BYTES];
 	const struct shelf *shelf = generation_lists(m->line.serving);
 	bool good = librarian_refused(shelf) == 0;
-	snprintf(text, sizeof text, "%s %s%s", how, librarian_text(shelf, lists),
-	        good ? "" : ": files were refused, the log says why");
+	snprintf(text, sizeof text, "%s %s ms=%u%s", how, librarian_text(shelf, lists),
+	        librarian_took_ms(m->librarian), good ? "" : ": files were refused, the log says why");
 	answer(m, good, text);
 }
 
@@ -79,7 +81,7 @@ master_reload_lists(void *arg)
 	if (m->relist_again)
 		return;
 	const struct config *config = generation_config(m->line.serving);
-	if (config_list_count(config) == 0) {
+	if (config_lists_count(config) == 0) {
 		admin_done(m->admin, ADMIN_LISTS, false,
 		        "there are no lists; name them in policy.block_lists and reload");
 		return;

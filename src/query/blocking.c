@@ -8,6 +8,7 @@
 #include "query/blocking.h"
 
 #include "base/must.h"
+#include "config/list.h"
 #include "dns/compose.h"
 #include "dns/octets.h"
 
@@ -43,11 +44,11 @@ struct blocking *
 blocking_new(const struct config *config)
 {
 	struct blocking *b = must_alloc(1, sizeof *b);
-	b->count = config_list_count(config);
+	b->count = config_lists_count(config);
 	b->about = must_alloc(b->count, sizeof *b->about);
 	for (size_t i = 0; i < b->count; i++) {
 		struct blocking_list *about = &b->about[i];
-		about->config = config_list(config, i);
+		about->config = config_lists_at(config, i);
 		about->blocks = i < config->lists.block_count;
 		snprintf(about->text, sizeof about->text, "%s by %s",
 		        !about->blocks            ? "allowed"

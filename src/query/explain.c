@@ -5,6 +5,7 @@
 #include "query/explain.h"
 
 #include "base/must.h"
+#include "config/list.h"
 #include "dns/hash.h"
 #include "query/lists.h"
 #include "query/policy.h"

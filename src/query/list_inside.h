@@ -4,7 +4,7 @@
 #ifndef DOTWARD_QUERY_LIST_INSIDE_H
 #define DOTWARD_QUERY_LIST_INSIDE_H
 
-#include "query/list_read.h"
+#include "query/list_words.h"
 
 #include <string.h>
 

@@ -18,35 +18,7 @@
 #ifndef DOTWARD_QUERY_LIST_READ_H
 #define DOTWARD_QUERY_LIST_READ_H
 
-#include "query/lists.h"
-
-enum list_format { LIST_AUTO, LIST_PLAIN, LIST_HOSTS, LIST_ADBLOCK, LIST_RPZ };
-
-struct list_rule {
-	const uint8_t *name; /* wire form, any case */
-	size_t bytes;
-	enum lists_deed deed;
-	unsigned scope;             /* bits of enum lists_scope */
-	struct lists_record record; /* DATA; one of possibly several */
-};
-
-struct list_taker {
-	void *arg;
-	void (*rule)(void *arg, const struct list_rule *rule); /* good during the call */
-	/* The line, from 1, and why: a text of ours, nothing of the file's. */
-	void (*bad)(void *arg, unsigned long line, const char *why);
-	/* Likewise, of what is right but cannot be done here (RPZ's other triggers). May be NULL. */
-	void (*unsupported)(void *arg, unsigned long line, const char *why);
-};
-
-struct list_tally {
-	enum list_format format; /* the one it was read as */
-	unsigned long lines;     /* all of them; the three kinds below leave out blanks and comments */
-	unsigned long used;      /* gave a rule */
-	unsigned long skipped;   /* understood, and not ours */
-	unsigned long bad;
-	bool cut; /* the rest could not be read at all, from a bad line on */
-};
+#include "query/list_words.h"
 
 /*
  * The format that most of the first 100 lines speak for which are neither blank nor comments. For adblock:

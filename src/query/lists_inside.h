@@ -12,7 +12,7 @@
 #ifndef DOTWARD_QUERY_LISTS_INSIDE_H
 #define DOTWARD_QUERY_LISTS_INSIDE_H
 
-#include "query/lists.h"
+#include "query/list_words.h"
 
 #include <assert.h>
 

@@ -23,6 +23,7 @@
 #include "base/fault.h"
 #include "base/lastwords.h"
 #include "base/must.h"
+#include "config/list.h"
 #include "dns/hash.h"
 #include "query/fetch.h"
 #include "query/groups.h"
@@ -499,9 +500,9 @@ queries_footprint(const struct config *config)
 static void
 find_hit_rows(struct queries *qs)
 {
-	for (size_t i = 0; i < config_list_count(qs->config); i++)
+	for (size_t i = 0; i < config_lists_count(qs->config); i++)
 		qs->hit_rows[i] = qs->set.hits != NULL
-		                          ? hits_row(qs->set.hits, config_list(qs->config, i)->name)
+		                          ? hits_row(qs->set.hits, config_lists_at(qs->config, i)->name)
 		                          : HITS_NONE;
 }
 

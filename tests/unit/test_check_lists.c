@@ -8,6 +8,7 @@
 /* cmocka needs those four before it */
 #include <cmocka.h>
 
+#include "config/list.h"
 #include "loading.h"
 
 #include <string.h>
@@ -113,16 +114,16 @@ lists_read_as_they_print(void **state)
 	                              "\"ads.txt\"; name = \"ads\"; format "
 	                              "= \"hosts\"; answer = \"null\"; reason = \"filtered\"; } );"
 	                              " allow_lists = ( { file = \"ads.txt\"; format = \"rpz\"; } ); };");
-	assert_int_equal(config_list_count(config), 3);
-	assert_string_equal(config_list(config, 0)->name, "lists");
-	assert_int_equal(config_list(config, 0)->format, CONFIG_LIST_AUTO);
-	assert_int_equal(config_list(config, 0)->answer, CONFIG_LIST_NXDOMAIN);
-	assert_false(config_list(config, 0)->filtered);
-	assert_int_equal(config_list(config, 1)->format, CONFIG_LIST_HOSTS);
-	assert_int_equal(config_list(config, 1)->answer, CONFIG_LIST_NULL);
-	assert_true(config_list(config, 1)->filtered);
-	assert_string_equal(config_list(config, 2)->name, "ads.txt");
-	assert_int_equal(config_list(config, 2)->format, CONFIG_LIST_RPZ);
+	assert_int_equal(config_lists_count(config), 3);
+	assert_string_equal(config_lists_at(config, 0)->name, "lists");
+	assert_int_equal(config_lists_at(config, 0)->format, CONFIG_LIST_AUTO);
+	assert_int_equal(config_lists_at(config, 0)->answer, CONFIG_LIST_NXDOMAIN);
+	assert_false(config_lists_at(config, 0)->filtered);
+	assert_int_equal(config_lists_at(config, 1)->format, CONFIG_LIST_HOSTS);
+	assert_int_equal(config_lists_at(config, 1)->answer, CONFIG_LIST_NULL);
+	assert_true(config_lists_at(config, 1)->filtered);
+	assert_string_equal(config_lists_at(config, 2)->name, "ads.txt");
+	assert_int_equal(config_lists_at(config, 2)->format, CONFIG_LIST_RPZ);
 	struct config *copy = config_copy(config);
 	char *first = loading_print(config);
 	config_free(config);

@@ -1,6 +1,7 @@
 /*
- * The table of lists: what it says of names, compared with a table of cases and with a reference that compares
- * name by name; that it is taken for one only when it is whole; and what a builder keeps of the table before.
+ * The table of lists: what it says of names, compared with a table of cases and with a reference that
+ * compares name by name; that it is taken for one only when it is whole; and what a builder keeps of the
+ * table before.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -66,7 +67,8 @@ find(const struct table *t, uint64_t which, const char *text, struct lists_hit *
 	return found;
 }
 
-/* --- What decides ----------------------------------------------------------------------------------------- */
+/* --- What decides -----------------------------------------------------------------------------------------
+ */
 static struct table
 make_cases(void)
 {
@@ -222,7 +224,8 @@ everything(void **state)
 	free(t.memory);
 }
 
-/* --- Records ---------------------------------------------------------------------------------------------- */
+/* --- Records ----------------------------------------------------------------------------------------------
+ */
 static void
 add_data(struct lists_build *b, unsigned list, unsigned scope, uint16_t type, const char *rdata)
 {
@@ -292,7 +295,8 @@ records(void **state)
 	free(t.memory);
 }
 
-/* --- Building --------------------------------------------------------------------------------------------- */
+/* --- Building ---------------------------------------------------------------------------------------------
+ */
 static void
 going_back(void **state)
 {
@@ -363,7 +367,8 @@ keeping(void **state)
 	free(t.memory);
 }
 
-/* --- Against a reference ---------------------------------------------------------------------------------- */
+/* --- Against a reference ----------------------------------------------------------------------------------
+ */
 enum { OWNERS = 150, QUESTIONS = 100000, LISTS = 5 };
 
 struct owner {
@@ -444,7 +449,8 @@ ask_all(uint64_t which, const uint8_t *name, size_t bytes, size_t *owner_at)
 	return said;
 }
 
-/* One deed for each name and list but exceptions, so that which of two equally long rules counts is no question. */
+/* One deed for each name and list but exceptions, so that which of two equally long rules counts is no
+ * question. */
 static enum lists_deed
 random_deed(uint64_t *random, unsigned list)
 {
@@ -525,7 +531,8 @@ many(void **state)
 	free(t.memory);
 }
 
-/* --- Whether it is one ------------------------------------------------------------------------------------ */
+/* --- Whether it is one ------------------------------------------------------------------------------------
+ */
 static void
 rubbish(void **state)
 {
