@@ -14,7 +14,7 @@
 #include "config/records.h"
 #include "config/syntax.h"
 #include "config/value.h"
-#include "dns/local.h"
+#include "dns/names.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -215,7 +215,7 @@ config_free(struct config *config)
 	if (config == NULL)
 		return;
 	value_free("", config);
-	local_free(config->names.local);
+	names_free(config->names.table);
 	free(config);
 }
 
@@ -225,7 +225,7 @@ config_copy(const struct config *config)
 	struct config *copy = must_alloc(1, sizeof *copy);
 	*copy = *config;
 	value_part("", copy);
-	local_hold(copy->names.local);
+	names_hold(copy->names.table);
 	return copy;
 }
 

@@ -174,7 +174,7 @@ struct config_names {
 	char *hosts_file; /* "": none */
 	struct config_domain *local_zones;
 	size_t local_zone_count;
-	struct local *local; /* made of the three (dns/local.h); NULL: they say nothing */
+	struct names *table; /* made of the three (dns/names.h); NULL: they say nothing */
 	bool special;
 	bool refuse_any;
 	bool rebind_protection;

@@ -7,7 +7,7 @@
 #include "config/hosts_file.h"
 #include "config/keys.h"
 #include "config/slurp.h"
-#include "dns/local.h"
+#include "dns/names.h"
 #include "dns/zone.h"
 
 #include <stdlib.h>
@@ -26,7 +26,7 @@ enum {
 
 struct building {
 	struct draft *draft;
-	struct local *local;
+	struct names *names;
 	const struct config_record *record; /* the one at hand */
 	unsigned hosts_errors;
 };
@@ -47,12 +47,12 @@ static void
 add_record(void *arg, const struct zone_record *record)
 {
 	struct building *b = arg;
-	switch (local_add(b->local, record->owner, record->owner_bytes, record->type, record->ttl_s,
+	switch (names_add(b->names, record->owner, record->owner_bytes, record->type, record->ttl_s,
 	        record->rdata, record->rdata_bytes)) {
-	case LOCAL_CNAME_ALONE:
+	case NAMES_CNAME_ALONE:
 		refuse_record(b, "a CNAME can have no other record beside it; leave one of them out");
 		break;
-	case LOCAL_CNAME_ONE:
+	case NAMES_CNAME_ONE:
 		refuse_record(b, "this name has a CNAME already; leave one of them out");
 		break;
 	default:
@@ -109,8 +109,8 @@ add_host(void *arg, const struct hosts_entry *entry)
 {
 	struct building *b = arg;
 	uint16_t type = entry->address_bytes == 4 ? TYPE_A : TYPE_AAAA;
-	if (local_add(b->local, entry->name, entry->name_bytes, type, RECORDS_HOSTS_TTL_S, entry->address,
-	            entry->address_bytes) == LOCAL_CNAME_ALONE)
+	if (names_add(b->names, entry->name, entry->name_bytes, type, RECORDS_HOSTS_TTL_S, entry->address,
+	            entry->address_bytes) == NAMES_CNAME_ALONE)
 		remark(b, entry->line, "a name that policy.records has a CNAME for");
 }
 
@@ -141,12 +141,12 @@ write_reverse(const uint8_t *address, size_t bytes, char out[REVERSE_TEXT_BYTES]
 }
 
 static bool
-has_ptr(const struct local *local, const uint8_t *name, size_t bytes)
+has_ptr(const struct names *table, const uint8_t *name, size_t bytes)
 {
-	struct local_found found;
-	const struct local_record *record = NULL;
-	local_find(local, name, bytes, &found);
-	while ((record = local_record(local, &found, record)) != NULL)
+	struct names_found found;
+	const struct names_record *record = NULL;
+	names_find(table, name, bytes, &found);
+	while ((record = names_record(table, &found, record)) != NULL)
 		if (record->type == TYPE_PTR)
 			return true;
 	return false;
@@ -170,8 +170,8 @@ add_ptr(struct building *b, const uint8_t *address, size_t bytes, uint32_t ttl_s
 		return;
 	write_reverse(address, bytes, text);
 	size_t reverse_bytes = name_from_text(text, reverse);
-	if (!has_ptr(b->local, reverse, reverse_bytes))
-		local_add(b->local, reverse, reverse_bytes, TYPE_PTR, ttl_s, name, name_bytes);
+	if (!has_ptr(b->names, reverse, reverse_bytes))
+		names_add(b->names, reverse, reverse_bytes, TYPE_PTR, ttl_s, name, name_bytes);
 }
 
 static void
@@ -191,12 +191,12 @@ reverse_host(void *arg, const struct hosts_entry *entry)
 
 /* --- aliases --- */
 
-static const struct local_record *
-cname_of(const struct local *local, const uint8_t *name, size_t bytes)
+static const struct names_record *
+cname_of(const struct names *table, const uint8_t *name, size_t bytes)
 {
-	struct local_found found;
-	local_find(local, name, bytes, &found);
-	const struct local_record *record = local_record(local, &found, NULL);
+	struct names_found found;
+	names_find(table, name, bytes, &found);
+	const struct names_record *record = names_record(table, &found, NULL);
 	return record != NULL && record->type == TYPE_CNAME ? record : NULL;
 }
 
@@ -209,10 +209,10 @@ follow_alias(void *arg, const struct zone_record *record)
 	if (record->type != TYPE_CNAME)
 		return;
 	for (unsigned i = 1; i < RECORDS_MOST_ALIASES; i++) {
-		const struct local_record *next = cname_of(b->local, name, bytes);
+		const struct names_record *next = cname_of(b->names, name, bytes);
 		if (next == NULL)
 			return;
-		name = local_rdata(b->local, next);
+		name = names_rdata(b->names, next);
 		bytes = next->rdata_bytes;
 	}
 	refuse_record(b, "this CNAME leads to a CNAME, and so on without end; let it lead to a name that has "
@@ -229,7 +229,7 @@ add_zones(struct building *b)
 	for (size_t i = 0; i < names->local_zone_count; i++) {
 		const struct config_domain *zone = &names->local_zones[i];
 		if (zone->bytes > 1)
-			local_add_zone(b->local, zone->name, zone->bytes);
+			names_add_zone(b->names, zone->name, zone->bytes);
 		else
 			complain(&b->draft->complaints, place, "policy.local_zones: \".\"",
 			        "then no other name could be resolved; name a domain of your own");
@@ -257,7 +257,7 @@ void
 records_build(struct draft *draft)
 {
 	struct config_names *names = &draft->config->names;
-	struct building b = {.draft = draft, .local = local_new()};
+	struct building b = {.draft = draft, .names = names_new()};
 	struct slurp hosts;
 	open_hosts(&b, &hosts);
 	add_zones(&b);
@@ -270,9 +270,9 @@ records_build(struct draft *draft)
 	if (hosts.text != NULL)
 		hosts_file_parse(hosts.text, hosts.count, reverse_host, NULL, &b);
 	free(hosts.text);
-	if (local_is_empty(b.local)) {
-		local_free(b.local);
-		b.local = NULL;
+	if (names_is_empty(b.names)) {
+		names_free(b.names);
+		b.names = NULL;
 	}
-	names->local = b.local;
+	names->table = b.names;
 }

@@ -171,6 +171,15 @@ master_launch(struct master *m, struct generation *g, struct config *config)
 	judge_held(m, clock_now_ms());
 }
 
+/* What an administrator should know of a configuration that is taken nevertheless. */
+static void
+log_remarks(char *text)
+{
+	for (char *line = strsep(&text, "\n"); line != NULL; line = strsep(&text, "\n"))
+		if (*line != '\0')
+			log_warn("%s", line);
+}
+
 static void
 reload_begin(struct master *m)
 {
@@ -181,10 +190,12 @@ reload_begin(struct master *m)
 	struct config *config = config_load(m->setup->sources, out);
 	fclose(out);
 	struct generation *g = config != NULL ? master_make(m, config, why) : NULL;
-	if (g != NULL)
+	if (g != NULL) {
+		log_remarks(complaints);
 		master_launch(m, g, config);
-	else
+	} else {
 		reload_answer(m, false, config != NULL ? why : complaints);
+	}
 	free(complaints);
 }
 

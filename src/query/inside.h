@@ -21,6 +21,10 @@ struct query {
 	bool unlogged; /* its client's group is not to be in the log */
 	struct query_from from;
 	struct wire_query wire;
+	/* Of an alias of our own: the name that the client asked for; `wire` asks for what it leads to. 0
+	 * bytes: none. */
+	uint16_t alias_bytes;
+	uint8_t alias[NAME_BYTES];
 };
 
 /* Is the client where its address says? Over UDP anybody can claim any. */

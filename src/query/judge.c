@@ -101,7 +101,7 @@ give(struct judgement *out, enum stats_counter counter, const char *source)
 static bool
 judge_record(struct judge *judge, const struct judge_case *what, struct judgement *out)
 {
-	return own_record(judge->own, &what->query->question, &out->answer) &&
+	return own_record(judge->own, &what->query->question, &out->answer, &out->alias, &out->alias_bytes) &&
 	       give(out, STATS_answered_local, "own names");
 }
 
@@ -180,6 +180,7 @@ judge_question(struct judge *judge, const struct judge_case *what, struct judgem
 	out->by = JUDGE_BY_NONE;
 	out->counter = STATS_COUNT;
 	out->list = -1;
+	out->alias_bytes = 0;
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
 		if (steps[i].step(judge, what, out)) {
 			out->by = steps[i].by;

@@ -56,6 +56,10 @@ struct judgement {
 	enum edns_ede ede;          /* REFUSE */
 	const char *text; /* REFUSE: of the EDE, or NULL. ANSWER: where the answer came from, for the log */
 	struct wire_answer answer; /* ANSWER; good until the next judgement */
+	/* ANSWER: it ends with an alias to this name, which is asked for elsewhere; what it has is put behind
+	 * (see query/alias.h). Good as long as the configuration is. 0 bytes: it is whole. */
+	const uint8_t *alias;
+	size_t alias_bytes;
 };
 
 /* The configuration outlives it. */

@@ -7,7 +7,7 @@
 #include "base/must.h"
 #include "dns/compose.h"
 #include "dns/domains.h"
-#include "dns/local.h"
+#include "dns/names.h"
 #include "dns/octets.h"
 #include "dns/special.h"
 
@@ -75,10 +75,10 @@ own_free(struct own *own)
 
 /* Does a route lead to the zone, of so many labels, or to something in it that has the name? */
 static bool
-is_routed(const struct own *own, const struct wire_question *q, unsigned zone_labels)
+is_routed(const struct own *own, const uint8_t *name, size_t bytes, unsigned zone_labels)
 {
 	struct domains_match match;
-	domains_find(own->routed, q->name, q->name_bytes, &match);
+	domains_find(own->routed, name, bytes, &match);
 	return match.numbered != 0 && match.numbered_labels >= zone_labels;
 }
 
@@ -130,13 +130,13 @@ put_apex(struct own *own, uint16_t type, const uint8_t *zone, size_t zone_bytes,
 /* --- names of our own --- */
 
 /* The SOA that the administrator gave the zone, or NULL. */
-static const struct local_record *
-soa_of(const struct local *local, const uint8_t *zone, size_t bytes)
+static const struct names_record *
+soa_of(const struct names *table, const uint8_t *zone, size_t bytes)
 {
-	struct local_found found;
-	const struct local_record *record = NULL;
-	local_find(local, zone, bytes, &found);
-	while ((record = local_record(local, &found, record)) != NULL)
+	struct names_found found;
+	const struct names_record *record = NULL;
+	names_find(table, zone, bytes, &found);
+	while ((record = names_record(table, &found, record)) != NULL)
 		if (record->type == TYPE_SOA)
 			return record;
 	return NULL;
@@ -144,38 +144,38 @@ soa_of(const struct local *local, const uint8_t *zone, size_t bytes)
 
 /* For a name that has no such record, or is not there. */
 static void
-put_absence(struct own *own, const uint8_t *name, size_t bytes, const struct local_found *found)
+put_absence(struct own *own, const uint8_t *name, size_t bytes, const struct names_found *found)
 {
-	const struct local *local = own->names->local;
+	const struct names *table = own->names->table;
 	size_t at = found->in_zone ? found->zone_at : 0;
 	const uint8_t *zone = name + at;
-	const struct local_record *soa = found->in_zone ? soa_of(local, zone, bytes - at) : NULL;
+	const struct names_record *soa = found->in_zone ? soa_of(table, zone, bytes - at) : NULL;
 	if (soa == NULL || soa->rdata_bytes < SOA_NUMBERS_BYTES) {
 		put_soa(own, COMPOSE_AUTHORITY, zone, bytes - at, ABSENT_TTL_S);
 		return;
 	}
-	const uint8_t *rdata = local_rdata(local, soa);
+	const uint8_t *rdata = names_rdata(table, soa);
 	uint32_t minimum = octets_get32(rdata + soa->rdata_bytes - 4);
 	compose_record(&own->compose, COMPOSE_AUTHORITY, zone, TYPE_SOA,
 	        minimum < soa->ttl_s ? minimum : soa->ttl_s, rdata, soa->rdata_bytes);
 }
 
 static void
-put_record(struct own *own, const uint8_t *owner, const struct local_record *record)
+put_record(struct own *own, const uint8_t *owner, const struct names_record *record)
 {
 	compose_record(&own->compose, COMPOSE_ANSWER, owner, record->type, record->ttl_s,
-	        local_rdata(own->names->local, record), record->rdata_bytes);
+	        names_rdata(own->names->table, record), record->rdata_bytes);
 }
 
 /* Puts the records of this type. False: there is none; then *alias is the name's CNAME or NULL. */
 static bool
-put_records(struct own *own, const uint8_t *owner, const struct local_found *found, uint16_t type,
-        const struct local_record **alias)
+put_records(struct own *own, const uint8_t *owner, const struct names_found *found, uint16_t type,
+        const struct names_record **alias)
 {
-	const struct local_record *record = NULL;
+	const struct names_record *record = NULL;
 	bool any = false;
 	*alias = NULL;
-	while ((record = local_record(own->names->local, found, record)) != NULL)
+	while ((record = names_record(own->names->table, found, record)) != NULL)
 		if (record->type == type || type == TYPE_ANY) {
 			put_record(own, owner, record);
 			any = true;
@@ -187,61 +187,74 @@ put_records(struct own *own, const uint8_t *owner, const struct local_found *fou
 
 /* What is said of a name without records: whether it is there. Returns the rcode. */
 static uint16_t
-put_nothing(struct own *own, const uint8_t *name, size_t bytes, const struct local_found *found)
+put_nothing(struct own *own, const uint8_t *name, size_t bytes, const struct names_found *found)
 {
 	put_absence(own, name, bytes, found);
-	return found->kind == LOCAL_ABSENT ? WIRE_RCODE_NXDOMAIN : WIRE_RCODE_NOERROR;
+	return found->kind == NAMES_ABSENT ? WIRE_RCODE_NXDOMAIN : WIRE_RCODE_NOERROR;
 }
 
-/* Is it ours to say that this name has nothing? */
+/* Is it ours to say what this name has, or that it has nothing? */
 static bool
-is_ours(const struct own *own, const struct wire_question *q, const struct local_found *found)
+is_ours(const struct own *own, const uint8_t *name, size_t bytes, const struct names_found *found)
 {
-	if (found->kind == LOCAL_NAME)
+	if (found->kind == NAMES_NAME)
 		return true;
-	return found->kind != LOCAL_NONE && found->in_zone && !is_routed(own, q, found->zone_labels + 1);
+	return found->kind != NAMES_NONE && found->in_zone &&
+	       !is_routed(own, name, bytes, found->zone_labels + 1);
 }
+
+/* A name on the way from alias to alias. */
+struct hop {
+	const uint8_t *name;
+	size_t bytes;
+	bool ours;
+};
 
 /* From alias to alias. The answer has been begun. */
 static uint16_t
-follow(struct own *own, const struct wire_question *q, struct local_found *found)
+follow(struct own *own, const struct wire_question *q, struct names_found *found, struct hop *hop)
 {
-	const uint8_t *name = q->name, *owner = NULL;
-	size_t bytes = q->name_bytes;
-	const struct local_record *alias;
+	const uint8_t *owner = NULL;
+	const struct names_record *alias;
+	*hop = (struct hop){q->name, q->name_bytes, true};
 	for (unsigned i = 0; i < MOST_ALIASES; i++) {
 		if (put_records(own, owner, found, q->type, &alias))
 			return WIRE_RCODE_NOERROR;
 		if (alias == NULL)
-			return put_nothing(own, name, bytes, found);
+			return put_nothing(own, hop->name, hop->bytes, found);
 		put_record(own, owner, alias);
-		owner = name = local_rdata(own->names->local, alias);
-		bytes = alias->rdata_bytes;
-		local_find(own->names->local, name, bytes, found);
-		if (found->kind == LOCAL_NONE || (found->kind != LOCAL_NAME && !found->in_zone))
+		owner = hop->name = names_rdata(own->names->table, alias);
+		hop->bytes = alias->rdata_bytes;
+		names_find(own->names->table, hop->name, hop->bytes, found);
+		hop->ours = is_ours(own, hop->name, hop->bytes, found);
+		if (!hop->ours)
 			return WIRE_RCODE_NOERROR;
 	}
 	return WIRE_RCODE_NOERROR;
 }
 
 bool
-own_record(struct own *own, const struct wire_question *q, struct wire_answer *out)
+own_record(struct own *own, const struct wire_question *q, struct wire_answer *out, const uint8_t **alias,
+        size_t *alias_bytes)
 {
-	struct local_found found;
-	if (own->names->local == NULL || q->class != CLASS_IN)
+	struct names_found found;
+	struct hop hop = {.ours = true};
+	if (own->names->table == NULL || q->class != CLASS_IN)
 		return false;
-	local_find(own->names->local, q->name, q->name_bytes, &found);
-	if (!is_ours(own, q, &found))
+	names_find(own->names->table, q->name, q->name_bytes, &found);
+	if (!is_ours(own, q->name, q->name_bytes, &found))
 		return false;
-	if (q->type == TYPE_ANY && found.kind == LOCAL_NAME && own->names->refuse_any)
+	if (q->type == TYPE_ANY && found.kind == NAMES_NAME && own->names->refuse_any)
 		return false; /* own_any() has an answer */
 	begin(own, q, WIRE_FLAG_AA);
 	bool apex = found.in_zone && found.zone_at == 0;
 	uint16_t rcode = WIRE_RCODE_NOERROR;
-	if (found.kind != LOCAL_EMPTY || !apex ||
+	if (found.kind != NAMES_EMPTY || !apex ||
 	        !put_apex(own, q->type, q->name, q->name_bytes, ABSENT_TTL_S))
-		rcode = follow(own, q, &found);
+		rcode = follow(own, q, &found, &hop);
 	end(own, rcode, out);
+	*alias = hop.ours ? NULL : hop.name;
+	*alias_bytes = hop.ours ? 0 : hop.bytes;
 	return true;
 }
 
@@ -251,10 +264,10 @@ own_record(struct own *own, const struct wire_question *q, struct wire_answer *o
 static bool
 is_above_ours(const struct own *own, const struct wire_question *q)
 {
-	struct local_found found = {.kind = LOCAL_NONE};
-	if (own->names->local != NULL)
-		local_find(own->names->local, q->name, q->name_bytes, &found);
-	return found.kind != LOCAL_NONE;
+	struct names_found found = {.kind = NAMES_NONE};
+	if (own->names->table != NULL)
+		names_find(own->names->table, q->name, q->name_bytes, &found);
+	return found.kind != NAMES_NONE;
 }
 
 /* The record that there is, if it is asked for. */
@@ -281,7 +294,7 @@ own_special(struct own *own, const struct wire_question *q, struct wire_answer *
 	if (own->special == NULL || q->class != CLASS_IN)
 		return false;
 	special_find(own->special, q->name, q->name_bytes, &found);
-	if (found.kind == SPECIAL_NONE || is_routed(own, q, found.zone_labels))
+	if (found.kind == SPECIAL_NONE || is_routed(own, q->name, q->name_bytes, found.zone_labels))
 		return false;
 	if (q->type == TYPE_DS && found.is_zone && found.delegated)
 		return false; /* its parent's to say, and what it says lets a validating client accept our

@@ -19,9 +19,10 @@ struct own *own_new(const struct config *config) __attribute__((returns_nonnull)
 /* NULL is allowed. */
 void own_free(struct own *own);
 
-/* An alias (CNAME) is followed from name to name as long as they are ours. Where it leads on to one that is
- * not, the answer ends with the alias. */
-bool own_record(struct own *own, const struct wire_question *question, struct wire_answer *out);
+/* An alias (CNAME) is followed from name to name as long as they are ours. Where it leads to one that is not,
+ * the answer ends with the alias, and *alias is the name to ask for, of *alias_bytes; else these are 0. */
+bool own_record(struct own *own, const struct wire_question *question, struct wire_answer *out,
+        const uint8_t **alias, size_t *alias_bytes);
 bool own_special(struct own *own, const struct wire_question *question, struct wire_answer *out);
 bool own_filter(struct own *own, const struct wire_question *question, struct wire_answer *out);
 bool own_any(struct own *own, const struct wire_question *question, struct wire_answer *out);

@@ -269,9 +269,22 @@ is_excess(struct queries *qs, const struct query *q, const struct config_rate *r
 	return true;
 }
 
+/* From now on the question is for the name that an alias of ours leads to. */
+static void
+follow_alias(const struct queries *qs, struct query *q, const struct judgement *judgement)
+{
+	struct wire_question *question = &q->wire.question;
+	memcpy(q->alias, question->name, question->name_bytes);
+	q->alias_bytes = question->name_bytes;
+	memcpy(question->name, judgement->alias, judgement->alias_bytes);
+	question->name_bytes = (uint16_t)judgement->alias_bytes;
+	q->hash = hash_name(
+	        question->name, question->name_bytes, question->type, question->class, qs->set.seed);
+}
+
 /* Answers everything that is not a question for an upstream. True when that was it. */
 static bool
-settle(struct queries *qs, const struct query *q, enum wire_verdict verdict, const struct group *group)
+settle(struct queries *qs, struct query *q, enum wire_verdict verdict, const struct group *group)
 {
 	struct judgement judgement;
 	judge_question(qs->judge,
@@ -282,13 +295,17 @@ settle(struct queries *qs, const struct query *q, enum wire_verdict verdict, con
 	                .stream = q->from.stream},
 	        &judgement);
 	/* What is answered here counts as well, but who may not ask has nothing to use up. */
-	if (judgement.action != JUDGE_SILENCE && judgement.by != JUDGE_BY_ACCESS &&
+	if (judgement.action != JUDGE_SILENCE && judgement.by != JUDGE_BY_ACCESS && q->alias_bytes == 0 &&
 	        is_excess(qs, q, groups_rate(qs->config, group)))
 		return true;
 	if (judgement.counter != STATS_COUNT)
 		stats_one(qs->stats, judgement.counter);
 	if (judgement.list >= 0)
 		hits_one(qs->set.hits, qs->hit_rows[judgement.list], qs->set.slot);
+	if (judgement.alias_bytes > 0) {
+		follow_alias(qs, q, &judgement);
+		return settle(qs, q, verdict, group); /* not ours, so this comes once */
+	}
 	if (judgement.action == JUDGE_PASS)
 		return false;
 	if (judgement.action == JUDGE_SILENCE)
@@ -456,6 +473,7 @@ query_begin(
 	q->begun_ms = clock_now_ms();
 	q->number = ++qs->number;
 	q->lives = 0;
+	q->alias_bytes = 0;
 	q->hash = hash;
 	stats_one(qs->stats, STATS_queries);
 	stats_one(qs->stats, from->stream ? STATS_queries_tcp : STATS_queries_udp);
@@ -531,6 +549,7 @@ queries_new(const struct queries_setup *setup)
 	qs->shares = shares_new(qs->config->limits.queries_in_flight);
 	qs->replies = (struct replies){
 	        .config = qs->config, .stats = qs->stats, .recall = qs->recall, .meter = qs->meter};
+	qs->replies.alias = alias_new(qs->config->names.table);
 	qs->replies.screen = screen_new(qs->config);
 	qs->fetches = fetches_new(
 	        qs->loop, setup->room, qs->config, setup->tls, setup->health, qs->stats, &fetch_events, qs);
@@ -564,6 +583,14 @@ by_age(const void *a, const void *b)
 }
 
 static bool
+is_sound_alias(const struct queries *qs, const struct query *q)
+{
+	size_t bytes = q->alias_bytes;
+	return bytes == 0 || (qs->replies.alias != NULL && bytes <= NAME_BYTES &&
+	                             name_plain_bytes(q->alias, bytes, 0) == bytes);
+}
+
+static bool
 is_sound_question(const struct wire_query *q)
 {
 	size_t bytes = q->question.name_bytes;
@@ -579,7 +606,7 @@ is_replayable(const struct queries *qs, const struct query *q, uint64_t skip, ui
 	if (atomic_load_explicit(&q->life, memory_order_acquire) != QUERY_FLYING || q->from.stream)
 		return false;
 	if (q->from.listen >= REPLY_DOORS || qs->replies.udp_doors[q->from.listen] == NULL ||
-	        !is_sound_question(&q->wire))
+	        !is_sound_question(&q->wire) || !is_sound_alias(qs, q))
 		return false;
 	return q->hash != skip && !quarantine_holds(qs->set.quarantine, q->hash, now_ms) &&
 	       q->lives < QUERY_LIVES && q->begun_ms <= now_ms &&
@@ -647,6 +674,7 @@ queries_free(struct queries *qs)
 	groups_free(qs->groups);
 	meter_free(qs->meter);
 	shares_free(qs->shares);
+	alias_free(qs->replies.alias);
 	screen_free(qs->replies.screen);
 	free(qs->flights);
 	free(qs);

@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/must.h"
 
+#include <string.h>
+
 enum {
 	REPLY_OPT_BYTES = 320,     /* the most that our OPT adds to an answer */
 	REPLY_REFUSAL_BYTES = 640, /* the most that an answer without records needs */
@@ -133,10 +135,25 @@ leave(const struct replies *rs, const struct query *q, uint8_t *out, size_t byte
 		leave_unmetered(rs, q, out, bytes, rcode, source);
 }
 
+/* The question as the client asked it: `q`, or a copy with the name that is our alias. */
+static const struct query *
+as_asked(const struct query *q, struct query *copy)
+{
+	if (q->alias_bytes == 0)
+		return q;
+	memcpy(copy, q, sizeof *copy);
+	memcpy(copy->wire.question.name, q->alias, q->alias_bytes);
+	copy->wire.question.name_bytes = q->alias_bytes;
+	copy->alias_bytes = 0;
+	return copy;
+}
+
 void
 reply_refuse(
         const struct replies *rs, const struct query *q, uint16_t rcode, enum edns_ede ede, const char *text)
 {
+	struct query asked;
+	q = as_asked(q, &asked);
 	size_t room = room_for(rs, q);
 	if (room > REPLY_REFUSAL_BYTES)
 		room = REPLY_REFUSAL_BYTES;
@@ -176,6 +193,25 @@ pass_on(const struct replies *rs, const struct query *q, const struct wire_answe
 	leave(rs, q, out, bytes, answer->rcode, source);
 }
 
+/* The same for what an alias of our own leads to. */
+static void
+pass_on_behind(const struct replies *rs, const struct query *q, const struct wire_answer *answer,
+        const char *source, const struct recalled *recalled)
+{
+	struct query copy;
+	struct wire_answer joined;
+	if (q->alias_bytes == 0) {
+		pass_on(rs, q, answer, source, recalled);
+		return;
+	}
+	const struct query *asked = as_asked(q, &copy);
+	uint8_t *msg = alias_copy(rs->alias, answer);
+	if (recalled != NULL)
+		recall_date(rs->recall, recalled, msg);
+	alias_join(rs->alias, &asked->wire.question, answer, &joined);
+	pass_on(rs, asked, &joined, source, NULL);
+}
+
 /* One that must not be passed on is answered without records. */
 static bool
 held_back(const struct replies *rs, const struct query *q, const struct wire_answer *answer)
@@ -191,7 +227,7 @@ void
 reply_own(
         const struct replies *rs, const struct query *q, const struct wire_answer *answer, const char *source)
 {
-	pass_on(rs, q, answer, source, NULL);
+	pass_on_behind(rs, q, answer, source, NULL);
 }
 
 void
@@ -199,7 +235,7 @@ reply_answer(const struct replies *rs, const struct query *q, const struct wire_
         const char *upstream)
 {
 	if (!held_back(rs, q, answer))
-		pass_on(rs, q, screen_trim(rs->screen, &q->wire, answer), upstream, NULL);
+		pass_on_behind(rs, q, screen_trim(rs->screen, &q->wire, answer), upstream, NULL);
 }
 
 /* The same with a shorter message: the TTLs that went with its end go. */
@@ -224,9 +260,9 @@ reply_recalled(const struct replies *rs, const struct query *q, const struct rec
 		return;
 	const struct wire_answer *answer = screen_trim(rs->screen, &q->wire, whole);
 	if (answer == whole) {
-		pass_on(rs, q, answer, source, recalled);
+		pass_on_behind(rs, q, answer, source, recalled);
 		return;
 	}
 	struct recalled lean = shortened(recalled, answer);
-	pass_on(rs, q, answer, source, &lean);
+	pass_on_behind(rs, q, answer, source, &lean);
 }

@@ -6,6 +6,7 @@
 #ifndef DOTWARD_QUERY_REPLY_H
 #define DOTWARD_QUERY_REPLY_H
 
+#include "query/alias.h"
 #include "query/inside.h"
 #include "query/meter.h"
 #include "query/recall.h"
@@ -18,6 +19,7 @@ struct replies {
 	struct stats_slab *stats;
 	const struct recall *recall;
 	struct meter *meter;
+	struct alias *alias;   /* puts answers to aliases of our own together */
 	struct screen *screen; /* what is looked at in answers from outside */
 	const struct query_door *udp_doors[REPLY_DOORS];
 	const struct query_door *stream_door;

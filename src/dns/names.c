@@ -3,7 +3,7 @@
  * without one. A name's closest encloser (RFC 4592 section 3.3.1) is then the longest domain that is known,
  * and the wildcard below that one, if there is any, stands for the name.
  */
-#include "dns/local.h"
+#include "dns/names.h"
 
 #include "base/must.h"
 #include "dns/domains.h"
@@ -19,20 +19,20 @@ struct entry {
 	uint32_t wildcard;    /* the entry of "*" below it */
 };
 
-struct local {
+struct names {
 	unsigned holders;
 	struct domains *names;
 	struct domains *zones; /* 1: a zone */
 	struct entry *entries;
-	struct local_record *records;
+	struct names_record *records;
 	uint8_t *rdata;
 	size_t entry_count, entry_room, record_count, record_room, rdata_bytes, rdata_room, zone_count;
 };
 
-struct local *
-local_new(void)
+struct names *
+names_new(void)
 {
-	struct local *l = must_alloc(1, sizeof *l);
+	struct names *l = must_alloc(1, sizeof *l);
 	l->holders = 1;
 	l->names = domains_new();
 	l->zones = domains_new();
@@ -40,14 +40,14 @@ local_new(void)
 }
 
 void
-local_hold(struct local *l)
+names_hold(struct names *l)
 {
 	if (l != NULL)
 		l->holders++;
 }
 
 void
-local_free(struct local *l)
+names_free(struct names *l)
 {
 	if (l == NULL || --l->holders > 0)
 		return;
@@ -60,7 +60,7 @@ local_free(struct local *l)
 }
 
 bool
-local_is_empty(const struct local *l)
+names_is_empty(const struct names *l)
 {
 	return l->record_count == 0 && l->zone_count == 0;
 }
@@ -81,7 +81,7 @@ grown(void *array, size_t used, size_t more, size_t *room, size_t each)
 /* --- making --- */
 
 static uint32_t
-entry_at(struct local *l, const uint8_t *name, size_t bytes)
+entry_at(struct names *l, const uint8_t *name, size_t bytes)
 {
 	uint32_t *number = domains_put(l->names, name, bytes);
 	if (*number == 0) {
@@ -93,7 +93,7 @@ entry_at(struct local *l, const uint8_t *name, size_t bytes)
 }
 
 static bool
-is_same(const struct local *l, const struct local_record *r, uint16_t type, const uint8_t *rdata,
+is_same(const struct names *l, const struct names_record *r, uint16_t type, const uint8_t *rdata,
         size_t bytes)
 {
 	return r->type == type && r->rdata_bytes == bytes &&
@@ -101,23 +101,23 @@ is_same(const struct local *l, const struct local_record *r, uint16_t type, cons
 }
 
 /* Whether the record may join those that are there. */
-static enum local_add
-judge(const struct local *l, const struct entry *e, uint16_t type, const uint8_t *rdata, size_t bytes)
+static enum names_add
+judge(const struct names *l, const struct entry *e, uint16_t type, const uint8_t *rdata, size_t bytes)
 {
 	for (uint32_t at = e->first; at != 0; at = l->records[at - 1].next) {
-		const struct local_record *r = &l->records[at - 1];
+		const struct names_record *r = &l->records[at - 1];
 		if (is_same(l, r, type, rdata, bytes))
-			return LOCAL_THERE;
+			return NAMES_THERE;
 		if (type == TYPE_CNAME && r->type == TYPE_CNAME)
-			return LOCAL_CNAME_ONE;
+			return NAMES_CNAME_ONE;
 		if (type == TYPE_CNAME || r->type == TYPE_CNAME)
-			return LOCAL_CNAME_ALONE;
+			return NAMES_CNAME_ALONE;
 	}
-	return LOCAL_ADDED;
+	return NAMES_ADDED;
 }
 
 static void
-append(struct local *l, uint32_t entry, const struct local_record *record)
+append(struct names *l, uint32_t entry, const struct names_record *record)
 {
 	l->records = grown(l->records, l->record_count, 1, &l->record_room, sizeof *l->records);
 	l->records[l->record_count++] = *record;
@@ -136,14 +136,14 @@ is_wildcard(const uint8_t *name)
 	return name[0] == 1 && name[1] == '*';
 }
 
-enum local_add
-local_add(struct local *l, const uint8_t *owner, size_t owner_bytes, uint16_t type, uint32_t ttl_s,
+enum names_add
+names_add(struct names *l, const uint8_t *owner, size_t owner_bytes, uint16_t type, uint32_t ttl_s,
         const uint8_t *rdata, size_t rdata_bytes)
 {
 	must(rdata_bytes <= UINT16_MAX);
 	uint32_t entry = entry_at(l, owner, owner_bytes);
-	enum local_add verdict = judge(l, &l->entries[entry - 1], type, rdata, rdata_bytes);
-	if (verdict != LOCAL_ADDED)
+	enum names_add verdict = judge(l, &l->entries[entry - 1], type, rdata, rdata_bytes);
+	if (verdict != NAMES_ADDED)
 		return verdict;
 	if (is_wildcard(owner)) {
 		uint32_t encloser = entry_at(l, owner + WILDCARD_BYTES, owner_bytes - WILDCARD_BYTES);
@@ -153,16 +153,16 @@ local_add(struct local *l, const uint8_t *owner, size_t owner_bytes, uint16_t ty
 	if (rdata_bytes > 0)
 		memcpy(l->rdata + l->rdata_bytes, rdata, rdata_bytes);
 	append(l, entry,
-	        &(struct local_record){.type = type,
+	        &(struct names_record){.type = type,
 	                .rdata_bytes = (uint16_t)rdata_bytes,
 	                .ttl_s = ttl_s,
 	                .rdata_at = (uint32_t)l->rdata_bytes});
 	l->rdata_bytes += rdata_bytes;
-	return LOCAL_ADDED;
+	return NAMES_ADDED;
 }
 
 void
-local_add_zone(struct local *l, const uint8_t *name, size_t bytes)
+names_add_zone(struct names *l, const uint8_t *name, size_t bytes)
 {
 	*domains_put(l->zones, name, bytes) = 1;
 	domains_put(l->names, name, bytes); /* it exists */
@@ -172,7 +172,7 @@ local_add_zone(struct local *l, const uint8_t *name, size_t bytes)
 /* --- asking --- */
 
 static void
-find_zone(const struct local *l, const uint8_t *name, size_t bytes, struct local_found *out)
+find_zone(const struct names *l, const uint8_t *name, size_t bytes, struct names_found *out)
 {
 	struct domains_match match;
 	domains_find(l->zones, name, bytes, &match);
@@ -182,16 +182,16 @@ find_zone(const struct local *l, const uint8_t *name, size_t bytes, struct local
 }
 
 static bool
-has_records(const struct local *l, uint32_t entry)
+has_records(const struct names *l, uint32_t entry)
 {
 	return entry != 0 && l->entries[entry - 1].first != 0;
 }
 
 void
-local_find(const struct local *l, const uint8_t *name, size_t bytes, struct local_found *out)
+names_find(const struct names *l, const uint8_t *name, size_t bytes, struct names_found *out)
 {
 	struct domains_match match;
-	*out = (struct local_found){.kind = LOCAL_NONE};
+	*out = (struct names_found){.kind = NAMES_NONE};
 	domains_find(l->names, name, bytes, &match);
 	if (match.known == 0 && match.labels > 0 && match.number == 0)
 		return; /* not even its last label is known */
@@ -202,28 +202,28 @@ local_find(const struct local *l, const uint8_t *name, size_t bytes, struct loca
 	if (!whole)
 		entry = entry != 0 ? l->entries[entry - 1].wildcard : 0;
 	if (has_records(l, entry)) {
-		out->kind = LOCAL_NAME;
+		out->kind = NAMES_NAME;
 		out->name = entry;
 	} else if (whole || entry != 0) {
-		out->kind = LOCAL_EMPTY;
+		out->kind = NAMES_EMPTY;
 	} else if (out->in_zone) {
-		out->kind = LOCAL_ABSENT;
+		out->kind = NAMES_ABSENT;
 	}
 }
 
-const struct local_record *
-local_record(const struct local *l, const struct local_found *found, const struct local_record *previous)
+const struct names_record *
+names_record(const struct names *l, const struct names_found *found, const struct names_record *previous)
 {
 	uint32_t at = 0;
 	if (previous != NULL)
 		at = previous->next;
-	else if (found->kind == LOCAL_NAME)
+	else if (found->kind == NAMES_NAME)
 		at = l->entries[found->name - 1].first;
 	return at != 0 ? &l->records[at - 1] : NULL;
 }
 
 const uint8_t *
-local_rdata(const struct local *l, const struct local_record *record)
+names_rdata(const struct names *l, const struct names_record *record)
 {
 	return l->rdata + record->rdata_at;
 }
