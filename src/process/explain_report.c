@@ -155,7 +155,7 @@ seconds_expired(const struct explanation *what, uint64_t boot_ms)
 static void
 question_json(struct json *j, const struct explanation *what)
 {
-	const struct wire_question *q = &what->what.query->question;
+	const struct wire_question *q = &what->asked;
 	char name[NAME_TEXT_BYTES], type[WIRE_WORD_BYTES], client[ADDR_TEXT_BYTES];
 	json_text(j, "name", name_text(q->name, q->name_bytes, name));
 	json_text(j, "type", wire_type_text(q->type, type));
@@ -284,7 +284,7 @@ print_rate(const struct explanation *what, FILE *out)
 static void
 print_question(const struct explanation *what, FILE *out)
 {
-	const struct wire_question *q = &what->what.query->question;
+	const struct wire_question *q = &what->asked;
 	char name[NAME_TEXT_BYTES], type[WIRE_WORD_BYTES], text[ADDR_TEXT_BYTES];
 	fprintf(out, "%s %s from %s by %s\n", name_text(q->name, q->name_bytes, name),
 	        wire_type_text(q->type, type), addr_host_text(what->what.client, text),

@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct explain {
 	struct explain_setup set;
@@ -82,6 +83,16 @@ look_into_cache(struct explain *e, const struct wire_query *query, struct explan
 	}
 }
 
+/* As query.c does; what it leads to is not ours, so this comes once. */
+static void
+follow_alias(struct explain *e, struct wire_query *query, struct explanation *out)
+{
+	memcpy(query->question.name, out->judgement.alias, out->judgement.alias_bytes);
+	query->question.name_bytes = (uint16_t)out->judgement.alias_bytes;
+	out->followed = true;
+	judge_question(e->judge, &out->what, &out->judgement);
+}
+
 void
 explain_question(struct explain *e, const struct addr *client, bool stream, struct wire_query *query,
         struct explanation *out)
@@ -91,7 +102,10 @@ explain_question(struct explain *e, const struct addr *client, bool stream, stru
 	out->what.group = groups_find(e->groups, client, &out->group_net);
 	out->rate = groups_rate(e->set.config, out->what.group);
 	query->view = out->what.group != NULL ? out->what.group->view : 0;
+	out->asked = query->question;
 	judge_question(e->judge, &out->what, &out->judgement);
+	if (out->judgement.alias_bytes > 0)
+		follow_alias(e, query, out);
 	if (out->judgement.action != JUDGE_PASS) {
 		out->source = out->judgement.action == JUDGE_SILENCE ? EXPLAIN_NOWHERE : EXPLAIN_HERE;
 		return;
@@ -113,6 +127,15 @@ access_rule(const struct config_access *access, const struct addr *client, char 
 	else
 		snprintf(out, EXPLAIN_RULE_BYTES, "access.%s %s", verdict == POLICY_ALLOW ? "allow" : "deny",
 		        addr_net_text(net, text));
+}
+
+static void
+alias_rule(const struct explanation *what, char out[EXPLAIN_RULE_BYTES])
+{
+	const struct wire_question *q = &what->what.query->question;
+	char name[NAME_TEXT_BYTES];
+	snprintf(out, EXPLAIN_RULE_BYTES, "alias of our own, leads to %.200s",
+	        name_text(q->name, q->name_bytes, name));
 }
 
 /* Which list decides, or lets the name through, and by which of its names. */
@@ -139,6 +162,8 @@ explain_rule(const struct explain *e, const struct explanation *what, enum judge
 	out[0] = '\0';
 	if (step == JUDGE_BY_ACCESS)
 		access_rule(&e->set.config->access, what->what.client, out);
+	else if (step == JUDGE_BY_RECORD && what->followed)
+		alias_rule(what, out);
 	else if (step == JUDGE_BY_LIST)
 		list_rule(e, what, out);
 	else if (step == j->by && j->text != NULL)

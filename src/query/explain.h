@@ -37,6 +37,8 @@ struct explanation {
 	const struct addr_net *group_net; /* that put the client into its group; NULL: it is in none */
 	const struct config_rate *rate;   /* that limits its questions, if its per_second is not 0 */
 	struct judgement judgement;
+	struct wire_question asked; /* by the client ... */
+	bool followed;              /* ... being an alias of our own; the rest is about what it leads to */
 	enum explain_source source;
 	enum explain_cache cache; /* when the judge lets it pass */
 	struct recalled recalled; /* FRESH, EXPIRED */
@@ -48,7 +50,8 @@ struct explain;
 
 struct explain *explain_new(const struct explain_setup *setup) __attribute__((returns_nonnull));
 void explain_free(struct explain *explain);
-/* The query's view is filled in. *out is good until the next call. */
+/* The query's view is filled in, and its name is the one that an alias of our own leads to. *out is good
+ * until the next call. */
 void explain_question(struct explain *explain, const struct addr *client, bool stream,
         struct wire_query *query, struct explanation *out);
 

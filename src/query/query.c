@@ -296,19 +296,18 @@ settle(struct queries *qs, struct query *q, enum wire_verdict verdict, const str
 	                .group = group,
 	                .stream = q->from.stream},
 	        &judgement);
-	if (judgement.alias_bytes > 0) {
-		stats_one(qs->stats, judgement.counter);
-		follow_alias(qs, q, &judgement);
-		return settle(qs, q, verdict, group); /* not ours, so this comes once */
-	}
 	/* What is answered here counts as well, but who may not ask has nothing to use up. */
-	if (judgement.action != JUDGE_SILENCE && judgement.by != JUDGE_BY_ACCESS &&
+	if (judgement.action != JUDGE_SILENCE && judgement.by != JUDGE_BY_ACCESS && q->alias_bytes == 0 &&
 	        is_excess(qs, q, groups_rate(qs->config, group)))
 		return true;
 	if (judgement.counter != STATS_COUNT)
 		stats_one(qs->stats, judgement.counter);
 	if (judgement.list >= 0)
 		hits_one(qs->set.hits, qs->hit_rows[judgement.list], qs->set.slot);
+	if (judgement.alias_bytes > 0) {
+		follow_alias(qs, q, &judgement);
+		return settle(qs, q, verdict, group); /* not ours, so this comes once */
+	}
 	if (judgement.action == JUDGE_PASS)
 		return false;
 	if (judgement.action == JUDGE_SILENCE)

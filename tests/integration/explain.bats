@@ -116,7 +116,7 @@ serve_everything() {
       allow_lists = ( { name = "good"; file = "LISTS/good"; } );
       records = ( "nas.home.test. 300 IN A 192.168.1.10", "nas.home.test. 300 IN TXT \"disks\"",
         "www.home.test. 300 IN CNAME nas.home.test.", "*.dev.home.test. 300 IN A 192.168.1.11",
-        "ads.home.test. 300 IN A 192.168.1.12" );
+        "ads.home.test. 300 IN A 192.168.1.12", "out.home.test. 300 IN CNAME www.test.", "no.home.test. 300 IN CNAME game.test." );
       local_zones = [ "home.test" ];
       filter_types = [ "HTTPS" ];
       rebind_protection = true;
@@ -219,6 +219,8 @@ serve_everything() {
 127.0.0.1   nas.home.test        AAAA      here     NOERROR  -
 127.0.9.1   www.home.test        A         here     NOERROR  -
 127.0.0.1   x.dev.home.test      A         here     NOERROR  -
+127.0.0.1   out.home.test        A         cache    NOERROR  -
+127.0.0.1   no.home.test         A         here     REFUSED  15
 127.0.0.1   not.home.test        A         here     NXDOMAIN -
 127.0.0.1   ads.home.test        A         here     NOERROR  -
 127.0.0.1   www.test             HTTPS     here     NOERROR  17
