@@ -216,10 +216,12 @@ test_tls(const struct config *config)
 		return -1;
 	}
 	struct tls_store *store = tls_store_open(config->upstreams, config->upstream_count, why);
-	if (store == NULL)
+	bool good = store != NULL &&
+	            tls_store_serve(store, config->listens, config->listen_count, NULL, why) == 0;
+	if (!good)
 		fprintf(stderr, "dotward: %s\n", why);
 	tls_store_close(store);
-	return store != NULL ? 0 : -1;
+	return good ? 0 : -1;
 }
 
 static int

@@ -2,8 +2,8 @@
  * TCP clients live in slots; a question carries its client's slot and which life of the slot it was, so that
  * an answer to one that has gone is recognised and thrown away.
  *
- *    accept ─► serving ─► peer's end of stream ─► last answer sent ─► closed
- *                 └─ idle, cut off, lost ────────────────────────────► closed
+ *    accept ─► handshake (TLS) ─► serving ─► peer's end of stream ─► last answer sent ─► closed
+ *                   └─ failed, too slow ─┴─ idle, cut off, lost ────────────────────────────► closed
  *
  * Activity is a complete question or an answer that left; a client that sends a byte now and then is idle all
  * the same.
@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "base/must.h"
 #include "client/foyer.h"
+#include "client/handshakes.h"
 #include "query/policy.h"
 
 #include <errno.h>
@@ -34,13 +35,15 @@ struct client {
 	struct listener_stream *listener;
 	struct stream *stream; /* NULL: the slot is free */
 	struct addr peer;
-	struct list link;   /* idle order, or the free slots */
+	struct list link; /* idle order, or the free slots; or alone, in a handshake */
+	struct handshake handshake;
 	struct list bucket; /* others of the same hash */
 	uint64_t active_ms;
 	uint32_t life;
 	uint32_t listen;
 	unsigned outstanding;
 	bool eof; /* has sent its last question */
+	bool tls;
 };
 
 struct accepting {
@@ -48,7 +51,8 @@ struct accepting {
 	struct listener_stream *listener;
 	ev_io io;
 	uint32_t listen;
-	bool proxied; /* a PROXY header comes first */
+	const struct config_listen *by; /* a PROXY header comes first, as this says; NULL: none does */
+	const struct tls_server *tls;   /* NULL: plain TCP */
 };
 
 struct listener_stream {
@@ -65,7 +69,10 @@ struct listener_stream {
 	struct list free, idle; /* idle: longest first */
 	struct list buckets[TCP_BUCKETS];
 	ev_timer timer;
-	struct log_limit limit;
+	struct handshakes handshakes;
+	ev_timer shaking; /* of those */
+	struct log_limit limit, tls_limit;
+	bool holding; /* no TLS clients are accepted: there is no room for another handshake */
 	bool draining;
 };
 
@@ -106,11 +113,17 @@ idle_limit_ms(const struct listener_stream *l)
 }
 
 static void
+timer_set(struct listener_stream *l, ev_timer *timer, uint64_t wait_ms)
+{
+	ev_timer_stop(l->loop, timer); /* libev ignores what is set while it runs */
+	ev_timer_set(timer, (double)wait_ms / 1000. + 0.001, 0.);
+	ev_timer_start(l->loop, timer);
+}
+
+static void
 timer_start(struct listener_stream *l, uint64_t wait_ms)
 {
-	ev_timer_stop(l->loop, &l->timer); /* libev ignores what is set while it runs */
-	ev_timer_set(&l->timer, (double)wait_ms / 1000. + 0.001, 0.);
-	ev_timer_start(l->loop, &l->timer);
+	timer_set(l, &l->timer, wait_ms);
 }
 
 static void
@@ -217,6 +230,89 @@ door_commit(void *arg, const struct query_from *from, size_t bytes)
 		client_pace(c);
 }
 
+/* --- handshakes --- */
+
+static void hold(struct listener_stream *l);
+static void accept_again(struct listener_stream *l);
+
+static struct client *
+client_in(struct handshake *h)
+{
+	return list_entry(h, struct client, handshake);
+}
+
+static bool
+is_ahead_of_us(const struct handshake *h)
+{
+	return stream_is_ahead(list_entry(h, struct client, handshake)->stream);
+}
+
+static void
+handshake_over(struct client *c)
+{
+	handshake_end(&c->listener->handshakes, &c->handshake);
+	accept_again(c->listener);
+}
+
+static void
+handshake_failed(struct client *c, const char *why)
+{
+	struct listener_stream *l = c->listener;
+	unsigned suppressed;
+	stats_one(l->stats, STATS_tls_failed);
+	if (log_wants(LOG_LEVEL_INFO) && log_allowed(&l->tls_limit, clock_now_ms(), &suppressed))
+		log_info("TLS client lost in the handshake why=\"%s\" more=%u", why, suppressed);
+	stream_close(&c->stream);
+	client_forget(c);
+	handshake_over(c);
+}
+
+/* One whose client does not go on with it, or NULL. */
+static struct handshake *
+stalled(struct listener_stream *l)
+{
+	return handshakes_stalled(&l->handshakes, clock_now_ms(), is_ahead_of_us);
+}
+
+static bool
+has_room_for_handshake(struct listener_stream *l)
+{
+	return !handshakes_full(&l->handshakes) || stalled(l) != NULL;
+}
+
+/* Ends such a handshake, if there is one. */
+static bool
+make_way(struct listener_stream *l)
+{
+	struct handshake *h = stalled(l);
+	if (h == NULL)
+		return false;
+	handshake_failed(client_in(h), "it stood still, and limits.tls_handshakes are under way");
+	return true;
+}
+
+static void
+handshakes_watch(struct listener_stream *l)
+{
+	uint64_t now_ms = clock_now_ms(), next_ms = handshakes_next_ms(&l->handshakes, now_ms);
+	if (next_ms != UINT64_MAX)
+		timer_set(l, &l->shaking, next_ms > now_ms ? next_ms - now_ms : 0);
+}
+
+static void
+on_shaking(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct listener_stream *l = timer->data;
+	struct handshake *h;
+	(void)loop;
+	(void)events;
+	while ((h = handshakes_overdue(&l->handshakes, clock_now_ms())) != NULL)
+		handshake_failed(client_in(h), "limits.tls_handshake_timeout_ms");
+	if (l->holding && has_room_for_handshake(l))
+		accept_again(l);
+	handshakes_watch(l);
+}
+
 static void
 on_message(void *arg, uint8_t *msg, size_t bytes)
 {
@@ -228,6 +324,7 @@ on_message(void *arg, uint8_t *msg, size_t bytes)
 	        .client = (uint32_t)(c - l->clients),
 	        .client_life = c->life,
 	        .stream = true,
+	        .tls = c->tls,
 	};
 	client_active(c);
 	c->outstanding++;
@@ -239,7 +336,10 @@ static void
 on_ended(void *arg, enum stream_end end, const char *why)
 {
 	struct client *c = arg;
-	(void)why;
+	if (handshake_is_under_way(&c->handshake)) {
+		handshake_failed(c, why);
+		return;
+	}
 	if (end != STREAM_EOF) {
 		stream_close(&c->stream);
 		client_forget(c);
@@ -252,11 +352,29 @@ on_ended(void *arg, enum stream_end end, const char *why)
 static void
 on_sent(void *arg)
 {
-	client_active(arg);
-	client_pace(arg);
+	struct client *c = arg;
+	if (handshake_is_under_way(&c->handshake))
+		return;
+	client_active(c);
+	client_pace(c);
 }
 
-static const struct stream_events events = {.message = on_message, .ended = on_ended, .sent = on_sent};
+static void
+on_opened(void *arg)
+{
+	struct client *c = arg;
+	struct listener_stream *l = c->listener;
+	bool resumed = stream_tls_resumed(c->stream);
+	handshake_over(c);
+	stats_one(l->stats, STATS_tls_handshakes);
+	stats_add(l->stats, STATS_tls_resumed, resumed);
+	log_debug("TLS client connected tls=%s resumed=%s", stream_tls_version(c->stream),
+	        resumed ? "yes" : "no");
+	client_active(c);
+}
+
+static const struct stream_events events = {
+        .opened = on_opened, .message = on_message, .ended = on_ended, .sent = on_sent};
 
 static struct list *
 bucket_of(struct listener_stream *l, const struct addr *peer)
@@ -299,7 +417,7 @@ objection(struct listener_stream *l, const struct addr *peer)
 		return "not allowed";
 	if (clients_of_host(l, peer) >= l->config->limits.tcp_clients_per_address)
 		return "limits.tcp_clients_per_address";
-	if (l->count == l->config->limits.tcp_clients && !close_idlest(l))
+	if (l->count == l->config->limits.tcp_clients && !close_idlest(l) && !make_way(l))
 		return "limits.tcp_clients";
 	return NULL;
 }
@@ -315,40 +433,59 @@ client_refuse(struct listener_stream *l, int fd, const char *why)
 }
 
 static void
-client_admit(struct listener_stream *l, int fd, const struct addr *peer, uint32_t listen)
+client_serve(struct client *c, bool tls)
 {
+	struct listener_stream *l = c->listener;
+	c->tls = tls;
+	stats_one(l->stats, tls ? STATS_tls_clients : STATS_tcp_clients);
+	if (!tls) {
+		client_active(c);
+		return;
+	}
+	list_remove(&c->link);
+	handshake_begin(&l->handshakes, &c->handshake, clock_now_ms());
+	if (!ev_is_active(&l->shaking))
+		handshakes_watch(l);
+}
+
+static void
+client_admit(struct accepting *a, int fd, const struct addr *peer)
+{
+	struct listener_stream *l = a->listener;
 	const char *why = objection(l, peer);
+	if (why == NULL && a->tls != NULL && handshakes_full(&l->handshakes) && !make_way(l))
+		why = "limits.tls_handshakes"; /* the one that could has gone on meanwhile */
 	if (why != NULL) {
 		client_refuse(l, fd, why);
 		return;
 	}
 	struct client *c = list_first(&l->free, struct client, link);
-	c->stream = stream_adopt(l->room, fd, &events, c, TCP_OUT_BYTES);
+	c->stream = a->tls != NULL ? stream_adopt_tls(l->room, fd, a->tls, &events, c, TCP_OUT_BYTES)
+	                           : stream_adopt(l->room, fd, &events, c, TCP_OUT_BYTES);
 	if (c->stream == NULL)
 		return;
 	c->peer = *peer;
-	c->listen = listen;
+	c->listen = a->listen;
 	c->outstanding = 0;
 	c->eof = false;
 	l->count++;
 	list_append(bucket_of(l, peer), &c->bucket);
-	client_active(c);
-	stats_one(l->stats, STATS_tcp_clients);
+	client_serve(c, a->tls != NULL);
 }
 
 static void
-on_introduced(void *arg, int fd, const struct addr *client, uint32_t listen)
+on_introduced(void *arg, int fd, const struct addr *client)
 {
-	client_admit(arg, fd, client, listen);
+	client_admit(arg, fd, client);
 }
 
 static void
 let_in(struct accepting *a, int fd, const struct addr *peer)
 {
-	if (a->proxied)
-		foyer_take(a->listener->foyer, fd, peer, a->listen);
+	if (a->by != NULL)
+		foyer_take(a->listener->foyer, fd, peer, a->by, a);
 	else
-		client_admit(a->listener, fd, peer, a->listen);
+		client_admit(a, fd, peer);
 }
 
 /* Accepts what is queued, up to `most`. */
@@ -357,6 +494,10 @@ accept_some(struct accepting *a, unsigned most)
 {
 	for (unsigned i = 0; i < most; i++) {
 		struct addr peer = {0};
+		if (a->tls != NULL && !has_room_for_handshake(a->listener)) {
+			hold(a->listener);
+			return;
+		}
 		socklen_t bytes = sizeof peer;
 		int fd = accept4(a->io.fd, &peer.any, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0)
@@ -366,6 +507,28 @@ accept_some(struct accepting *a, unsigned most)
 		else if (errno != EINTR && errno != ECONNABORTED)
 			return;
 	}
+}
+
+/* Who comes now waits in the kernel's queue. */
+static void
+hold(struct listener_stream *l)
+{
+	l->holding = true;
+	for (struct accepting *a = l->accepting; a != NULL; a = a->next)
+		if (a->tls != NULL)
+			ev_io_stop(l->loop, &a->io);
+	handshakes_watch(l);
+}
+
+static void
+accept_again(struct listener_stream *l)
+{
+	if (!l->holding || l->draining)
+		return;
+	l->holding = false;
+	for (struct accepting *a = l->accepting; a != NULL; a = a->next)
+		if (a->tls != NULL)
+			ev_io_start(l->loop, &a->io);
 }
 
 static void
@@ -387,7 +550,7 @@ listener_stream_new(struct ev_loop *loop, struct stream_room *room, struct queri
 	l->config = config;
 	l->stats = stats;
 	l->door = (struct query_door){.arg = l, .reserve = door_reserve, .commit = door_commit};
-	l->foyer = foyer_new(loop, config, stats, on_introduced, l);
+	l->foyer = foyer_new(loop, config, stats, on_introduced);
 	queries_set_stream_door(queries, &l->door);
 	list_init(&l->free);
 	list_init(&l->idle);
@@ -397,22 +560,34 @@ listener_stream_new(struct ev_loop *loop, struct stream_room *room, struct queri
 	for (unsigned i = 0; i < config->limits.tcp_clients; i++) {
 		l->clients[i].listener = l;
 		list_init(&l->clients[i].bucket);
+		list_init(&l->clients[i].handshake.link);
 		list_append(&l->free, &l->clients[i].link);
 	}
+	handshakes_init(
+	        &l->handshakes, config->limits.tls_handshakes, config->limits.tls_handshake_timeout_ms);
 	ev_init(&l->timer, on_timer);
-	l->timer.data = l;
+	ev_init(&l->shaking, on_shaking);
+	l->timer.data = l->shaking.data = l;
 	return l;
 }
 
 void
 listener_stream_add(struct listener_stream *l, int fd, uint32_t listen)
 {
+	listener_stream_add_tls(l, fd, listen, NULL);
+}
+
+void
+listener_stream_add_tls(struct listener_stream *l, int fd, uint32_t listen, const struct tls_server *server)
+{
 	struct accepting *a = must_alloc(1, sizeof *a);
 	a->next = l->accepting;
 	l->accepting = a;
 	a->listener = l;
 	a->listen = listen;
-	a->proxied = listen < l->config->listen_count && l->config->listens[listen].proxy_protocol;
+	if (listen < l->config->listen_count && l->config->listens[listen].proxy_protocol)
+		a->by = &l->config->listens[listen];
+	a->tls = server;
 	ev_io_init(&a->io, on_acceptable, fd, EV_READ);
 	a->io.data = a;
 	ev_io_start(l->loop, &a->io);
@@ -432,7 +607,8 @@ listener_stream_drain(struct listener_stream *l)
 		return;
 	accepting_stop(l);
 	for (struct accepting *a = l->accepting; a != NULL; a = a->next)
-		accept_some(a, l->config->limits.tcp_clients);
+		if (a->tls == NULL)
+			accept_some(a, l->config->limits.tcp_clients);
 	l->draining = true;
 	foyer_drain(l->foyer, TCP_DRAIN_IDLE_MS);
 	uint64_t now_ms = clock_now_ms();
@@ -455,11 +631,10 @@ listener_stream_free(struct listener_stream *l)
 	}
 	foyer_free(l->foyer);
 	ev_timer_stop(l->loop, &l->timer);
-	while (!list_empty(&l->idle)) {
-		struct client *c = list_first(&l->idle, struct client, link);
-		stream_close(&c->stream);
-		client_forget(c);
-	}
+	ev_timer_stop(l->loop, &l->shaking);
+	for (unsigned i = 0; i < l->config->limits.tcp_clients; i++)
+		if (l->clients[i].stream != NULL)
+			stream_close(&l->clients[i].stream);
 	free(l->clients);
 	free(l);
 }

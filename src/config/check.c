@@ -5,6 +5,7 @@
 #include "config/check.h"
 
 #include "config/check_routes.h"
+#include "config/check_tls.h"
 #include "config/keys.h"
 
 #include <stdio.h>
@@ -17,7 +18,7 @@ check_listen_pair(struct draft *draft, size_t first, size_t second)
 	char text[ADDR_TEXT_BYTES], subject[ADDR_TEXT_BYTES + 16];
 	if (a->address.any.sa_family == AF_UNSPEC || !addr_equal(&a->address, &b->address))
 		return;
-	if (!(a->udp && b->udp) && !(a->tcp && b->tcp))
+	if (!(a->udp && b->udp) && !((a->tcp || a->tls) && (b->tcp || b->tls)))
 		return;
 	unsigned line = draft->listen_places[first].line;
 	snprintf(subject, sizeof subject, "listen.[%zu]", second);
@@ -244,6 +245,7 @@ void
 check_draft(struct draft *draft)
 {
 	check_listens(draft);
+	check_tls(draft);
 	check_upstreams(draft);
 	check_timeouts(draft);
 	check_ttls(draft);

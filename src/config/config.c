@@ -74,13 +74,22 @@ listen_to_loopback(struct draft *draft)
 }
 
 static void
+complete_port(struct config_listen *listen)
+{
+	if (listen->address.any.sa_family != AF_UNSPEC && addr_port(&listen->address) == 0)
+		addr_set_port(&listen->address, listen->tls ? ITEM_TLS_PORT : ITEM_LISTEN_PORT);
+}
+
+static void
 complete_listens(struct draft *draft)
 {
+	if (!was_given(draft, "listen") && draft->config->listen_count == 0)
+		listen_to_loopback(draft);
+	for (size_t i = 0; i < draft->config->listen_count; i++)
+		complete_port(&draft->config->listens[i]);
 	if (draft->config->listen_count > 0)
 		return;
-	if (!was_given(draft, "listen"))
-		listen_to_loopback(draft);
-	else if (draft->complaints.errors == 0)
+	if (draft->complaints.errors == 0)
 		complain(&draft->complaints, &draft->places[keys_find("listen") - keys], "listen",
 		        "empty; name an address, or leave the list out for 127.0.0.1 and ::1");
 }

@@ -17,16 +17,21 @@
 #include <stdio.h>
 
 enum { CONFIG_PIN_BYTES = 32 }; /* SHA-256 of the SubjectPublicKeyInfo */
+enum { CONFIG_HOST_BYTES = 254 };
 
 struct config_listen {
 	struct addr address; /* with port */
-	bool udp, tcp;       /* protocols = [ "udp", "tcp" ]; both by default */
+	bool udp, tcp, tls;  /* protocols = [ "udp", "tcp" ]; both by default */
 	bool proxy_protocol; /* everything that comes begins with a PROXY header */
 	struct addr_net *proxy_from;
 	size_t proxy_from_count;
+	/* With tls, and else "" */
+	char *certificate, *key;                /* PEM files */
+	char *client_ca;                        /* "": clients show no certificate */
+	char *ddr_name;                         /* as designated resolver (RFC 9462); "": the certificate's */
+	bool only_tls13;                        /* tls_min = "1.3" */
+	char certified_name[CONFIG_HOST_BYTES]; /* the first in the certificate, known once that is loaded */
 };
-
-enum { CONFIG_HOST_BYTES = 254 };
 
 /* Who is asked for the addresses of a host, over TLS. */
 struct config_bootstrap {
@@ -136,6 +141,8 @@ struct config_limits {
 	unsigned tcp_clients_per_address;
 	unsigned tcp_idle_timeout_ms;
 	unsigned tcp_queries_per_client;
+	unsigned tls_handshakes; /* under way at once, per worker */
+	unsigned tls_handshake_timeout_ms;
 	bool cookies; /* DNS cookies are given and judged */
 	struct config_secret cookie_secret, cookie_secret_also;
 	unsigned udp_answer_size;         /* bytes */

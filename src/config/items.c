@@ -69,7 +69,7 @@ listen_take(void *value, const void *object, const char *text, struct why *why)
 	struct addr address;
 	if (!address_take(&address, text, port, why))
 		return false;
-	if (addr_port(&address) != port && port != ITEM_LISTEN_PORT)
+	if (addr_port(&address) != port && port != 0)
 		return why_not(why, "the port is given here and as port = %u; leave one out", port);
 	*(struct addr *)value = address;
 	return true;

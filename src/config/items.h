@@ -11,7 +11,7 @@
 enum {
 	ITEM_TEXT_BYTES = 1040, /* a domain name with every byte escaped */
 	ITEM_NAME_LETTERS = 63, /* of an upstream, at most */
-	ITEM_LISTEN_PORT = 53,
+	ITEM_LISTEN_PORT = 53,  /* unless it is for TLS */
 	ITEM_TLS_PORT = 853,
 	ITEM_LEAST_MEMORY = 64 << 20,
 	ITEM_LEAST_CACHE = 1 << 20

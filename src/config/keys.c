@@ -19,7 +19,9 @@
 #define DOTWARD_CONTROL "/run/dotward/control"
 #endif
 
-static_assert(offsetof(struct config_listen, tcp) == offsetof(struct config_listen, udp) + sizeof(bool),
+static_assert(
+        offsetof(struct config_listen, tcp) == offsetof(struct config_listen, udp) + sizeof(bool) &&
+                offsetof(struct config_listen, tls) == offsetof(struct config_listen, udp) + 2 * sizeof(bool),
         "KEY_FLAGS: one bool after the other, in the order of the words");
 static_assert(sizeof(enum config_policy) == sizeof(unsigned) && sizeof(enum log_level) == sizeof(unsigned),
         "KEY_WORD: an index");
@@ -59,11 +61,11 @@ const struct key keys[] = {
 		.example = "\"192.0.2.1\"",
 		.help = "IPv4 or IPv6 address; \"0.0.0.0\" and \"::\" are all of the machine's.\n"
 			"\"ADDRESS@PORT\" is understood, too." },
-	{ "listen[].port", KEY_PORT, KEY_NOW, LISTEN(address), RANGE(1, 65535), .fallback = "53",
-		.help = "UDP and TCP port." },
-	{ "listen[].protocols", KEY_FLAGS, KEY_NOW, LISTEN(udp), WORDS("udp", "tcp"), LATER("tls"),
-		.fallback = "udp tcp",
-		.help = "What is spoken there. Without \"tcp\", long answers do not reach the client." },
+	{ "listen[].port", KEY_PORT, KEY_NOW, LISTEN(address), RANGE(1, 65535), .or_zero = true, .fallback = "0",
+		.help = "UDP and TCP port. 0: 53, and 853 for protocol \"tls\"." },
+	{ "listen[].protocols", KEY_FLAGS, KEY_NOW, LISTEN(udp), WORDS("udp", "tcp", "tls"), .fallback = "udp tcp",
+		.help = "What is spoken there. Without \"tcp\", long answers do not reach the client. \"tls\"\n"
+			"(DNS over TLS, RFC 7858) stands alone: no question is taken in clear text there." },
 	{ "listen[].proxy_protocol", KEY_BOOL, KEY_NOW, LISTEN(proxy_protocol), .fallback = "false",
 		.help = "Every connection, and every datagram, begins with a header of the PROXY protocol, version 2,\n"
 			"and is the client's that the header names; without one it is not taken." },
@@ -71,9 +73,19 @@ const struct key keys[] = {
 		.item = &item_net, .fallback = "",
 		.help = "The proxies' networks, with proxy_protocol; nobody else is served there. By UDP the sender's\n"
 			"address is all that tells a proxy: no other must be able to send from it." },
-	{ "listen[].certificate", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "",
-		.help = "Certificate chain (PEM) for protocol \"tls\"." },
-	{ "listen[].key", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "", .help = "Private key (PEM) for protocol \"tls\"." },
+	{ "listen[].certificate", KEY_TEXT, KEY_NOW, LISTEN(certificate), .fallback = "", .check = item_check_file,
+		.help = "Certificate chain (PEM), the server's own first, for protocol \"tls\". Read anew at each\n"
+			"reload." },
+	{ "listen[].key", KEY_TEXT, KEY_NOW, LISTEN(key), .fallback = "", .check = item_check_file,
+		.help = "Private key (PEM) of certificate; need only be readable for who starts dotward." },
+	{ "listen[].client_ca", KEY_TEXT, KEY_NOW, LISTEN(client_ca), .fallback = "", .check = item_check_file,
+		.help = "With protocol \"tls\": clients must show a certificate that one of these authorities (PEM)\n"
+			"has signed. \"\": none is asked for." },
+	{ "listen[].tls_min", KEY_WORD, KEY_NOW, LISTEN(only_tls13), WORDS("1.2", "1.3"), .fallback = "1.2",
+		.help = "The oldest version of TLS that is spoken with clients." },
+	{ "listen[].ddr_name", KEY_TEXT, KEY_NOW, LISTEN(ddr_name), .fallback = "", .check = item_check_host,
+		.help = "With protocol \"tls\": the name that clients who ask in clear text are told to come here by,\n"
+			"in the answer to _dns.resolver.arpa (RFC 9462). \"\": the first one in certificate." },
 
 	/* --- whom to ask */
 	{ "upstreams", KEY_LIST, KEY_NOW, .offset = offsetof(struct config, upstreams),
@@ -236,6 +248,11 @@ const struct key keys[] = {
 		.fallback = "10000", IN_MS, .help = "When an idle client is disconnected." },
 	{ "limits.tcp_queries_per_client", KEY_NUMBER, KEY_NOW, CONFIG(limits.tcp_queries_per_client), RANGE(1, 4096),
 		.fallback = "128", .help = "Questions of one TCP client that are worked on at once." },
+	{ "limits.tls_handshakes", KEY_NUMBER, KEY_NOW, CONFIG(limits.tls_handshakes), RANGE(1, 65536), .fallback = "256",
+		.help = "TLS handshakes with clients that are under way at once. Beyond that, those that stand still\n"
+			"give way for new ones, or new ones wait." },
+	{ "limits.tls_handshake_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(limits.tls_handshake_timeout_ms), RANGE(100, 60000),
+		.fallback = "5000", IN_MS, .help = "How long one may take." },
 	{ "limits.udp_answer_size", KEY_NUMBER, KEY_NOW, CONFIG(limits.udp_answer_size), RANGE(512, 4096), .fallback = "1232",
 		.unit = "bytes", .help = "Longer answers are truncated, and the client asks again by TCP." },
 	{ "limits.cookies", KEY_BOOL, KEY_NOW, CONFIG(limits.cookies), .fallback = "true",

@@ -37,6 +37,8 @@ struct sockets_group {
 
 struct sockets_listen {
 	struct addr address;
+	size_t wanted; /* its index in the configuration */
+	bool tls;
 	struct sockets_group udp, tcp;
 };
 
@@ -324,7 +326,8 @@ listen_open(struct sockets_listen *l, const struct config_listen *wanted, unsign
 	if (error < 0)
 		return error;
 	*type = SOCK_STREAM;
-	if (wanted->tcp)
+	l->tls = wanted->tls;
+	if (wanted->tcp || wanted->tls)
 		error = group_open(&l->tcp, &l->address, SOCK_STREAM, slots, bound);
 	return error;
 }
@@ -358,6 +361,7 @@ sockets_open(const struct config_listen *listens, size_t count, unsigned slots,
 		int type;
 		struct sockets_listen *l = &sockets->listens[sockets->count];
 		int error = listen_open(l, &listens[i], slots, bound, &type);
+		l->wanted = i;
 		if (error == 0) {
 			sockets->count++;
 			continue;
@@ -419,6 +423,18 @@ const struct addr *
 sockets_address(const struct sockets *sockets, size_t listen)
 {
 	return &sockets->listens[listen].address;
+}
+
+size_t
+sockets_wanted(const struct sockets *sockets, size_t listen)
+{
+	return sockets->listens[listen].wanted;
+}
+
+bool
+sockets_tls(const struct sockets *sockets, size_t listen)
+{
+	return sockets->listens[listen].tls;
 }
 
 unsigned

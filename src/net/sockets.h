@@ -47,6 +47,10 @@ void sockets_keep_slot(struct sockets *sockets, unsigned slot);
 
 size_t sockets_count(const struct sockets *sockets);
 const struct addr *sockets_address(const struct sockets *sockets, size_t listen);
+/* Which of the addresses that were wanted it is: some may have been left out. */
+size_t sockets_wanted(const struct sockets *sockets, size_t listen);
+/* Is it TLS that is spoken on its TCP sockets? */
+bool sockets_tls(const struct sockets *sockets, size_t listen);
 /* The most that any group has: of the slots first, then the spare ones. */
 unsigned sockets_members(const struct sockets *sockets);
 /* The descriptor, or -1 when this address does not speak UDP (or TCP), or has no such spare member. */

@@ -4,9 +4,9 @@
  *    CONNECTING ──► HANDSHAKE ──► OPEN ──► FINISHING ──► DEAD
  *        └──────────────┴───────────┴──────────────────────┘
  *
- * An adopted stream starts OPEN. A DEAD stream is not freed where it died, which may be deep inside its own
- * callback, but buried by the hook that runs before the loop sleeps; the same hook first sends what the
- * streams have queued.
+ * An adopted stream starts OPEN, or with TLS in HANDSHAKE. A DEAD stream is not freed where it died, which
+ * may be deep inside its own callback, but buried by the hook that runs before the loop sleeps; the same hook
+ * first sends what the streams have queued.
  */
 #include "net/stream.h"
 
@@ -29,6 +29,8 @@ enum {
 	STREAM_PLAIN_BYTES = 16384, /* one TLS record */
 	STREAM_KEEP_BYTES = 4096,   /* what an idle stream's buffers may hold on to */
 	STREAM_BLOCKS_PER_TURN = 4, /* then others have their turn */
+	STREAM_SHAKEN_PER_TURN =
+	        8, /* clients whose handshake goes on; each costs as much as many questions */
 };
 
 enum stream_state { STREAM_CONNECTING, STREAM_HANDSHAKE, STREAM_OPEN, STREAM_FINISHING, STREAM_DEAD };
@@ -39,6 +41,7 @@ struct stream_room {
 	struct list dirty; /* streams with something queued */
 	struct list dead;
 	struct list every;                 /* all but the dead */
+	unsigned shaken;                   /* clients, in this turn of the loop */
 	uint8_t block[STREAM_BLOCK_BYTES]; /* what was just received */
 	uint8_t plain[STREAM_PLAIN_BYTES]; /* what was just decrypted */
 };
@@ -60,6 +63,7 @@ struct stream {
 	size_t early_bytes; /* of `out`, went as early data */
 	enum stream_early early;
 	bool may_early;
+	bool adopted;
 	bool paused;
 	bool delivering; /* a message is with its taker */
 	bool eof;        /* the peer has sent its last byte */
@@ -292,7 +296,8 @@ open_up(struct stream *stream)
 	stream->state = STREAM_OPEN;
 	mark_dirty(stream);
 	watch(stream);
-	stream->events->opened(stream->arg);
+	if (stream->events->opened != NULL)
+		stream->events->opened(stream->arg);
 }
 
 /* It stays queued until it is known whether the peer reads it. */
@@ -358,6 +363,9 @@ static void
 readable(struct stream *stream)
 {
 	uint8_t *block = stream->room->block;
+	bool shakes = stream->adopted && stream->state == STREAM_HANDSHAKE;
+	if (shakes && stream->room->shaken++ >= STREAM_SHAKEN_PER_TURN)
+		return; /* the loop comes back to it */
 	for (int turn = 0;
 	        turn < STREAM_BLOCKS_PER_TURN && is_live(stream) && !stream->paused && !stream->eof; turn++) {
 		ssize_t got = recv(stream->fd, block, STREAM_BLOCK_BYTES, 0);
@@ -450,6 +458,7 @@ on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
 		list_remove(&stream->link);
 		flush(stream);
 	}
+	room->shaken = 0;
 	bury(room);
 }
 
@@ -519,6 +528,22 @@ stream_adopt(
 }
 
 struct stream *
+stream_adopt_tls(struct stream_room *room, int fd, const struct tls_server *server,
+        const struct stream_events *events, void *arg, size_t limit_bytes)
+{
+	struct stream *stream = stream_adopt(room, fd, events, arg, limit_bytes);
+	if (stream == NULL)
+		return NULL;
+	stream->adopted = true;
+	stream->state = STREAM_HANDSHAKE;
+	stream->tls = tls_accept(server);
+	if (stream->tls != NULL)
+		return stream;
+	stream_die(stream);
+	return NULL;
+}
+
+struct stream *
 stream_connect(struct stream_room *room, const struct addr *to, const struct tls_profile *profile,
         const struct stream_events *events, void *arg, size_t limit_bytes)
 {
@@ -579,10 +604,14 @@ stream_unsent(const struct stream *stream)
 bool
 stream_has_more(const struct stream *stream)
 {
+	return stream->delivering || buffer_held(&stream->in) > 0 || stream_is_ahead(stream);
+}
+
+bool
+stream_is_ahead(const struct stream *stream)
+{
 	int unread = 0;
-	must(stream->tls == NULL);
-	return stream->delivering || buffer_held(&stream->in) > 0 ||
-	       (ioctl(stream->fd, FIONREAD, &unread) == 0 && unread > 0);
+	return ioctl(stream->fd, FIONREAD, &unread) == 0 && unread > 0;
 }
 
 void

@@ -33,7 +33,8 @@ enum stream_end {
 struct stream_events {
 	/* TCP is connected, TLS begins; NULL if nobody wants to know. */
 	void (*connected)(void *arg);
-	/* Connected, and for TLS verified: what was queued goes out now. Not for adopted streams. */
+	/* Connected, and for TLS verified: what was queued goes out now. For an adopted stream, if it speaks
+	 * TLS; and NULL if nobody wants to know. */
 	void (*opened)(void *arg);
 	/* One message; it lies in a buffer of ours and may be changed, until this returns. */
 	void (*message)(void *arg, uint8_t *msg, size_t bytes);
@@ -59,6 +60,12 @@ struct stream *stream_connect_from(struct stream_room *room, const struct addr *
  * closed then too. */
 struct stream *stream_adopt(
         struct stream_room *room, int fd, const struct stream_events *events, void *arg, size_t limit_bytes);
+/* The same for a client who is to speak TLS; nothing is taken from it in clear text. How long the handshake
+ * may take is the caller's business. */
+struct stream *stream_adopt_tls(struct stream_room *room, int fd, const struct tls_server *server,
+        const struct stream_events *events, void *arg, size_t limit_bytes);
+/* Has the peer sent anything that was not read yet? */
+bool stream_is_ahead(const struct stream *stream);
 
 /*
  * Room for a message of up to `bytes` (at most 65535), to be written in place and sent with stream_commit().
@@ -69,7 +76,7 @@ void stream_commit(struct stream *stream, size_t bytes);
 /* Bytes that are queued and not yet with the kernel. */
 size_t stream_unsent(const struct stream *stream);
 /* Has the peer said more than was delivered so far? As far as can be told: while a message is with its taker,
- * the answer is yes. Not for TLS. */
+ * the answer is yes. With TLS, it may turn out to be nothing. */
 bool stream_has_more(const struct stream *stream);
 /* Stops reading, or goes on; what has been read already is kept. */
 void stream_pause(struct stream *stream, bool pause);

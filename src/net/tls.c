@@ -1,6 +1,7 @@
 /*
  * GnuTLS sessions over memory. Invariant: between two calls GnuTLS has taken in all that was fed, or `fed`
- * says what is left. A session is verified, or resumed from a ticket of one that was.
+ * says what is left. A session is verified, or resumed from a ticket of one that was; but for clients of
+ * whom nothing is wanted.
  *
  * Tickets are taken as they come, behind the handshake; gnutls_session_get_data2() would wait for one.
  */
@@ -9,6 +10,7 @@
 #include "base/clock.h"
 #include "base/must.h"
 #include "net/tls_profile.h"
+#include "net/tls_server.h"
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
@@ -18,12 +20,13 @@
 
 struct tls {
 	gnutls_session_t session;
-	const struct tls_profile *profile;
+	const struct tls_profile *profile; /* NULL: the peer is a client */
 	struct addr peer;
 	const uint8_t *fed;
 	size_t fed_bytes;
 	bool fed_end;
 	bool verified, undated, unverified;
+	bool anybody;                /* may be the peer */
 	bool begun, offered, opened; /* the handshake; a ticket; it is done */
 	struct ticket_identity tickets_of;
 	uint64_t era, offered_ms; /* offered_ms: since when there was that ticket */
@@ -175,15 +178,14 @@ session_dress(struct tls *tls, const struct tls_profile *profile)
 	return failed;
 }
 
-struct tls *
-tls_new(const struct tls_profile *profile, const struct addr *peer)
+/* flags: GNUTLS_CLIENT or GNUTLS_SERVER */
+static struct tls *
+session_new(unsigned flags, gnutls_certificate_verify_function *verify)
 {
 	struct tls *tls = calloc(1, sizeof *tls);
 	if (tls == NULL)
 		return NULL;
-	tls->profile = profile;
-	tls->peer = *peer;
-	if (gnutls_init(&tls->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK) < 0) {
+	if (gnutls_init(&tls->session, flags | GNUTLS_NONBLOCK) < 0) {
 		free(tls);
 		return NULL;
 	}
@@ -192,12 +194,46 @@ tls_new(const struct tls_profile *profile, const struct addr *peer)
 	gnutls_transport_set_pull_function(tls->session, on_pull);
 	gnutls_transport_set_pull_timeout_function(tls->session, on_pull_timeout);
 	gnutls_transport_set_push_function(tls->session, on_push);
-	gnutls_session_set_verify_function(tls->session, on_verify);
+	gnutls_session_set_verify_function(tls->session, verify);
+	return tls;
+}
+
+struct tls *
+tls_new(const struct tls_profile *profile, const struct addr *peer)
+{
+	struct tls *tls = session_new(GNUTLS_CLIENT, on_verify);
+	if (tls == NULL)
+		return NULL;
+	tls->profile = profile;
+	tls->peer = *peer;
 	if (session_dress(tls, profile) == 0) {
 		if (profile->tickets != NULL)
 			tickets_prepare(tls);
 		return tls;
 	}
+	tls_free(tls);
+	return NULL;
+}
+
+static int
+on_client_certificate(gnutls_session_t session)
+{
+	struct tls *tls = gnutls_session_get_ptr(session);
+	tls->verified = tls_server_verify(session, tls->why, sizeof tls->why) == 0;
+	tls->unverified = !tls->verified;
+	return tls->verified ? 0 : GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
+}
+
+struct tls *
+tls_accept(const struct tls_server *server)
+{
+	struct tls *tls = session_new(GNUTLS_SERVER, on_client_certificate);
+	if (tls == NULL)
+		return NULL;
+	tls->begun = true; /* it has no ticket to offer */
+	tls->anybody = !tls_server_wants_client(server);
+	if (tls_server_dress(server, tls->session) == 0)
+		return tls;
 	tls_free(tls);
 	return NULL;
 }
@@ -226,6 +262,12 @@ tls_feed_end(struct tls *tls)
 	tls->fed_end = true;
 }
 
+static const char *
+peer_word(const struct tls *tls)
+{
+	return tls->profile != NULL ? "server" : "client";
+}
+
 /* Puts GnuTLS's word for an error into ours, unless verification has said it better. */
 static enum tls_step
 fail(struct tls *tls, const char *during, int error)
@@ -234,11 +276,12 @@ fail(struct tls *tls, const char *during, int error)
 		return TLS_FAILED;
 	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED) {
 		const char *alert = gnutls_alert_get_name(gnutls_alert_get(tls->session));
-		snprintf(tls->why, sizeof tls->why, "%s: the server sent the TLS alert \"%s\"", during,
-		        alert ? alert : "unknown");
+		snprintf(tls->why, sizeof tls->why, "%s: the %s sent the TLS alert \"%s\"", during,
+		        peer_word(tls), alert ? alert : "unknown");
 	} else if (error == GNUTLS_E_PREMATURE_TERMINATION || tls->fed_end) {
 		/* GnuTLS calls an end in the middle of a record a packet that cannot be decoded */
-		snprintf(tls->why, sizeof tls->why, "%s: the server closed the connection", during);
+		snprintf(tls->why, sizeof tls->why, "%s: the %s closed the connection", during,
+		        peer_word(tls));
 	} else {
 		snprintf(tls->why, sizeof tls->why, "%s: %s", during, gnutls_strerror(error));
 	}
@@ -257,14 +300,16 @@ version_note(struct tls *tls)
 static enum tls_step
 opened(struct tls *tls)
 {
-	if (!tls->verified && tls->doubt[0] == '\0' && gnutls_session_is_resumed(tls->session) == 0) {
+	if (!tls->verified && !tls->anybody && tls->doubt[0] == '\0' &&
+	        gnutls_session_is_resumed(tls->session) == 0) {
 		tls->unverified = true;
-		snprintf(tls->why, sizeof tls->why, "TLS handshake: the server was not verified");
+		snprintf(tls->why, sizeof tls->why, "TLS handshake: the %s was not verified", peer_word(tls));
 		return TLS_FAILED;
 	}
 	version_note(tls);
 	tls->opened = true;
-	if (tls->profile->tickets != NULL && gnutls_protocol_get_version(tls->session) <= GNUTLS_TLS1_2)
+	if (tls->profile != NULL && tls->profile->tickets != NULL &&
+	        gnutls_protocol_get_version(tls->session) <= GNUTLS_TLS1_2)
 		session_keep(tls);
 	return TLS_DONE;
 }

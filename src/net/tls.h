@@ -1,5 +1,6 @@
 /*
- * TLS towards upstreams: all of GnuTLS lives here, in tls_store.c and in verify.c.
+ * TLS sessions, towards upstreams and, where a listener speaks it, towards clients: all of GnuTLS lives here,
+ * in tls_store.c, tls_server.c and verify.c.
  *
  * A session never touches a socket. Ciphertext that came from the peer is fed in, ciphertext for the peer is
  * taken from tls_output(); so a burst is one read and one write, whatever GnuTLS does in between.
@@ -20,6 +21,8 @@ struct tls;
  * The creator frees. */
 struct tls *tls_new(const struct tls_profile *profile, const struct addr *peer)
         __attribute__((warn_unused_result));
+/* A server session with a client that has just connected. The same. */
+struct tls *tls_accept(const struct tls_server *server) __attribute__((warn_unused_result));
 void tls_free(struct tls *tls);
 
 enum tls_step {
@@ -47,7 +50,7 @@ bool tls_early(struct tls *tls, const uint8_t *bytes, size_t count) __attribute_
 bool tls_early_taken(const struct tls *tls);
 
 /* TLS_DONE: the peer is verified (or in doubt, see tls_doubt()); in a resumed session, it was when the ticket
- * came. */
+ * came. A client is whoever it may be, unless its listener wants it to be known. */
 enum tls_step tls_handshake(struct tls *tls);
 /* Reads plaintext; TLS_DONE with *count > 0. */
 enum tls_step tls_read(struct tls *tls, uint8_t *out, size_t room, size_t *count);

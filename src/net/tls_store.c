@@ -10,6 +10,7 @@
 
 #include "base/must.h"
 #include "net/tls_profile.h"
+#include "net/tls_server.h"
 
 #include <errno.h>
 #include <gnutls/x509.h>
@@ -20,6 +21,8 @@
 struct tls_store {
 	struct tls_profile *profiles;
 	size_t count;
+	struct tls_server **servers; /* by listener; NULL where it is not TLS */
+	size_t server_count;
 };
 
 /*
@@ -233,6 +236,9 @@ tls_store_close(struct tls_store *store)
 		if (profile->priority != NULL)
 			gnutls_priority_deinit(profile->priority);
 	}
+	for (size_t i = 0; i < store->server_count; i++)
+		tls_server_free(store->servers[i]);
+	free(store->servers);
 	free(store->profiles);
 	free(store);
 }
@@ -242,4 +248,28 @@ tls_store_profile(const struct tls_store *store, size_t upstream)
 {
 	must(upstream < store->count);
 	return &store->profiles[upstream];
+}
+
+int
+tls_store_serve(struct tls_store *store, struct config_listen *listens, size_t count, struct stek *stek,
+        char why[TLS_WHY_BYTES])
+{
+	must(store->servers == NULL);
+	store->servers = must_alloc(count, sizeof(struct tls_server *));
+	store->server_count = count;
+	for (size_t i = 0; i < count; i++) {
+		if (!listens[i].tls)
+			continue;
+		store->servers[i] = tls_server_new(&listens[i], why);
+		if (store->servers[i] == NULL)
+			return -EINVAL;
+		tls_server_give_tickets(store->servers[i], stek);
+	}
+	return 0;
+}
+
+const struct tls_server *
+tls_store_server(const struct tls_store *store, size_t listen)
+{
+	return listen < store->server_count ? store->servers[listen] : NULL;
 }

@@ -1,6 +1,7 @@
 /*
  * How the TLS sessions with each upstream are to be: whom to trust, what to speak. One profile per upstream,
- * made in the master from its configuration and immutable from then on.
+ * made in the master from its configuration and immutable from then on. Beside them, where clients come by
+ * TLS, what each listener shows to those (tls_server.h).
  */
 #ifndef DOTWARD_NET_TLS_STORE_H
 #define DOTWARD_NET_TLS_STORE_H
@@ -10,6 +11,8 @@
 
 struct tls_store;
 struct tls_profile;
+struct tls_server;
+struct stek;
 
 enum { TLS_WHY_BYTES = 400 };
 
@@ -30,5 +33,14 @@ void tls_store_close(struct tls_store *store);
 /* From now on, sessions of upstreams with resumption take their tickets from there and bring them there. */
 void tls_store_keep_tickets(struct tls_store *store, struct tickets *tickets);
 const struct tls_profile *tls_store_profile(const struct tls_store *store, size_t upstream);
+
+/*
+ * Loads what the listeners that speak TLS need, once; see tls_server_new(). `stek`: of the tickets that
+ * clients are given; NULL: none are. 0, or -EINVAL with one line in `why`.
+ */
+int tls_store_serve(struct tls_store *store, struct config_listen *listens, size_t count, struct stek *stek,
+        char why[TLS_WHY_BYTES]) __attribute__((warn_unused_result));
+/* What the listener with this index speaks with; NULL: not TLS. */
+const struct tls_server *tls_store_server(const struct tls_store *store, size_t listen);
 
 #endif

@@ -155,7 +155,8 @@ generation_new(const struct generation_world *world, unsigned number, struct con
 	if (sandbox_find_user(config->user, &g->user, why) == 0 &&
 	        source_check(config->upstreams, config->upstream_count, why) == 0)
 		g->tls = tls_store_open(config->upstreams, config->upstream_count, why);
-	if (g->tls != NULL) {
+	if (g->tls != NULL &&
+	        tls_store_serve(g->tls, config->listens, config->listen_count, world->stek, why) == 0) {
 		tls_store_keep_tickets(g->tls, world->tickets);
 		g->sockets = sockets_open(config->listens, config->listen_count, config->workers, bound, why);
 	}

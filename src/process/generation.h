@@ -26,6 +26,7 @@ struct generation_world {
 	struct health_table *health; /* NULL: workers learn of upstreams each for itself */
 	struct tickets *tickets;     /* NULL: none are kept */
 	struct limits *limits;       /* NULL: there are none */
+	struct stek *stek;           /* of tickets for clients; NULL: they are given none */
 	struct epoch *epoch;         /* of the network */
 	_Atomic uint32_t *qps;       /* questions in a second of late, over all generations */
 	/* NULL: no secret is shared */

@@ -395,6 +395,7 @@ master_run(const struct master_setup *setup)
 	        .tickets = m.world->tickets,
 	        .cookies = m.world->cookies,
 	        .limits = m.world->limits,
+	        .stek = m.world->stek,
 	        .epoch = m.world->epoch,
 	        .qps = m.world->qps,
 	        .seed = m.world->seed,

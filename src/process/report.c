@@ -80,7 +80,7 @@ overall(const struct report *r)
 static const char *
 protocols(const struct report_listen *l)
 {
-	return l->udp && l->tcp ? "udp+tcp" : l->udp ? "udp" : "tcp";
+	return l->tls ? "tls" : l->udp && l->tcp ? "udp+tcp" : l->udp ? "udp" : "tcp";
 }
 
 /* --- status ----------------------------------------------------------------------------------------------
@@ -133,6 +133,7 @@ status_json(const struct report *r, FILE *out)
 		json_number(&j, "port", addr_port(&r->listens[i].address));
 		json_bool(&j, "udp", r->listens[i].udp);
 		json_bool(&j, "tcp", r->listens[i].tcp);
+		json_bool(&j, "tls", r->listens[i].tls);
 		json_end(&j);
 	}
 	json_end(&j);

@@ -32,7 +32,7 @@ struct report_worker {
 
 struct report_listen {
 	struct addr address;
-	bool udp, tcp;
+	bool udp, tcp, tls;
 };
 
 struct report {

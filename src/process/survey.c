@@ -47,7 +47,8 @@ fill_listens(struct report *r, const struct generation *g)
 		r->listens[i] = (struct report_listen){
 		        .address = *sockets_address(sockets, i),
 		        .udp = sockets_udp(sockets, i, 0) >= 0,
-		        .tcp = sockets_tcp(sockets, i, 0) >= 0,
+		        .tcp = sockets_tcp(sockets, i, 0) >= 0 && !sockets_tls(sockets, i),
+		        .tls = sockets_tls(sockets, i),
 		};
 }
 
@@ -93,8 +94,10 @@ survey_cache(const struct world *world, struct generation *const *generations, u
 }
 
 static const char *
-protocols(bool udp, bool tcp)
+protocols(bool udp, bool tcp, bool tls)
 {
+	if (tls)
+		return "tls";
 	if (udp && tcp)
 		return "udp+tcp";
 	return udp ? "udp" : "tcp";
@@ -109,7 +112,8 @@ survey_log_serving(const struct generation *g)
 	for (size_t i = 0; i < sockets_count(sockets) && used < sizeof listens; i++)
 		used += (size_t)snprintf(listens + used, sizeof listens - used, "%s%s/%s", i ? "," : "",
 		        addr_text(sockets_address(sockets, i), text),
-		        protocols(sockets_udp(sockets, i, 0) >= 0, sockets_tcp(sockets, i, 0) >= 0));
+		        protocols(sockets_udp(sockets, i, 0) >= 0, sockets_tcp(sockets, i, 0) >= 0,
+		                sockets_tls(sockets, i)));
 	log_notice("ready workers=%u listen=%s upstreams=%zu generation=%u", generation_alive(g), listens,
 	        generation_config(g)->upstream_count, generation_number(g));
 }

@@ -32,4 +32,10 @@ query_is_proven(const struct query *q)
 	return q->from.stream || q->verified;
 }
 
+static inline const char *
+query_protocol(const struct query_from *from)
+{
+	return from->tls ? "tls" : from->stream ? "tcp" : "udp";
+}
+
 #endif

@@ -5,12 +5,15 @@
 #include "query/judge.h"
 
 #include "base/must.h"
+#include "query/ddr.h"
 #include "query/policy.h"
 
 #include <stdlib.h>
 
 struct judge {
 	const struct config *config;
+	struct ddr *ddr; /* NULL: nobody is sent elsewhere */
+	uint8_t room[DDR_ANSWER_BYTES];
 };
 
 typedef bool judge_step(struct judge *judge, const struct judge_case *what, struct judgement *out);
@@ -90,6 +93,17 @@ judge_kind(struct judge *judge, const struct judge_case *what, struct judgement 
 	               "zone transfers are not forwarded");
 }
 
+static bool
+judge_ddr(struct judge *judge, const struct judge_case *what, struct judgement *out)
+{
+	if (!ddr_answer(judge->ddr, &what->query->question, judge->room, &out->answer))
+		return false;
+	out->action = JUDGE_ANSWER;
+	out->counter = STATS_ddr_answered;
+	out->text = "designated resolver";
+	return true;
+}
+
 static const struct {
 	enum judge_by by;
 	judge_step *step;
@@ -98,6 +112,7 @@ static const struct {
         {JUDGE_BY_ACCESS, judge_access},
         {JUDGE_BY_FORM, judge_form}, /* who may not ask is not told what is wrong with the question */
         {JUDGE_BY_KIND, judge_kind},
+        {JUDGE_BY_DDR, judge_ddr},
 };
 
 struct judge *
@@ -105,12 +120,15 @@ judge_new(const struct config *config)
 {
 	struct judge *judge = must_alloc(1, sizeof *judge);
 	judge->config = config;
+	judge->ddr = ddr_new(config);
 	return judge;
 }
 
 void
 judge_free(struct judge *judge)
 {
+	if (judge != NULL)
+		ddr_free(judge->ddr);
 	free(judge);
 }
 

@@ -24,7 +24,7 @@ enum judge_action {
 };
 
 /* Which step decided, in the order of the steps. JUDGE_BY_NONE: none did. */
-enum judge_by { JUDGE_BY_NONE, JUDGE_BY_FORM, JUDGE_BY_ACCESS, JUDGE_BY_KIND };
+enum judge_by { JUDGE_BY_NONE, JUDGE_BY_FORM, JUDGE_BY_ACCESS, JUDGE_BY_KIND, JUDGE_BY_DDR };
 
 /* What a judge is to look at. */
 struct judge_case {

@@ -88,7 +88,7 @@ log_begun(const struct query *q, size_t bytes)
 		return;
 	char peer[ADDR_TEXT_BYTES], name[NAME_TEXT_BYTES], type[WIRE_WORD_BYTES];
 	log_write(LOG_LEVEL_DEBUG, "q=%u asked client=%s protocol=%s bytes=%zu name=%s type=%s", q->number,
-	        addr_text(&q->from.peer, peer), q->from.stream ? "tcp" : "udp", bytes,
+	        addr_text(&q->from.peer, peer), query_protocol(&q->from), bytes,
 	        name_text(q->wire.question.name, q->wire.question.name_bytes, name),
 	        wire_type_text(q->wire.question.type, type));
 }
@@ -433,7 +433,9 @@ query_begin(
 	q->lives = 0;
 	q->hash = hash;
 	stats_one(qs->stats, STATS_queries);
-	stats_one(qs->stats, from->stream ? STATS_queries_tcp : STATS_queries_udp);
+	stats_one(qs->stats, from->tls      ? STATS_queries_tls
+	                     : from->stream ? STATS_queries_tcp
+	                                    : STATS_queries_udp);
 	lastwords_take_hand(hash);
 	begin(qs, q, msg, bytes);
 	lastwords_drop_hand();

@@ -29,6 +29,7 @@ struct query_from {
 	uint32_t client;      /* a stream client's slot ... */
 	uint32_t client_life; /* ... and which of its lives */
 	bool stream;
+	bool tls; /* it is a stream, and nobody can read along */
 };
 
 /* How an answer leaves. */

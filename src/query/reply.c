@@ -9,7 +9,8 @@
 
 enum {
 	REPLY_OPT_BYTES = 352,     /* the most that our OPT adds to an answer */
-	REPLY_REFUSAL_BYTES = 640, /* the most that an answer without records needs */
+	REPLY_REFUSAL_BYTES = 640, /* the most that an answer without records needs, unpadded */
+	REPLY_PADDING_BLOCK = 468, /* RFC 8467 section 4.1 */
 };
 
 static const struct query_door *
@@ -32,12 +33,6 @@ door_commit(const struct replies *rs, const struct query *q, size_t bytes)
 	door->commit(door->arg, &q->from, bytes);
 }
 
-static const char *
-protocol(const struct query *q)
-{
-	return q->from.stream ? "tcp" : "udp";
-}
-
 /* The one line about a question that an administrator can ask for with log.queries. */
 static void
 log_answered(
@@ -49,7 +44,7 @@ log_answered(
 	char peer[ADDR_TEXT_BYTES], name[NAME_TEXT_BYTES], type[WIRE_WORD_BYTES], word[WIRE_WORD_BYTES];
 	log_write(wanted ? LOG_LEVEL_NOTICE : LOG_LEVEL_DEBUG,
 	        "q=%u answered client=%s protocol=%s name=%s type=%s rcode=%s bytes=%zu ms=%llu from=\"%s\"",
-	        q->number, addr_text(&q->from.peer, peer), protocol(q),
+	        q->number, addr_text(&q->from.peer, peer), query_protocol(&q->from),
 	        name_text(q->wire.question.name, q->wire.question.name_bytes, name),
 	        wire_type_text(q->wire.question.type, type), wire_rcode_text(rcode, word), bytes,
 	        (unsigned long long)(clock_now_ms() - q->begun_ms), source);
@@ -63,12 +58,15 @@ room_for(const struct replies *rs, const struct query *q)
 	return wire_udp_room(&q->wire, rs->config->limits.udp_answer_size);
 }
 
-/* What our OPT tells this client; RFC 7828 section 3.3.2 for the keepalive. */
+/* What our OPT tells this client; RFC 7828 section 3.3.2 for the keepalive. An answer is padded if the
+ * question was (RFC 7830 section 4), and if it helps: only where nobody can read along. */
 static struct edns_write
 opt_for(const struct replies *rs, const struct query *q)
 {
 	bool keepalive = q->from.stream && q->wire.edns.keepalive;
+	bool padded = q->from.tls && q->wire.edns.padding;
 	return (struct edns_write){
+	        .padding_block = padded ? REPLY_PADDING_BLOCK : 0,
 	        .udp_bytes = (uint16_t)rs->config->limits.udp_answer_size,
 	        .cookie = q->cookie,
 	        .cookie_bytes = q->cookie_bytes,
@@ -141,15 +139,15 @@ void
 reply_refuse(
         const struct replies *rs, const struct query *q, uint16_t rcode, enum edns_ede ede, const char *text)
 {
+	struct edns_write opt = opt_for(rs, q);
 	size_t room = room_for(rs, q);
-	if (room > REPLY_REFUSAL_BYTES)
-		room = REPLY_REFUSAL_BYTES;
+	if (room > REPLY_REFUSAL_BYTES + opt.padding_block)
+		room = REPLY_REFUSAL_BYTES + opt.padding_block;
 	uint8_t *out = door_reserve(rs, q, room);
 	if (out == NULL) {
 		reply_silence(rs, q);
 		return;
 	}
-	struct edns_write opt = opt_for(rs, q);
 	size_t bytes = wire_refuse(out, room, &q->wire, rcode, ede, text, &opt);
 	leave(rs, q, out, bytes, rcode, text != NULL ? text : "dotward");
 }
@@ -159,7 +157,8 @@ static void
 pass_on(const struct replies *rs, const struct query *q, const struct wire_answer *answer, const char *source,
         const struct recalled *recalled)
 {
-	size_t room = room_for(rs, q), need = answer->bytes + REPLY_OPT_BYTES;
+	struct edns_write opt = opt_for(rs, q);
+	size_t room = room_for(rs, q), need = answer->bytes + REPLY_OPT_BYTES + opt.padding_block;
 	if (need < WIRE_UDP_FLOOR_BYTES)
 		need = WIRE_UDP_FLOOR_BYTES;
 	if (room > need)
@@ -169,7 +168,6 @@ pass_on(const struct replies *rs, const struct query *q, const struct wire_answe
 		reply_silence(rs, q);
 		return;
 	}
-	struct edns_write opt = opt_for(rs, q);
 	if (rs->config->forward.client_subnet_forward && q->wire.edns.subnet_bytes > 0) {
 		opt.subnet = answer->edns.subnet;
 		opt.subnet_bytes = answer->edns.subnet_bytes;

@@ -16,6 +16,7 @@
 	X(queries, "messages that came from clients, of whatever kind")                                      \
 	X(queries_udp, "of them by UDP")                                                                     \
 	X(queries_tcp, "of them by TCP")                                                                     \
+	X(queries_tls, "of them by TLS")                                                                     \
 	X(answered, "answers given to clients, of whatever rcode")                                           \
 	X(dropped_malformed, "not a DNS query: a response, or shorter than a header; silence")               \
 	X(dropped_denied, "from clients that are not allowed; silence")                                      \
@@ -45,6 +46,11 @@
 	X(cookies_first, "questions of clients that had no DNS cookie yet")                                  \
 	X(cookies_good, "questions with a DNS cookie of ours")                                               \
 	X(cookies_bad, "questions with a DNS cookie that was not ours, or not the client's, or too old")     \
+	X(tls_clients, "TLS connections accepted")                                                           \
+	X(tls_handshakes, "of them with a completed handshake")                                              \
+	X(tls_resumed, "of them resumed from a ticket")                                                      \
+	X(tls_failed, "of them lost in the handshake: refused, too slow, or gone")                           \
+	X(ddr_answered, "questions below resolver.arpa answered here (RFC 9462)")                            \
 	X(cache_hits, "questions answered from the cache, fresh")                                            \
 	X(cache_stale, "questions answered from the cache with an expired answer (RFC 8767)")                \
 	X(cache_misses, "questions for which the cache had no fresh answer")                                 \

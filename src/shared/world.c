@@ -15,7 +15,7 @@
 struct world_header {
 	char magic[16];
 	uint64_t header_bytes, quarantine_bytes, health_bytes, stats_count, tickets_bytes, limits_bytes,
-	        cookies_bytes;
+	        cookies_bytes, stek_bytes;
 };
 
 struct world_memory {
@@ -43,6 +43,7 @@ header_of_ours(void)
 	        .tickets_bytes = tickets_bytes(),
 	        .cookies_bytes = cookies_bytes(),
 	        .limits_bytes = limits_bytes(),
+	        .stek_bytes = sizeof(struct stek),
 	};
 	memcpy(h.magic, "dotward-world-1", sizeof h.magic);
 	return h;
@@ -54,7 +55,7 @@ footprint(void)
 	return shm_footprint(sizeof(struct world_memory)) + shm_footprint(sizeof(struct quarantine)) +
 	       shm_footprint(health_footprint()) + shm_footprint(sizeof(struct stats_slab)) +
 	       shm_footprint(tickets_bytes()) + shm_footprint(limits_bytes()) +
-	       shm_footprint(cookies_bytes());
+	       shm_footprint(cookies_bytes()) + shm_footprint(sizeof(struct stek));
 }
 
 /* Somebody else's memory with the same header, or NULL. */
@@ -89,6 +90,7 @@ world_open(int descriptor)
 	w->world.tickets = shm_carve(shm, tickets_bytes());
 	w->world.cookies = shm_carve(shm, cookies_bytes());
 	w->world.limits = shm_carve(shm, limits_bytes());
+	w->world.stek = shm_carve(shm, sizeof(struct stek));
 	shm_hide(shm);
 	if (fresh) {
 		memory->header = header_of_ours();

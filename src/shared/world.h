@@ -15,6 +15,7 @@
 #include "shared/quarantine.h"
 #include "shared/shm.h"
 #include "shared/stats.h"
+#include "shared/stek.h"
 #include "shared/tickets.h"
 
 #include <stdint.h>
@@ -26,6 +27,7 @@ struct world {
 	struct tickets *tickets;
 	struct cookies *cookies;
 	struct limits *limits;
+	struct stek *stek; /* of the tickets that clients are given */
 	uint64_t seed;
 	_Atomic unsigned *log_level; /* for log_share_level() */
 	uint32_t *generation;        /* number of the newest, over all upgrades */

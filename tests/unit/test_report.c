@@ -34,10 +34,10 @@ begin(void **state)
 	report.counters[STATS_queries] = 42;
 	report.counters[STATS_servfail] = 1;
 	if (addr_parse(&report.listens[0].address, "127.0.0.1", 53) < 0 ||
-	        addr_parse(&report.listens[1].address, "::1", 5300) < 0)
+	        addr_parse(&report.listens[1].address, "::1", 853) < 0)
 		return -1;
 	report.listens[0].udp = report.listens[0].tcp = true;
-	report.listens[1].udp = true;
+	report.listens[1].tls = true;
 	report.workers[0] = (struct report_worker){
 	        .slot = 0, .generation = 3, .pid = 813, .state = REPORT_SERVING, .uptime_ms = 61000};
 	report.workers[1] = (struct report_worker){.slot = 1,
@@ -88,7 +88,7 @@ status_for_people(void **state)
 	        "  generation          3\n"
 	        "  workers             1 of 2 serve, 5 died\n"
 	        "  listening           127.0.0.1@53 udp+tcp\n"
-	        "                      ::1@5300 udp\n"
+	        "                      ::1@853 tls\n"
 	        "  upstreams           4\n"
 	        "  cache               64.0 MiB, hit ratio 0.875\n"
 	        "  log level           info\n"
@@ -107,8 +107,8 @@ status_for_programs(void **state)
 	        "{\"state\":\"degraded\",\"version\":\"1.2.3\",\"pid\":812,\"uptime_ms\":11040000,"
 	        "\"generation\":3,"
 	        "\"workers\":{\"wanted\":2,\"serving\":1,\"deaths\":5},"
-	        "\"listen\":[{\"address\":\"127.0.0.1\",\"port\":53,\"udp\":true,\"tcp\":true},"
-	        "{\"address\":\"::1\",\"port\":5300,\"udp\":true,\"tcp\":false}],"
+	        "\"listen\":[{\"address\":\"127.0.0.1\",\"port\":53,\"udp\":true,\"tcp\":true,\"tls\":false},"
+	        "{\"address\":\"::1\",\"port\":853,\"udp\":false,\"tcp\":false,\"tls\":true}],"
 	        "\"upstreams\":4,\"cache\":{\"bytes\":67108864,\"hit_ratio\":0.875},\"log_level\":\"info\","
 	        "\"counters\":{\"queries\":42,\"answered\":0,\"servfail\":1,\"upstream_asked\":0,"
 	        "\"upstream_failures\":0}}\n");
