@@ -24,7 +24,7 @@ struct guest {
 	struct list link;
 	ev_io io;
 	struct addr peer;
-	uint32_t listen;
+	void *arg;
 	uint64_t until_ms;
 	size_t held;
 	uint8_t bytes[PROXY_MOST_BYTES];
@@ -35,7 +35,6 @@ struct foyer {
 	const struct config *config;
 	struct stats_slab *stats;
 	foyer_next_fn *next;
-	void *arg;
 	struct list guests;
 	unsigned count, wait_ms;
 	ev_timer timer;
@@ -77,8 +76,8 @@ guest_pass(struct guest *g, const struct proxy_header *header)
 {
 	struct foyer *f = g->foyer;
 	struct addr client = header->says == PROXY_CLIENT ? header->source : g->peer;
-	uint32_t listen = g->listen;
-	f->next(f->arg, guest_forget(g), &client, listen);
+	void *arg = g->arg;
+	f->next(arg, guest_forget(g), &client);
 }
 
 /* The end of the stream. Who has said nothing only wanted to know whether somebody is here. */
@@ -164,15 +163,13 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 struct foyer *
-foyer_new(struct ev_loop *loop, const struct config *config, struct stats_slab *stats, foyer_next_fn *next,
-        void *arg)
+foyer_new(struct ev_loop *loop, const struct config *config, struct stats_slab *stats, foyer_next_fn *next)
 {
 	struct foyer *f = must_alloc(1, sizeof *f);
 	f->loop = loop;
 	f->config = config;
 	f->stats = stats;
 	f->next = next;
-	f->arg = arg;
 	f->wait_ms = config->limits.tcp_idle_timeout_ms;
 	list_init(&f->guests);
 	ev_init(&f->timer, on_timer);
@@ -192,7 +189,7 @@ foyer_free(struct foyer *f)
 }
 
 static void
-let_in(struct foyer *f, int fd, const struct addr *peer, uint32_t listen)
+let_in(struct foyer *f, int fd, const struct addr *peer, void *arg)
 {
 	struct guest *g = calloc(1, sizeof *g);
 	if (g == NULL) {
@@ -201,7 +198,7 @@ let_in(struct foyer *f, int fd, const struct addr *peer, uint32_t listen)
 	}
 	g->foyer = f;
 	g->peer = *peer;
-	g->listen = listen;
+	g->arg = arg;
 	g->until_ms = clock_now_ms() + f->wait_ms;
 	ev_io_init(&g->io, on_readable, fd, EV_READ);
 	g->io.data = g;
@@ -215,14 +212,14 @@ let_in(struct foyer *f, int fd, const struct addr *peer, uint32_t listen)
 }
 
 void
-foyer_take(struct foyer *f, int fd, const struct addr *peer, uint32_t listen)
+foyer_take(struct foyer *f, int fd, const struct addr *peer, const struct config_listen *by, void *arg)
 {
-	if (!policy_trusts_proxy(&f->config->listens[listen], peer))
+	if (!policy_trusts_proxy(by, peer))
 		refuse(f, fd, STATS_proxy_refused, "not in proxy_from");
 	else if (f->count >= f->config->limits.tcp_clients)
 		refuse(f, fd, STATS_tcp_refused, "limits.tcp_clients wait for their header");
 	else
-		let_in(f, fd, peer, listen);
+		let_in(f, fd, peer, arg);
 }
 
 void

@@ -16,15 +16,18 @@
 
 struct foyer;
 
-/* A connection goes on, for this client; the descriptor is the taker's. Also from inside foyer_take(). */
-typedef void foyer_next_fn(void *arg, int fd, const struct addr *client, uint32_t listen);
+/* A connection goes on, for this client; the descriptor is the taker's. Also from inside foyer_take(), with
+ * what that was given. */
+typedef void foyer_next_fn(void *arg, int fd, const struct addr *client);
 
-struct foyer *foyer_new(struct ev_loop *loop, const struct config *config, struct stats_slab *stats,
-        foyer_next_fn *next, void *arg);
+struct foyer *foyer_new(
+        struct ev_loop *loop, const struct config *config, struct stats_slab *stats, foyer_next_fn *next);
 /* Who waits is sent away. */
 void foyer_free(struct foyer *foyer);
-/* Takes in an accepted connection of a listen address with proxy_protocol. The descriptor is taken over. */
-void foyer_take(struct foyer *foyer, int fd, const struct addr *peer, uint32_t listen);
+/* Takes in an accepted connection of `by`, which has proxy_protocol. The descriptor is taken over; `by` and
+ * `arg` outlive the stay. */
+void foyer_take(
+        struct foyer *foyer, int fd, const struct addr *peer, const struct config_listen *by, void *arg);
 /* From now on only what has been sent already is waited for: so long. */
 void foyer_drain(struct foyer *foyer, unsigned wait_ms);
 unsigned foyer_count(const struct foyer *foyer);

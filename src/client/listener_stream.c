@@ -51,8 +51,8 @@ struct accepting {
 	struct listener_stream *listener;
 	ev_io io;
 	uint32_t listen;
-	const struct tls_server *tls; /* NULL: plain TCP */
-	bool proxied; /* a PROXY header comes first */
+	const struct config_listen *by; /* a PROXY header comes first, as this says; NULL: none does */
+	const struct tls_server *tls;   /* NULL: plain TCP */
 };
 
 struct listener_stream {
@@ -475,20 +475,16 @@ client_admit(struct accepting *a, int fd, const struct addr *peer)
 
 /* Its proxy has said who it is. */
 static void
-on_introduced(void *arg, int fd, const struct addr *client, uint32_t listen)
+on_introduced(void *arg, int fd, const struct addr *client)
 {
-	struct listener_stream *l = arg;
-	struct accepting *a = l->accepting;
-	while (a->listen != listen)
-		a = a->next;
-	client_admit(a, fd, client);
+	client_admit(arg, fd, client);
 }
 
 static void
 let_in(struct accepting *a, int fd, const struct addr *peer)
 {
-	if (a->proxied)
-		foyer_take(a->listener->foyer, fd, peer, a->listen);
+	if (a->by != NULL)
+		foyer_take(a->listener->foyer, fd, peer, a->by, a);
 	else
 		client_admit(a, fd, peer);
 }
@@ -555,7 +551,7 @@ listener_stream_new(struct ev_loop *loop, struct stream_room *room, struct queri
 	l->config = config;
 	l->stats = stats;
 	l->door = (struct query_door){.arg = l, .reserve = door_reserve, .commit = door_commit};
-	l->foyer = foyer_new(loop, config, stats, on_introduced, l);
+	l->foyer = foyer_new(loop, config, stats, on_introduced);
 	queries_set_stream_door(queries, &l->door);
 	list_init(&l->free);
 	list_init(&l->idle);
@@ -590,8 +586,9 @@ listener_stream_add_tls(struct listener_stream *l, int fd, uint32_t listen, cons
 	l->accepting = a;
 	a->listener = l;
 	a->listen = listen;
+	if (listen < l->config->listen_count && l->config->listens[listen].proxy_protocol)
+		a->by = &l->config->listens[listen];
 	a->tls = server;
-	a->proxied = listen < l->config->listen_count && l->config->listens[listen].proxy_protocol;
 	ev_io_init(&a->io, on_acceptable, fd, EV_READ);
 	a->io.data = a;
 	ev_io_start(l->loop, &a->io);

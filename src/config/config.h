@@ -22,6 +22,9 @@ enum { CONFIG_HOST_BYTES = 254 };
 struct config_listen {
 	struct addr address; /* with port */
 	bool udp, tcp, tls;  /* protocols = [ "udp", "tcp" ]; both by default */
+	bool proxy_protocol; /* everything that comes begins with a PROXY header */
+	struct addr_net *proxy_from;
+	size_t proxy_from_count;
 	/* With tls, and else "" */
 	char *certificate, *key;                /* PEM files */
 	char *client_ca;                        /* "": clients show no certificate */

@@ -69,6 +69,13 @@ const struct key keys[] = {
 	{ "listen[].protocols", KEY_FLAGS, KEY_NOW, LISTEN(udp), WORDS("udp", "tcp", "tls"), .fallback = "udp tcp",
 		.help = "What is spoken there. Without \"tcp\", long answers do not reach the client. \"tls\"\n"
 			"(DNS over TLS, RFC 7858) stands alone: no question is taken in clear text there." },
+	{ "listen[].proxy_protocol", KEY_BOOL, KEY_NOW, LISTEN(proxy_protocol), .fallback = "false",
+		.help = "Every connection, and every datagram, begins with a header of the PROXY protocol, version 2,\n"
+			"and is the client's that the header names; without one it is not taken." },
+	{ "listen[].proxy_from", KEY_ITEMS, KEY_NOW, ITEMS(struct config_listen, proxy_from, proxy_from_count),
+		.item = &item_net, .fallback = "",
+		.help = "The proxies' networks, with proxy_protocol; nobody else is served there. By UDP the sender's\n"
+			"address is all that tells a proxy: no other must be able to send from it." },
 	{ "listen[].certificate", KEY_TEXT, KEY_NOW, LISTEN(certificate), .fallback = "", .check = item_check_file,
 		.help = "Certificate chain (PEM), the server's own first, for protocol \"tls\". Read anew at each\n"
 			"reload." },
@@ -82,13 +89,6 @@ const struct key keys[] = {
 	{ "listen[].ddr_name", KEY_TEXT, KEY_NOW, LISTEN(ddr_name), .fallback = "", .check = item_check_host,
 		.help = "With protocol \"tls\": the name that clients who ask in clear text are told to come here by,\n"
 			"in the answer to _dns.resolver.arpa (RFC 9462). \"\": the first one in certificate." },
-	{ "listen[].proxy_protocol", KEY_BOOL, KEY_NOW, LISTEN(proxy_protocol), .fallback = "false",
-		.help = "Every connection, and every datagram, begins with a header of the PROXY protocol, version 2,\n"
-			"and is the client's that the header names; without one it is not taken." },
-	{ "listen[].proxy_from", KEY_ITEMS, KEY_NOW, ITEMS(struct config_listen, proxy_from, proxy_from_count),
-		.item = &item_net, .fallback = "",
-		.help = "The proxies' networks, with proxy_protocol; nobody else is served there. By UDP the sender's\n"
-			"address is all that tells a proxy: no other must be able to send from it." },
 
 	/* --- whom to ask */
 	{ "upstreams", KEY_LIST, KEY_NOW, .offset = offsetof(struct config, upstreams),

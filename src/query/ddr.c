@@ -50,6 +50,13 @@ struct ddr {
 	} records[DDR_TARGETS];
 };
 
+/* Where clients come to by themselves: not where only a proxy is heard. */
+static bool
+is_designated(const struct config_listen *listen)
+{
+	return listen->tls && !listen->proxy_protocol;
+}
+
 /* The one with this name and port; a new one, if there is room. NULL: there is not. */
 static struct target *
 target_of(struct target *targets, size_t *count, const uint8_t *name, size_t name_bytes, uint16_t port)
@@ -87,7 +94,7 @@ collect(const struct config_listen *listen, struct target *targets, size_t *coun
 	uint8_t name[NAME_BYTES];
 	const char *text =
 	        listen->ddr_name != NULL && *listen->ddr_name ? listen->ddr_name : listen->certified_name;
-	size_t name_bytes = listen->tls && *text != '\0' ? name_from_text(text, name) : 0;
+	size_t name_bytes = is_designated(listen) && *text != '\0' ? name_from_text(text, name) : 0;
 	/* the root would say that there is no such thing (RFC 9460 section 2.5) */
 	if (name_bytes <= 1)
 		return;

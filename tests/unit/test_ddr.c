@@ -66,6 +66,16 @@ ask(const struct ddr *ddr, const char *name, uint16_t type, const uint8_t **reco
 	return answer.bytes - head;
 }
 
+/* Nobody can come by himself to where only proxies are heard. */
+static void
+behind_a_proxy(void **state)
+{
+	(void)state;
+	listen_on("192.0.2.2", true, "dns.test");
+	listens[1].proxy_protocol = true;
+	assert_null(ddr_new(&config));
+}
+
 #define RECORD(length) 0xc0, 12, 0, 64, 0, 1, 0, 0, 1, 44, 0, (length)
 #define TARGET         0, 1, 3, 'd', 'n', 's', 4, 't', 'e', 's', 't', 0
 #define ALPN           0, 1, 0, 4, 3, 'd', 'o', 't'
@@ -199,6 +209,7 @@ main(void)
 	        cmocka_unit_test_setup(without_a_tls_listener_nothing_is, start),
 	        cmocka_unit_test_setup(the_listener_is_told, start),
 	        cmocka_unit_test_setup(what_else_there_could_be_is_not, start),
+	        cmocka_unit_test_setup(behind_a_proxy, start),
 	        cmocka_unit_test_setup(addresses_are_hints, start),
 	        cmocka_unit_test_setup(what_is_configured_comes_before_the_certificate, start),
 	        cmocka_unit_test_setup(many_long_names_fit, start),

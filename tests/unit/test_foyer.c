@@ -18,13 +18,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PAIRS = 8, LISTEN = 1 };
+enum { PAIRS = 8 };
 
 static struct ev_loop *loop;
 static struct foyer *foyer;
 static struct stats_slab *stats;
 static struct addr_net proxies;
-static struct config_listen listens[2];
+static struct config_listen by;
 static struct config config;
 static struct addr peer, last_client;
 static int ours[PAIRS], passed_fd;
@@ -37,10 +37,9 @@ static const uint8_t nobody[] = "\r\n\r\n\0\r\nQUIT\n\x21\0\0\0";
 enum { HEADER_BYTES = 28, LOCAL_BYTES = 16 };
 
 static void
-on_next(void *arg, int fd, const struct addr *client, uint32_t listen)
+on_next(void *arg, int fd, const struct addr *client)
 {
-	assert_ptr_equal(arg, &config);
-	assert_int_equal(listen, LISTEN);
+	assert_ptr_equal(arg, &passed);
 	passed++;
 	if (passed_fd >= 0)
 		close(passed_fd);
@@ -56,9 +55,9 @@ start(void **state)
 	stats = calloc(1, sizeof *stats);
 	assert_int_equal(addr_net_parse(&proxies, "10.0.0.0/8"), 0);
 	assert_int_equal(addr_parse(&peer, "10.0.0.1@1111", 0), 0);
-	listens[LISTEN] = (struct config_listen){
+	by = (struct config_listen){
 	        .tcp = true, .proxy_protocol = true, .proxy_from = &proxies, .proxy_from_count = 1};
-	config = (struct config){.listens = listens, .listen_count = 2};
+	config = (struct config){.listens = &by, .listen_count = 1};
 	config.limits.tcp_clients = 4;
 	config.limits.tcp_idle_timeout_ms = 30000;
 	foyer = NULL;
@@ -86,7 +85,7 @@ stop(void **state)
 static void
 open_foyer(void)
 {
-	foyer = foyer_new(loop, &config, stats, on_next, &config);
+	foyer = foyer_new(loop, &config, stats, on_next);
 }
 
 /* A connection of which these bytes have come already. */
@@ -97,7 +96,7 @@ come(unsigned n, const void *bytes, size_t count)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
 	ours[n] = ends[0];
 	assert_int_equal(send(ours[n], bytes, count, 0), count);
-	foyer_take(foyer, ends[1], &peer, LISTEN);
+	foyer_take(foyer, ends[1], &peer, &by, &passed);
 }
 
 static bool

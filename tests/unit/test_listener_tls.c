@@ -17,6 +17,8 @@
 #include "worlds.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
 
 enum { CLIENTS = 8, PADDED_BYTES = 468 };
 
@@ -218,6 +220,72 @@ questions_are_answered(void **state)
 	assert_int_equal(listener_stream_clients(listener), 1);
 }
 
+/* --- behind a proxy --- */
+
+/* Carries on what came at one end; false at its end. */
+static bool
+carry(int from, int to)
+{
+	uint8_t block[4096];
+	ssize_t got = recv(from, block, sizeof block, 0);
+	return got > 0 && send(to, block, (size_t)got, MSG_NOSIGNAL) == got;
+}
+
+/* A proxy for one connection, which says that it is 192.0.2.7's; in a process of its own. */
+static pid_t
+proxy_start(struct addr *at)
+{
+	static const uint8_t header[28] =
+	        "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\7\xc6\x33\x64\x35\x10\0\3\x55";
+	*at = ports_free("127.0.0.1");
+	int door = ports_bind(at, SOCK_STREAM);
+	pid_t pid = fork();
+	if (pid > 0)
+		close(door);
+	if (pid != 0)
+		return pid;
+	struct pollfd ends[2] = {{.events = POLLIN}, {.events = POLLIN}};
+	ends[0].fd = accept(door, NULL, NULL);
+	ends[1].fd = socket(AF_INET, SOCK_STREAM, 0);
+	bool runs = connect(ends[1].fd, &address.any, addr_bytes(&address)) == 0 &&
+	            send(ends[1].fd, header, sizeof header, MSG_NOSIGNAL) == sizeof header;
+	while (runs && poll(ends, 2, -1) > 0)
+		for (int i = 0; i < 2; i++)
+			runs = runs && (ends[i].revents == 0 || carry(ends[i].fd, ends[1 - i].fd));
+	_exit(0);
+}
+
+/* The header comes before the handshake, and who it names is the client. */
+static void
+behind_a_proxy(void **state)
+{
+	static struct addr_net theirs;
+	static struct config_listen by = {
+	        .tls = true, .proxy_protocol = true, .proxy_from = &everybody, .proxy_from_count = 1};
+	struct addr front;
+	(void)state;
+	assert_int_equal(addr_net_parse(&theirs, "192.0.2.7"), 0);
+	world.config.access = (struct config_access){.allow = &theirs, .allow_count = 1, .drop = true};
+	world.config.listens = &by;
+	world.config.listen_count = 1;
+	serve();
+	pid_t proxy = proxy_start(&front);
+	callers[0].stream = stream_connect(
+	        world.room, &front, tls_store_profile(world.tls, 0), &calling, &callers[0], 1 << 16);
+	ask(0, 1, false);
+	LOOP_UNTIL(world.loop, callers[0].answers == 1);
+	assert_int_equal(counted(STATS_queries_tls), 1);
+	assert_int_equal(counted(STATS_tls_handshakes), 1);
+	/* without a header there is no handshake */
+	call(1);
+	LOOP_UNTIL(world.loop, callers[1].ends == 1);
+	assert_int_equal(callers[1].opened, 0);
+	assert_int_equal(counted(STATS_proxy_malformed), 1);
+	assert_int_equal(counted(STATS_tls_clients), 1);
+	stream_close(&callers[0].stream);
+	assert_int_equal(waitpid(proxy, NULL, 0), proxy);
+}
+
 static void
 clear_text_is_not(void **state)
 {
@@ -345,6 +413,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        STARTED(questions_are_answered),
+	        STARTED(behind_a_proxy),
 	        STARTED(clear_text_is_not),
 	        STARTED(who_goes_in_the_middle_leaves_nothing),
 	        STARTED(a_handshake_has_its_time),
