@@ -29,6 +29,7 @@ enum {
 	TCP_OUT_BYTES = 1024 * 1024,  /* unsent answers after which a client that does not read is cut off */
 	TCP_ACCEPTS = 32,             /* per turn */
 	TCP_DRAIN_IDLE_MS = 100,      /* when stopping: time for what a client has already sent */
+	TLS_DRAIN_MS = 1000,          /* when stopping: how long a handshake may take */
 };
 
 struct client {
@@ -612,6 +613,9 @@ listener_stream_drain(struct listener_stream *l)
 			accept_some(a, l->config->limits.tcp_clients);
 	l->draining = true;
 	foyer_drain(l->foyer, TCP_DRAIN_IDLE_MS);
+	if (l->handshakes.limit_ms > TLS_DRAIN_MS)
+		l->handshakes.limit_ms = TLS_DRAIN_MS;
+	handshakes_watch(l);
 	uint64_t now_ms = clock_now_ms();
 	list_each (at, &l->idle)
 		list_entry(at, struct client, link)->active_ms = now_ms;

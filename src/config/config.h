@@ -31,9 +31,6 @@ struct config_listen {
 	char *ddr_name;                         /* as designated resolver (RFC 9462); "": the certificate's */
 	bool only_tls13;                        /* tls_min = "1.3" */
 	char certified_name[CONFIG_HOST_BYTES]; /* the first in the certificate, known once that is loaded */
-	bool proxy_protocol; /* everything that comes begins with a PROXY header */
-	struct addr_net *proxy_from;
-	size_t proxy_from_count;
 };
 
 /* Who is asked for the addresses of a host, over TLS. */

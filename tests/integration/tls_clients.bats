@@ -236,7 +236,7 @@ assert_resumed() {
   for n in 1 2 3 4 5 6 7 8; do
     assert_resumed
   done
-  # one worker began it; eight more by chance in the same one is one case in 65 536
+  # all eight in one worker by chance is one case in 16 384
   (($(workers_that resumed=yes | wc -l) > 1)) || fail "$(dotward_log)"
   assert_equal "$(counter tls_resumed)" 8
   ctl reload

@@ -328,9 +328,7 @@ a_handshake_has_its_time(void **state)
 	LOOP_UNTIL(world.loop, is_gone(1));
 	assert_true(clock_now_ms() - begun_ms >= 150);
 	assert_int_equal(counted(STATS_tls_failed), 2);
-	call(2);
-	ask(2, 1, false);
-	LOOP_UNTIL(world.loop, callers[2].answers == 1);
+	assert_int_equal(listener_stream_clients(listener), 0);
 }
 
 /* Who stands still makes room for who means it, and not at once. */
@@ -351,21 +349,24 @@ who_stands_still_gives_way(void **state)
 	assert_int_equal(counted(STATS_tls_handshakes), 1);
 }
 
-/* Many at once, more than may shake hands: all are let in, one after the other, and nobody is sent away. */
+/* Many at once, more than may shake hands: all are let in, one after the other, and nobody is sent away; on a
+ * machine so slow that they stand still, some may be. */
 static void
 all_come_in_at_last(void **state)
 {
 	(void)state;
 	world.config.limits.tls_handshakes = 2;
 	serve();
+	uint64_t begun_ms = clock_now_ms();
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		call(i);
 		ask(i, i, false);
 	}
 	for (unsigned i = 0; i < CLIENTS; i++)
-		LOOP_UNTIL(world.loop, callers[i].answers == 1);
-	assert_int_equal(counted(STATS_tls_handshakes), CLIENTS);
-	assert_int_equal(counted(STATS_tls_failed), 0);
+		LOOP_UNTIL(world.loop, callers[i].answers + callers[i].ends > 0);
+	assert_int_equal(counted(STATS_tls_handshakes) + counted(STATS_tls_failed), CLIENTS);
+	if (clock_now_ms() - begun_ms < HANDSHAKE_GRACE_MS)
+		assert_int_equal(counted(STATS_tls_failed), 0);
 }
 
 static void
@@ -381,7 +382,7 @@ they_count_for_their_address(void **state)
 	assert_int_equal(listener_stream_clients(listener), 2);
 }
 
-/* An end in order, behind the answer, for who is known; those in a handshake have their time. */
+/* An end in order, behind the answer, for who is known; those in a handshake have little time left. */
 static void
 drained(void **state)
 {
@@ -393,6 +394,8 @@ drained(void **state)
 	ask(0, 1, false);
 	LOOP_UNTIL(world.loop, server->held_count == 1 && callers[1].opened == 1);
 	LOOP_UNTIL(world.loop, counted(STATS_tls_handshakes) == 2);
+	linger(3, 5);
+	LOOP_UNTIL(world.loop, listener_stream_clients(listener) == 3);
 	listener_stream_drain(listener);
 	call(2); /* waits in the kernel's queue, for whoever comes after us */
 	LOOP_UNTIL(world.loop, callers[1].ends == 1);
@@ -403,6 +406,7 @@ drained(void **state)
 	assert_int_equal(callers[0].answers, 1);
 	assert_int_equal(callers[0].end, STREAM_EOF);
 	assert_int_equal(callers[2].opened, 0);
+	LOOP_UNTIL(world.loop, is_gone(3));
 	assert_int_equal(listener_stream_clients(listener), 0);
 }
 
