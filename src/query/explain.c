@@ -101,7 +101,7 @@ explain_question(struct explain *e, const struct addr *client, bool stream, stru
 	        .what = {.client = client, .verdict = WIRE_QUERY, .query = query, .stream = stream}};
 	out->what.group = groups_find(e->groups, client, &out->group_net);
 	out->rate = groups_rate(e->set.config, out->what.group);
-	query->view = out->what.group != NULL ? out->what.group->view : 0;
+	query->view = groups_view(out->what.group);
 	out->asked = query->question;
 	judge_question(e->judge, &out->what, &out->judgement);
 	if (out->judgement.alias_bytes > 0)

@@ -28,14 +28,28 @@ void groups_free(struct groups *groups);
 const struct group *groups_find(
         const struct groups *groups, const struct addr *client, const struct addr_net **net);
 
-/* The lists that count for clients in this group; NULL: in none. */
+/* wire_query.view of questions from clients in this group, here and below NULL for none. */
+static inline uint32_t
+groups_view(const struct group *group)
+{
+	return group != NULL ? group->view : 0;
+}
+
+/* Are its questions to be in no line of the log? */
+static inline bool
+groups_hides(const struct group *group)
+{
+	return group != NULL && !group->config->log;
+}
+
+/* The lists that count for it. */
 static inline uint64_t
 groups_lists(const struct group *group)
 {
 	return group != NULL ? group->lists : UINT64_MAX;
 }
 
-/* What limits the questions of clients in this group; NULL: in none. */
+/* What limits its questions. */
 static inline const struct config_rate *
 groups_rate(const struct config *config, const struct group *group)
 {

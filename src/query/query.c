@@ -85,22 +85,6 @@ flight_of(const struct queries *qs, const struct query *q)
 	return &qs->flights[q - qs->memory->pool];
 }
 
-/* The group of the client; NULL: none. */
-static const struct group *
-group_of(const struct queries *qs, struct query *q)
-{
-	const struct group *group = groups_find(qs->groups, &q->from.peer, NULL);
-	q->unlogged = group != NULL && !group->config->log;
-	return group;
-}
-
-/* After the question was read. */
-static void
-set_view(struct query *q, const struct group *group)
-{
-	q->wire.view = group != NULL ? group->view : 0;
-}
-
 static void
 log_begun(const struct query *q, size_t bytes)
 {
@@ -443,14 +427,15 @@ turn_away(struct queries *qs, const struct query *q, bool full, bool can_fall_ba
 static void
 begin(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 {
-	const struct group *group = group_of(qs, q);
+	const struct group *group = groups_find(qs->groups, &q->from.peer, NULL);
+	q->unlogged = groups_hides(group);
 	proof_none(q);
 	if (group != NULL)
 		stats_one(qs->stats, STATS_grouped);
 	if (is_poison(qs, q, msg, bytes))
 		return;
 	enum wire_verdict verdict = wire_query_parse(msg, bytes, &q->wire);
-	set_view(q, group);
+	q->wire.view = groups_view(group);
 	if (verdict != WIRE_SILENCE) {
 		log_begun(q, bytes);
 		fault_pass("begin", q->wire.question.name, q->wire.question.name_bytes);
@@ -627,7 +612,9 @@ resume(struct queries *qs, struct query *q)
 {
 	bool can_fall_back;
 	q->lives++;
-	set_view(q, group_of(qs, q)); /* what the predecessor wrote is not believed */
+	const struct group *group = groups_find(qs->groups, &q->from.peer, NULL);
+	q->unlogged = groups_hides(group); /* what the predecessor wrote is not believed */
+	q->wire.view = groups_view(group);
 	lastwords_take_hand(q->hash);
 	if (recall(qs, q, &can_fall_back))
 		give_back(qs, q);
