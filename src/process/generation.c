@@ -462,10 +462,9 @@ watch_steering(struct generation *g, uint64_t now_ms)
 {
 	unsigned width = g->steering.width;
 	uint64_t passed_ms = now_ms - g->steering.looked_ms;
-	bool alarm = listen_to_workers(g);
 	if (!is_steered(g))
 		return;
-	bool changed = alarm && steering_alarm(&g->steering, now_ms);
+	bool changed = listen_to_workers(g) && steering_alarm(&g->steering, now_ms);
 	if (passed_ms >= STEERING_LOOK_MS) {
 		const struct steering_look seen = look(g, passed_ms);
 		changed |= steering_look(&g->steering, &seen, now_ms);

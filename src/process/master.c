@@ -193,7 +193,7 @@ wait_ms(const struct master *m)
 		next_ms = earlier(next_ms, m->starting_until_ms);
 	next_ms = earlier(next_ms, librarian_next_ms(m->librarian));
 	if (m->relisting && m->handing_until_ms != 0)
-		next_ms = earlier(next_ms, m->handing_until_ms);
+		next_ms = earlier(next_ms, now_ms + MASTER_HAND_LOOK_MS);
 	next_ms = earlier(next_ms, successor_due_ms(&m->successor));
 	next_ms = earlier(earlier(next_ms, admin_due_ms(m->admin)), lookout_due_ms(m->lookout));
 	next_ms = earlier(next_ms, now_ms + cookies_wait_ms(m->world->cookies, clock_boot_ms()));

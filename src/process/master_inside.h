@@ -24,6 +24,7 @@
 enum {
 	MASTER_START_MS = 10000, /* for a new generation, or a new binary, to serve */
 	MASTER_HAND_MS = 10000,  /* for all workers to take new lists */
+	MASTER_HAND_LOOK_MS = 5, /* meanwhile, whether they have */
 };
 
 struct master {

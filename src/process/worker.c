@@ -52,13 +52,6 @@ struct worker {
 	bool draining;
 };
 
-static void
-say(const struct worker *w, char word)
-{
-	ssize_t ignored = write(w->setup->ready_fd, &word, 1);
-	(void)ignored;
-}
-
 /* Between two questions, as all that the loop calls is. */
 static void
 take_lists(struct worker *w, int fd, const struct handover_note *note)
@@ -74,7 +67,6 @@ take_lists(struct worker *w, int fd, const struct handover_note *note)
 	shelf_drop(w->shelf);
 	w->shelf = shelf;
 	atomic_store(&w->setup->room.state->lists, note->number);
-	say(w, WORKER_SAYS_LISTS);
 }
 
 static void
@@ -186,8 +178,11 @@ cry_for_help(struct worker *w, uint64_t busy_us, uint64_t now_us)
 		return;
 	bool in_time = now_us < w->window.begun_us + 2 * WORKER_WINDOW_US;
 	w->window = (struct worker_window){now_us, busy_us, questions};
-	if (much && in_time && atomic_load_explicit(&state->steered, memory_order_relaxed) == SLOTS_ALONE)
-		say(w, WORKER_SAYS_BUSY);
+	const char word = WORKER_SAYS_BUSY;
+	if (much && in_time && atomic_load_explicit(&state->steered, memory_order_relaxed) == SLOTS_ALONE) {
+		ssize_t ignored = write(w->setup->ready_fd, &word, 1);
+		(void)ignored;
+	}
 }
 
 static void
@@ -330,10 +325,15 @@ recover(struct worker *w)
 }
 
 static void
-tell_ready(const struct worker *w)
+tell_ready(const struct worker_setup *setup)
 {
-	atomic_store(&w->setup->room.state->serving, 1);
-	say(w, WORKER_SAYS_READY);
+	atomic_store(&setup->room.state->serving, 1);
+	const char word = WORKER_SAYS_READY;
+	ssize_t ignored = write(setup->ready_fd, &word, 1);
+	(void)ignored;
+	/* A worker that is never alone has nothing more to say. */
+	if (setup->config->steer_all || setup->config->workers == 1)
+		close(setup->ready_fd);
 }
 
 /* Order matters: the hooks that send must be there before what they send. */
@@ -458,7 +458,7 @@ worker_run(const struct worker_setup *setup)
 	/* Strangers' bytes, the first of them. */
 	recover(&w);
 	beat(&w);
-	tell_ready(&w);
+	tell_ready(setup);
 	/* Only now: a signal that came before waits until somebody handles it. */
 	unblock_signals();
 	ev_run(w.loop, 0);

@@ -56,14 +56,14 @@ struct worker_setup {
 	int log_end; /* where a new log file, or lists, come through (handover.h); -1: none will */
 	pid_t master;
 	unsigned slot;
-	int ready_fd; /* gets a byte when the worker serves, has new lists, or has suddenly much to do */
+	int ready_fd; /* gets a byte when the worker serves, and when it has suddenly much to do */
 };
 
 /* Tells workers that the epoch is another one. */
 enum { WORKER_EPOCH_SIGNAL = SIGUSR1 };
 
 /* What a worker writes to ready_fd. */
-enum { WORKER_SAYS_READY = 'r', WORKER_SAYS_BUSY = 'b', WORKER_SAYS_LISTS = 'l' };
+enum { WORKER_SAYS_READY = 'r', WORKER_SAYS_BUSY = 'b' };
 
 /* Exit status of a worker that will never be able to work: it is not born again. */
 enum { WORKER_CANNOT_WORK = 78 /* EX_CONFIG */ };

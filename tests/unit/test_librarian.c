@@ -60,7 +60,9 @@ static struct config *
 config_of(const char *policy)
 {
 	char text[1024];
-	snprintf(text, sizeof text, UPSTREAM "policy: { %s };", policy);
+	/* a sealed process cannot run under valgrind */
+	snprintf(text, sizeof text, UPSTREAM "sandbox = %s; policy: { %s };",
+	        getenv("VALGRIND") == NULL ? "true" : "false", policy);
 	return loading_good(text);
 }
 

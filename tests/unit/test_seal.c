@@ -20,6 +20,7 @@
 #include "process/calls.h"
 #include "process/handover.h"
 #include "process/sandbox.h"
+#include "shared/shm.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -569,6 +570,47 @@ the_tables_name_calls(void **state)
 		}
 }
 
+/* In a sealed loader, with what it was given before. */
+static int
+do_make_memory(void *arg)
+{
+	char why[SANDBOX_WHY_BYTES];
+	const int *memory = arg;
+	if (sandbox_seal(SANDBOX_LOADER, why) < 0)
+		return NEVER_SEALED;
+	char *at = shm_draft(*memory, 1 << 20);
+	if (at == NULL)
+		return 1;
+	memset(at, 'x', 1 << 20);
+	return 0;
+}
+
+static int
+do_connect_as_loader(void *arg)
+{
+	char why[SANDBOX_WHY_BYTES];
+	(void)arg;
+	signal(SIGSYS, SIG_DFL);
+	if (sandbox_seal(SANDBOX_LOADER, why) < 0)
+		return NEVER_SEALED;
+	return socket(AF_INET, SOCK_STREAM, 0) >= 0;
+}
+
+static void
+a_loader_makes_memory_and_reaches_nobody(void **state)
+{
+	char last;
+	int memory = shm_blank();
+	(void)state;
+	struct forked child = forked_run(do_make_memory, &memory);
+	assert_int_equal(child.status, 0);
+	assert_int_equal(pread(memory, &last, 1, (1 << 20) - 1), 1);
+	assert_int_equal(last, 'x');
+	close(memory);
+	child = forked_run(do_connect_as_loader, NULL);
+	assert_true(WIFSIGNALED(child.status) && WTERMSIG(child.status) == SIGSYS);
+}
+
 int
 main(void)
 {
@@ -586,6 +628,7 @@ main(void)
 		cmocka_unit_test(the_kernel_says_so),
 		cmocka_unit_test(the_master_may_do_all_but_the_worst),
 		cmocka_unit_test(the_tables_name_calls),
+		cmocka_unit_test(a_loader_makes_memory_and_reaches_nobody),
 	};
 	left = mmap(NULL, sizeof *left, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (left == MAP_FAILED)
