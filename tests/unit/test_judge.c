@@ -72,7 +72,7 @@ names_before_types(void **state)
 		enum stats_counter counter;
 	} wanted[] = {
 	        {"own.test", 1, JUDGE_BY_RECORD, STATS_answered_local},
-	        {"own.test", 255, JUDGE_BY_SPECIAL, STATS_answered_special},
+	        {"own.test", 255, JUDGE_BY_RECORD, STATS_answered_local},
 	        {"other.test", 1, JUDGE_BY_SPECIAL, STATS_answered_special},
 	        {"www.example", 1, JUDGE_BY_TYPE, STATS_filtered_type},
 	        {"www.example", 255, JUDGE_BY_ANY, STATS_refused_any},
