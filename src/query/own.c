@@ -244,8 +244,9 @@ own_record(struct own *own, const struct wire_question *q, struct wire_answer *o
 	names_find(own->names->table, q->name, q->name_bytes, &found);
 	if (!is_ours(own, q->name, q->name_bytes, &found))
 		return false;
-	if (q->type == TYPE_ANY && found.kind == NAMES_NAME && own->names->refuse_any)
-		return false; /* own_any() has an answer */
+	*alias_bytes = 0;
+	if (found.kind == NAMES_NAME && own_any(own, q, out))
+		return true;
 	begin(own, q, WIRE_FLAG_AA);
 	bool apex = found.in_zone && found.zone_at == 0;
 	uint16_t rcode = WIRE_RCODE_NOERROR;

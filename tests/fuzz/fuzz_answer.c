@@ -12,6 +12,8 @@
 #include "dns/apex.h"
 #include "dns/wire.h"
 #include "guess.h"
+#include "query/alias.h"
+#include "query/screen.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -84,6 +86,41 @@ apex_check(const struct wire_answer *answer)
 	must(bytes == 0 || name_plain_bytes(zone, bytes, 0) == bytes);
 }
 
+/* Put behind an alias of ours, and without what nobody asked for, it is an answer still. */
+static void
+leaving_check(const struct wire_query *query, const struct wire_answer *answer)
+{
+	static const struct config config = {.names = {.minimal_responses = true, .rebind_protection = true}};
+	static struct wire_question asked = {.name_bytes = 3, .name = "\1x"};
+	static struct screen *screen;
+	static struct names *table;
+	static struct alias *alias;
+	static struct wire_answer joined, again;
+	if (screen == NULL) {
+		screen = screen_new(&config);
+		table = names_new();
+		names_add(table, asked.name, asked.name_bytes, 5, 60, (const uint8_t *)"\1y", 3);
+		alias = alias_new(table);
+	}
+	(void)screen_holds(screen, &query->question, answer);
+	const struct wire_answer *lean = screen_trim(screen, query, answer);
+	must(lean->bytes <= answer->bytes);
+	uint8_t *msg = malloc(lean->bytes);
+	memcpy(msg, lean->msg, lean->bytes);
+	must(wire_answer_take(msg, lean->bytes, &query->question, &again) == WIRE_MATCH);
+	free(msg);
+
+	asked.type = query->question.type;
+	asked.class = query->question.class;
+	(void)alias_copy(alias, answer);
+	alias_join(alias, &asked, answer, &joined);
+	msg = malloc(joined.bytes);
+	memcpy(msg, joined.msg, joined.bytes);
+	must(wire_answer_take(msg, joined.bytes, &asked, &again) == WIRE_MATCH);
+	must(message_get16(msg + SECTION_ANSWER) > 0);
+	free(msg);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -110,6 +147,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	addresses_check(&answer, &query.question, ADDRESSES_TYPE_A);
 	addresses_check(&answer, &query.question, ADDRESSES_TYPE_AAAA);
 	apex_check(&answer);
+	leaving_check(&query, &answer);
 	fit_check(&query, &answer, WIRE_UDP_FLOOR_BYTES + (dice >> 6));
 	fit_check(&query, &answer, WIRE_MESSAGE_BYTES);
 	free(msg);

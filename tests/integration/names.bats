@@ -113,6 +113,18 @@ short() {
   q "$@" +short
 }
 
+# many DIG OPTION... -- QUESTION...: all of them by one dig, in order.
+many() {
+  local options=()
+  while [[ $1 != -- ]]; do
+    options+=("$1")
+    shift
+  done
+  shift
+  printf '%s\n' "$@" >"$BATS_TEST_TMPDIR/questions"
+  q -f "$BATS_TEST_TMPDIR/questions" "${options[@]}"
+}
+
 # says PATTERN NAME [TYPE] [OPTION]...: status, flags and records of an answer in one line.
 says() {
   local pattern=$1 found
@@ -219,11 +231,11 @@ says() {
   assert_equal "$(short localhost)" 127.0.0.1
   assert_equal "$(short x.localhost AAAA)" ::1
   assert_equal "$(short -x 127.0.0.1)" localhost.
-  local name
-  for name in www.test x.invalid x.onion x.alt x.local x.home.arpa x.resolver.arpa 1.2.3.10.in-addr.arpa \
-    1.16.172.in-addr.arpa 9.8.d.f.ip6.arpa; do
-    says 'NXDOMAIN.* aa .*SOA .* nobody\.invalid\.' "$name"
-  done
+  run -0 many -- www.test x.invalid x.onion x.alt x.local x.home.arpa x.resolver.arpa 1.2.3.10.in-addr.arpa \
+    1.16.172.in-addr.arpa 9.8.d.f.ip6.arpa
+  assert_count "$output" 'status: NXDOMAIN' 10
+  assert_count "$output" 'flags: qr aa rd ra; .* AUTHORITY: 1,' 10
+  assert_count "$output" '10800\s+IN\s+SOA\s+.* nobody\.invalid\. ' 10
   says 'NOERROR.* ANSWER: 0' _dns.resolver.arpa SVCB
   nobody_was_asked
   assert_equal "$(counter answered_special)" 14
@@ -249,17 +261,16 @@ says() {
 @test "names: ANY gets one small record, whoever has the name" {
   here 'records = ( "nas.home. A 10.0.0.1" );'
   dotward_start
-  local name size
-  for name in www.test example.com nas.home .; do
-    run -0 q "$name" ANY +notcp
-    assert_has "$output" 'ANSWER: 1, AUTHORITY: 0'
-    assert_has "$output" '3789.*IN.*HINFO.*"RFC8482" ""'
-    size=$(sed -nE 's/.*MSG SIZE +rcvd: ([0-9]+)/\1/p' <<<"$output")
-    # the question, eleven octets of OPT, and a record of 21
-    ((size <= 12 + ${#name} + 6 + 11 + 21)) || fail "$size octets for $name"
-  done
+  local size
+  run -0 many +notcp -- 'www.test ANY' 'example.com ANY' 'nas.home ANY' '. ANY'
+  assert_count "$output" 'ANSWER: 1, AUTHORITY: 0' 4
+  assert_count "$output" '3789\s+IN\s+HINFO\s+"RFC8482" ""' 4
+  # header, the longest question, an OPT without options, a record of 21 octets
+  while read -r size; do
+    ((size <= 12 + 17 + 11 + 23)) || fail "$size octets"
+  done < <(sed -nE 's/.*MSG SIZE +rcvd: ([0-9]+)/\1/p' <<<"$output")
   nobody_was_asked
-  assert_equal "$(counter refused_any)" 4
+  assert_equal "$(counter refused_any) $(counter answered_local)" '3 1'
   here 'refuse_any = false;'
   reload
   q www.test ANY +notcp >/dev/null
@@ -277,16 +288,13 @@ blocked() {
   dotward_start
   assert_equal "$(short public.example.test)" 192.0.2.80
   assert_equal "$(short fine.example.test MX)" '10 public.example.test.'
-  blocked private.example.test
-  blocked private.example.test A +dnssec
-  blocked private.example.test A +tcp
-  blocked mixed.example.test
-  blocked private6.example.test AAAA
-  blocked mapped.example.test AAAA
-  blocked zero.example.test
-  blocked hint.example.test HTTPS
-  blocked alias.example.test
-  blocked mail.example.test MX # in its additional section
+  # the last one in its additional section
+  run -0 many -- private.example.test 'private.example.test A +dnssec' 'private.example.test A +tcp' mixed.example.test \
+    'private6.example.test AAAA' 'mapped.example.test AAAA' zero.example.test 'hint.example.test HTTPS' alias.example.test \
+    'mail.example.test MX'
+  assert_count "$output" 'status: NOERROR' 10
+  assert_count "$output" 'ANSWER: 0, AUTHORITY: 0, ADDITIONAL: 1' 10
+  assert_count "$output" 'EDE: 15 \(Blocked\)' 10
   assert_equal "$(counter rebind_blocked)" 10
   assert_equal "$(short sub.ok.example.test)" 192.168.1.4
 }

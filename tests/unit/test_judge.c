@@ -8,6 +8,7 @@
 /* cmocka needs those four before it */
 #include <cmocka.h>
 
+#include "dns/names.h"
 #include "query/judge.h"
 
 static struct addr_net here, there;
@@ -121,10 +122,59 @@ designated_resolver(void **state)
 	judge_free(without);
 }
 
+/* What more than one step would answer is the first one's. */
+static void
+names_before_types(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name;
+		uint16_t type;
+		enum judge_by by;
+		enum stats_counter counter;
+	} wanted[] = {
+	        {"own.test", 1, JUDGE_BY_RECORD, STATS_answered_local},
+	        {"own.test", 255, JUDGE_BY_RECORD, STATS_answered_local},
+	        {"other.test", 1, JUDGE_BY_SPECIAL, STATS_answered_special},
+	        {"www.example", 1, JUDGE_BY_TYPE, STATS_filtered_type},
+	        {"www.example", 255, JUDGE_BY_ANY, STATS_refused_any},
+	        {"www.example", 16, JUDGE_BY_NONE, STATS_COUNT},
+	        {"own.test", 252, JUDGE_BY_KIND, STATS_refused_transfer},
+	};
+	uint16_t filtered = 1;
+	uint8_t owner[NAME_BYTES];
+	struct config named = {.access = {.allow = &here, .allow_count = 1},
+	        .names = {.special = true,
+	                .refuse_any = true,
+	                .filter_types = &filtered,
+	                .filter_type_count = 1,
+	                .table = names_new()}};
+	names_add(named.names.table, owner, name_from_text("own.test", owner), 1, 60, owner, 4);
+	struct judge *judge = judge_new(&named);
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+		struct addr client;
+		assert_int_equal(addr_parse(&client, "127.0.0.1", 53), 0);
+		struct wire_query query = {.question = {.type = wanted[i].type, .class = 1}};
+		query.question.name_bytes = (uint16_t)name_from_text(wanted[i].name, query.question.name);
+		struct judgement got;
+		judge_question(judge,
+		        &(struct judge_case){.client = &client, .verdict = WIRE_QUERY, .query = &query},
+		        &got);
+		assert_int_equal(got.by, wanted[i].by);
+		assert_int_equal(got.counter, wanted[i].counter);
+	}
+	judge_free(judge);
+	names_free(named.names.table);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(verdicts), cmocka_unit_test(cookies),
-	        cmocka_unit_test(designated_resolver)};
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(verdicts),
+	        cmocka_unit_test(cookies),
+	        cmocka_unit_test(designated_resolver),
+	        cmocka_unit_test(names_before_types),
+	};
 	return cmocka_run_group_tests_name("judge", tests, NULL, NULL);
 }
