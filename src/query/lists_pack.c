@@ -308,9 +308,10 @@ static void
 group_rule(struct lists_build *build, struct group *group, uint32_t number)
 {
 	struct lists_rule rule = build_rule_of(number);
-	struct lists_rule *last = (struct lists_rule *)group->rules.start + group->rules.count;
-	if (group->rules.count > 0 && last[-1].list == rule.list && last[-1].deed == rule.deed) {
-		last[-1].scope |= rule.scope;
+	struct lists_rule *rules = group->rules.start;
+	struct lists_rule *last = group->rules.count > 0 ? &rules[group->rules.count - 1] : NULL;
+	if (last != NULL && last->list == rule.list && last->deed == rule.deed) {
+		last->scope |= rule.scope;
 		return;
 	}
 	struct lists_rule *room = build_more(build, &group->rules, 1, sizeof rule);
