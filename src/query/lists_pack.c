@@ -120,10 +120,26 @@ bin_of(const struct build_item *item)
 	return (unsigned)(item->tag >> SORT_SHIFT & (SORT_BINS - 1));
 }
 
+/* First into bins, each of which is then sorted on its own. */
+static void
+sort_many(const struct build_item *items, size_t count, struct build_item *sorted)
+{
+	size_t starts[SORT_BINS + 1] = {0}, ends[SORT_BINS];
+	for (size_t i = 0; i < count; i++)
+		starts[bin_of(&items[i]) + 1]++;
+	for (unsigned i = 0; i < SORT_BINS; i++) {
+		starts[i + 1] += starts[i];
+		ends[i] = starts[i];
+	}
+	for (size_t i = 0; i < count; i++)
+		sorted[ends[bin_of(&items[i])]++] = items[i];
+	for (unsigned i = 0; i < SORT_BINS; i++)
+		sort_few(sorted + starts[i], starts[i + 1] - starts[i]);
+}
+
 static void
 sort_part(struct lists_build *build, struct build_part *part)
 {
-	size_t starts[SORT_BINS + 1] = {0}, ends[SORT_BINS];
 	if (part->count <= SORT_BINS / 4) {
 		sort_few(part->items, part->count);
 		return;
@@ -133,16 +149,7 @@ sort_part(struct lists_build *build, struct build_part *part)
 		build->failed = true;
 		return;
 	}
-	for (size_t i = 0; i < part->count; i++)
-		starts[bin_of(&part->items[i]) + 1]++;
-	for (unsigned i = 0; i < SORT_BINS; i++) {
-		starts[i + 1] += starts[i];
-		ends[i] = starts[i];
-	}
-	for (size_t i = 0; i < part->count; i++)
-		sorted[ends[bin_of(&part->items[i])]++] = part->items[i];
-	for (unsigned i = 0; i < SORT_BINS; i++)
-		sort_few(sorted + starts[i], starts[i + 1] - starts[i]);
+	sort_many(part->items, part->count, sorted);
 	free(part->items);
 	part->items = sorted;
 	part->room = part->count;
