@@ -82,6 +82,12 @@ static const char help_text[] =
         "see), "
         "with\n"
         "                         the configuration that serves. 0 whatever comes out\n"
+        "  lists                  each block and allow list: names and bad lines on it, hits, when it was "
+        "read\n"
+        "  lists reload           read what has changed of them, and nothing else. Ends when all workers "
+        "have "
+        "the\n"
+        "                         new ones. 1 when a file was refused or cannot be read: what it held stays\n"
         "  help                   this text\n"
         "\n"
         "NAME is absolute with or without the last dot, in any case; \\. is a dot inside a label and "
@@ -140,6 +146,8 @@ static const struct control_verb verbs[] = {
         {.name = "cache flush --all", .words = ""},
         {.name = "upstreams", .words = ""},
         {.name = "upstreams --probe", .words = "[NAME] [TYPE]"},
+        {.name = "lists", .words = ""},
+        {.name = "lists reload", .words = ""},
         {.name = "help", .words = ""},
 };
 enum { VERBS = sizeof verbs / sizeof verbs[0] };

@@ -4,6 +4,7 @@
  */
 #include "config/check.h"
 
+#include "config/check_lists.h"
 #include "config/check_routes.h"
 #include "config/keys.h"
 
@@ -221,4 +222,5 @@ check_draft(struct draft *draft)
 	check_timeouts(draft);
 	check_ttls(draft);
 	check_routes(draft);
+	check_lists(draft);
 }

@@ -39,6 +39,8 @@ draft_abandon(struct draft *draft)
 	free(draft->listen_places);
 	free(draft->upstream_places);
 	free(draft->route_places);
+	free(draft->block_list_places);
+	free(draft->allow_list_places);
 	free(draft->ca_file);
 }
 
@@ -135,6 +137,32 @@ complete_upstreams(struct draft *draft, const char *file)
 	        "or --upstream ADDR#NAME");
 }
 
+/* One is called by the last part of its path, unless it has a name. */
+static void
+complete_list(struct config_list *list)
+{
+	if (list->file == NULL || *list->name != '\0')
+		return;
+	size_t end = strlen(list->file);
+	while (end > 1 && list->file[end - 1] == '/')
+		end--;
+	size_t start = end;
+	while (start > 0 && list->file[start - 1] != '/')
+		start--;
+	free(list->name);
+	list->name = must_alloc(1, end - start + 1);
+	memcpy(list->name, list->file + start, end - start);
+}
+
+static void
+complete_lists(struct config_lists *lists)
+{
+	for (size_t i = 0; i < lists->block_count; i++)
+		complete_list(&lists->block[i]);
+	for (size_t i = 0; i < lists->allow_count; i++)
+		complete_list(&lists->allow[i]);
+}
+
 static unsigned
 available_cpus(void)
 {
@@ -149,6 +177,7 @@ complete(struct draft *draft, const char *file)
 {
 	complete_listens(draft);
 	complete_upstreams(draft, file);
+	complete_lists(&draft->config->lists);
 	if (draft->config->workers == 0)
 		draft->config->workers = available_cpus();
 	check_draft(draft);

@@ -105,6 +105,32 @@ struct config_cache {
 	char *file; /* where it is kept while dotward does not run; "": nowhere */
 };
 
+enum config_list_format {
+	CONFIG_LIST_AUTO, /* what it looks like */
+	CONFIG_LIST_PLAIN,
+	CONFIG_LIST_HOSTS,
+	CONFIG_LIST_ADBLOCK,
+	CONFIG_LIST_RPZ,
+};
+
+enum config_list_answer { CONFIG_LIST_NXDOMAIN, CONFIG_LIST_NODATA, CONFIG_LIST_REFUSED, CONFIG_LIST_NULL };
+
+/* A list of names. */
+struct config_list {
+	char *name; /* unique; default: the last part of `file` */
+	char *file; /* or a folder of files */
+	enum config_list_format format;
+	enum config_list_answer answer; /* of a block list: what is answered for a name on it */
+	bool filtered;                  /* of a block list, reason = "filtered" */
+};
+
+enum { CONFIG_LISTS_MOST = 64 /* block and allow lists together */ };
+
+struct config_lists {
+	struct config_list *block, *allow;
+	size_t block_count, allow_count;
+};
+
 struct config_access {
 	struct addr_net *allow, *deny;
 	size_t allow_count, deny_count;
@@ -134,6 +160,7 @@ struct config {
 	size_t upstream_count;
 	struct config_route *routes; /* there is an upstream for what they do not name */
 	size_t route_count;
+	struct config_lists lists; /* policy.block_lists, policy.allow_lists */
 	struct config_access access;
 	struct config_forward forward;
 	struct config_cache cache;

@@ -16,7 +16,8 @@ struct draft {
 	struct place *listen_places;   /* one for each listen */
 	struct place *upstream_places; /* one for each upstream */
 	struct place *route_places;    /* one for each route */
-	char *ca_file;                 /* for upstreams that have none of their own; NULL: none */
+	struct place *block_list_places, *allow_list_places;
+	char *ca_file; /* for upstreams that have none of their own; NULL: none */
 };
 
 #endif

@@ -481,6 +481,21 @@ item_check_file(const char *text, struct why *why)
 }
 
 bool
+item_check_list(const char *text, struct why *why)
+{
+	struct stat st;
+	if (*text == '\0')
+		return true; /* the default, and complained about where it is said */
+	if (stat(text, &st) < 0 || access(text, S_ISDIR(st.st_mode) ? R_OK | X_OK : R_OK) < 0)
+		return why_not(why, "cannot be read: %s", strerror(errno));
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return why_not(why, "neither a regular file nor a folder of such");
+	if (strlen(text) > PATH_MOST_BYTES)
+		return why_not(why, "at most %d bytes", PATH_MOST_BYTES);
+	return true;
+}
+
+bool
 item_check_log_target(const char *text, struct why *why)
 {
 	static const char file[] = "file:";

@@ -52,6 +52,8 @@ bool item_check_file(const char *text, struct why *why);
 bool item_check_socket(const char *text, struct why *why);
 /* "" or the absolute path of a file that need not be there. */
 bool item_check_path(const char *text, struct why *why);
+/* A file or a folder that can be read. */
+bool item_check_list(const char *text, struct why *why);
 bool item_check_log_target(const char *text, struct why *why);
 bool item_check_size(const char *text, struct why *why);
 

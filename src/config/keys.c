@@ -28,6 +28,7 @@ static_assert(sizeof(enum config_policy) == sizeof(unsigned) && sizeof(enum log_
 #define CONFIG(member)      FIELD(struct config, member)
 #define LISTEN(member)      FIELD(struct config_listen, member)
 #define UPSTREAM(member)    FIELD(struct config_upstream, member)
+#define LIST(member)        FIELD(struct config_list, member)
 #define ITEMS(type, member, member_count)                                                                    \
 	.offset = offsetof(type, member), .count_offset = offsetof(type, member_count),                      \
 	.bytes = sizeof(void *)
@@ -242,8 +243,34 @@ const struct key keys[] = {
 
 	/* --- names answered here */
 	{ "policy", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "Names that are answered here." },
-	{ "policy.block_lists", KEY_LIST, KEY_ABSENT, NO_FIELD, .help = "Files of names that are not resolved." },
-	{ "policy.allow_lists", KEY_LIST, KEY_ABSENT, NO_FIELD, .help = "Files of names that are, in spite of that." },
+	{ "policy.block_lists", KEY_LIST, KEY_NOW, .offset = offsetof(struct config, lists.block),
+		.count_offset = offsetof(struct config, lists.block_count), .bytes = sizeof(struct config_list),
+		.help = "Lists of names that are not resolved; at most 64 lists with those below. They are read at the\n"
+			"start, at a reload, and when \"dotwardctl lists reload\" says so." },
+	{ "policy.block_lists[].name", KEY_TEXT, KEY_NOW, LIST(name), .fallback = "", .check = item_check_name,
+		.help = "What clients and the log are told; unique. \"\": the last part of file." },
+	{ "policy.block_lists[].file", KEY_TEXT, KEY_NOW, LIST(file), .fallback = "", .check = item_check_list, .needed = true,
+		.example = "\"/etc/dotward/blocked.txt\"",
+		.help = "The file, or a folder: all regular files in it but those that begin with a dot and editors'\n"
+			"backups (NAME~, #NAME#, NAME.bak, NAME.orig, NAME.swp)." },
+	{ "policy.block_lists[].format", KEY_WORD, KEY_NOW, LIST(format), WORDS("auto", "plain", "hosts", "adblock", "rpz"),
+		.fallback = "auto", .help = "How it is written. \"auto\": as each file looks." },
+	{ "policy.block_lists[].answer", KEY_WORD, KEY_NOW, LIST(answer), WORDS("nxdomain", "nodata", "refused", "null"),
+		.fallback = "nxdomain",
+		.help = "No such name, no such record, REFUSED, or the addresses 0.0.0.0 and :: (for other types: no such\n"
+			"record). What an RPZ file says itself comes first." },
+	{ "policy.block_lists[].reason", KEY_WORD, KEY_NOW, LIST(filtered), WORDS("blocked", "filtered"), .fallback = "blocked",
+		.help = "The Extended DNS Error (RFC 8914) beside it: 15, blocked by who runs this server, or 17, filtered\n"
+			"because who asks wants it so." },
+	{ "policy.allow_lists", KEY_LIST, KEY_NOW, .offset = offsetof(struct config, lists.allow),
+		.count_offset = offsetof(struct config, lists.allow_count), .bytes = sizeof(struct config_list),
+		.help = "Lists of names that are resolved, whatever block lists say." },
+	{ "policy.allow_lists[].name", KEY_TEXT, KEY_NOW, LIST(name), .fallback = "", .check = item_check_name,
+		.help = "Unique among all lists. \"\": the last part of file." },
+	{ "policy.allow_lists[].file", KEY_TEXT, KEY_NOW, LIST(file), .fallback = "", .check = item_check_list, .needed = true,
+		.example = "\"/etc/dotward/allowed.txt\"", .help = "As that of a block list." },
+	{ "policy.allow_lists[].format", KEY_WORD, KEY_NOW, LIST(format), WORDS("auto", "plain", "hosts", "adblock", "rpz"),
+		.fallback = "auto", .help = "How it is written. \"auto\": as each file looks." },
 	{ "policy.hosts_file", KEY_TEXT, KEY_ABSENT, NO_FIELD, .fallback = "", .help = "A hosts file." },
 	{ "policy.records", KEY_LIST, KEY_ABSENT, NO_FIELD, .help = "Records of our own." },
 	{ "policy.special_names", KEY_BOOL, KEY_LATER, NO_FIELD, .fallback = "true", .help = "Answer special names here (RFC 6761, RFC 6303)." },

@@ -68,16 +68,22 @@ print_list(struct printer *p, const struct key *key, const void *object)
 	size_t count = value_count(key, object);
 	memcpy(&elements, (const char *)object + key->offset, sizeof elements);
 	snprintf(parent, sizeof parent, "%s[]", key->path);
+	indent(p);
 	fprintf(p->out, "%s = (\n", keys_name(key));
 	for (size_t i = 0; i < count; i++) {
-		fputs("\t{\n", p->out);
-		p->depth += 2;
+		p->depth++;
+		indent(p);
+		fputs("{\n", p->out);
+		p->depth++;
 		p->silent = i > 0;
 		print_members(p, parent, elements + i * key->bytes);
-		p->depth -= 2;
-		fprintf(p->out, "\t}%s\n", i + 1 < count ? "," : "");
+		p->depth--;
+		indent(p);
+		fprintf(p->out, "}%s\n", i + 1 < count ? "," : "");
+		p->depth--;
 	}
 	p->silent = false;
+	indent(p);
 	fputs(");\n", p->out);
 }
 

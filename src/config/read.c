@@ -264,6 +264,10 @@ element_places(struct reader *r, const struct key *key)
 		return &r->draft->listen_places;
 	if (key->offset == offsetof(struct config, upstreams))
 		return &r->draft->upstream_places;
+	if (key->offset == offsetof(struct config, lists.block))
+		return &r->draft->block_list_places;
+	if (key->offset == offsetof(struct config, lists.allow))
+		return &r->draft->allow_list_places;
 	must(key->offset == offsetof(struct config, routes));
 	return &r->draft->route_places;
 }

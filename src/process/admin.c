@@ -41,6 +41,14 @@ on_reload(void *arg, struct control_call *call)
 }
 
 static void
+on_reload_lists(void *arg, struct control_call *call)
+{
+	struct admin *admin = arg;
+	control_keep(&admin->waiting[ADMIN_LISTS], call);
+	admin->deeds.reload_lists(admin->deeds.arg);
+}
+
+static void
 on_upgrade(void *arg, struct control_call *call)
 {
 	struct admin *admin = arg;
@@ -63,6 +71,13 @@ on_cache(void *arg, struct verbs_cache *out)
 	return admin->deeds.cache(admin->deeds.arg, out);
 }
 
+static bool
+on_lists(void *arg, struct verbs_lists *out)
+{
+	const struct admin *admin = arg;
+	return admin->deeds.lists(admin->deeds.arg, out);
+}
+
 struct admin *
 admin_new(const struct admin_deeds *deeds)
 {
@@ -71,9 +86,11 @@ admin_new(const struct admin_deeds *deeds)
 	admin->verbs = (struct verbs_master){.arg = admin,
 	        .report = on_report,
 	        .reload = on_reload,
+	        .reload_lists = admin->deeds.reload_lists != NULL ? on_reload_lists : NULL,
 	        .upgrade = on_upgrade,
 	        .stop = on_stop,
 	        .cache = admin->deeds.cache != NULL ? on_cache : NULL,
+	        .lists = admin->deeds.lists != NULL ? on_lists : NULL,
 	        .asides = &admin->asides};
 	for (int matter = 0; matter < ADMIN_MATTERS; matter++)
 		list_init(&admin->waiting[matter]);

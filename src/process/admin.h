@@ -17,19 +17,21 @@ struct admin;
 
 enum { ADMIN_POLL_MOST = 17, ADMIN_WHY_BYTES = 400 };
 
-/* What the master does when it is asked to. Reload, upgrade and stop are over when admin_done() is called for
- * them. */
+/* What the master does when it is asked to. Reloads, upgrade and stop are over when admin_done() is called
+ * for them. */
 struct admin_deeds {
 	void *arg;
 	void (*report)(void *arg, struct report *report);
 	void (*reload)(void *arg);
+	void (*reload_lists)(void *arg);
 	void (*upgrade)(void *arg);
 	void (*stop)(void *arg);
 	/* As in struct verbs_master. */
 	bool (*cache)(void *arg, struct verbs_cache *out);
+	bool (*lists)(void *arg, struct verbs_lists *out);
 };
 
-enum admin_matter { ADMIN_RELOAD, ADMIN_UPGRADE, ADMIN_STOP, ADMIN_MATTERS };
+enum admin_matter { ADMIN_RELOAD, ADMIN_LISTS, ADMIN_UPGRADE, ADMIN_STOP, ADMIN_MATTERS };
 
 struct admin *admin_new(const struct admin_deeds *deeds);
 /* Who still waits hears `last_words`. The path goes, unless a successor has it. */

@@ -119,6 +119,10 @@ const struct call calls_errand[] = {
 	TOOLS_LEAKS
 };
 
+const struct call calls_loader[] = {
+	CALL(fallocate), CALL(sysinfo), /* qsort() asks how much memory there is */
+};
+
 /*
  * Why a list of what is refused, and with an error: a filter survives exec, and what a new release that the
  * master turns into will need is not for this one to know. So the master gives up what no DNS forwarder ever
@@ -151,4 +155,5 @@ const struct call calls_master_refused[] = {
 const size_t calls_worker_count = sizeof calls_worker / sizeof calls_worker[0];
 const size_t calls_worker_source_count = sizeof calls_worker_source / sizeof calls_worker_source[0];
 const size_t calls_errand_count = sizeof calls_errand / sizeof calls_errand[0];
+const size_t calls_loader_count = sizeof calls_loader / sizeof calls_loader[0];
 const size_t calls_master_refused_count = sizeof calls_master_refused / sizeof calls_master_refused[0];

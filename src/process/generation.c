@@ -16,6 +16,7 @@
 #include "net/source.h"
 #include "net/tls.h"
 #include "process/child.h"
+#include "process/death.h"
 #include "process/handover.h"
 #include "process/steering.h"
 #include "process/worker.h"
@@ -33,7 +34,6 @@ enum {
 	GENERATION_FORK_RETRY_MS = 1000,
 	GENERATION_GRACE_MS =
 	        1000, /* beyond the workers' own drain time, and after SIGABRT, before they are killed */
-	GENERATION_DEATH_BYTES = 100,
 };
 
 struct generation_slot {
@@ -49,7 +49,7 @@ struct generation_slot {
 	bool leaves;  /* it served and was killed or crashed: what it had taken in waits for a successor */
 	struct child_history history;
 	struct worker_room room;
-	char death[GENERATION_DEATH_BYTES];
+	char death[DEATH_BYTES];
 };
 
 struct generation {
@@ -57,6 +57,7 @@ struct generation {
 	unsigned number;
 	struct config *config;
 	struct cache *cache; /* NULL: none */
+	struct shelf *shelf; /* NULL: no lists of names */
 	struct sandbox_user user;
 	struct sockets *sockets;
 	struct tls_store *tls;
@@ -182,6 +183,7 @@ generation_free(struct generation *g)
 	for (int end = 0; end < 2; end++)
 		if (g->ready[end] >= 0)
 			close(g->ready[end]);
+	shelf_drop(g->shelf);
 	sockets_close(g->sockets);
 	tls_store_close(g->tls);
 	stats_free(g->stats);
@@ -203,6 +205,8 @@ setup_of(const struct generation *g, unsigned slot, int log_end)
 	        .epoch = g->world->epoch,
 	        .cache = g->cache,
 	        .member = g->slots[slot].member,
+	        .shelf = g->shelf,
+	        .hits = g->world->hits,
 	        .seed = g->world->seed,
 	        .room = g->slots[slot].room,
 	        .user = g->user,
@@ -233,6 +237,7 @@ bear(struct generation *g, unsigned slot, uint64_t now_ms)
 	struct worker_setup setup = setup_of(g, slot, ends[1]);
 	fflush(NULL);
 	atomic_store(&s->room.state->heartbeat_ms, now_ms);
+	atomic_store(&s->room.state->lists, shelf_number(g->shelf));
 	pid_t pid = fork();
 	if (pid == 0) {
 		close(g->ready[0]);
@@ -269,39 +274,6 @@ generation_bear(struct generation *g, uint64_t now_ms)
 			bear(g, slot, now_ms);
 }
 
-/* "signal=11 (Segmentation fault)", "signal=31 (Bad system call) call=execve" or "exit=1" */
-static void
-death_text(int status, int call, char out[GENERATION_DEATH_BYTES])
-{
-	char name[SANDBOX_CALL_BYTES];
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-		snprintf(out, GENERATION_DEATH_BYTES, "signal=%d (%s) call=%s", SIGSYS, strsignal(SIGSYS),
-		        sandbox_call_name(call, name));
-	else if (WIFSIGNALED(status))
-		snprintf(out, GENERATION_DEATH_BYTES, "signal=%d (%s)", WTERMSIG(status),
-		        strsignal(WTERMSIG(status)));
-	else
-		snprintf(out, GENERATION_DEATH_BYTES, "exit=%d", WEXITSTATUS(status));
-}
-
-/* Did it die of itself, so that the question in hand may be the cause? SIGKILL is somebody else's doing,
- * unless we sent it to one that hung. */
-static bool
-is_crash(const struct generation_slot *s, int status)
-{
-	static const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGSYS};
-	/* A worker leaves when it is told to, which is no death, and else never: something in it called
-	 * exit(). */
-	if (!WIFSIGNALED(status))
-		return true;
-	if (s->kill_ms != 0)
-		return true;
-	for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++)
-		if (WTERMSIG(status) == crashes[i])
-			return true;
-	return false;
-}
-
 /* The question in hand at a crash is not taken up again, and at the second crash quarantined. What to tell
  * the log. */
 static void
@@ -313,28 +285,12 @@ blame(struct generation *g, struct generation_slot *s, int status, uint64_t now_
 	out[0] = '\0';
 	if (hand == 0)
 		return;
-	bool crash = is_crash(s, status);
+	bool crash = death_is_crash(status, s->kill_ms != 0);
 	unsigned crashes = crash ? quarantine_note(g->world->quarantine, hand, now_ms) : 0;
 	if (crash)
 		atomic_store(&state->skip, hand);
 	snprintf(out, room, " in_hand=%016llx%s", (unsigned long long)hand,
 	        crashes >= QUARANTINE_CRASHES ? " quarantined=600s" : "");
-}
-
-/* What it said last, for the log; and the place is clean for the successor. */
-static void
-take_words(struct generation_slot *s, char *out, size_t room)
-{
-	struct lastwords *words = &s->room.state->words;
-	char quoted[LASTWORDS_BYTES * 2];
-	out[0] = '\0';
-	words->text[sizeof words->text - 1] = '\0';
-	if (words->text[0] != '\0')
-		snprintf(out, room, " words=\"%s\"",
-		        log_quote(quoted, sizeof quoted, words->text, strlen(words->text)));
-	memset(words->text, 0, sizeof words->text);
-	words->call = SANDBOX_NO_CALL;
-	atomic_store(&words->hand, 0);
 }
 
 /* How long until the next life. Call it while `serving` still tells of this one. */
@@ -349,10 +305,10 @@ static void
 obituary(struct generation *g, unsigned slot, int status, uint64_t now_ms)
 {
 	struct generation_slot *s = &g->slots[slot];
-	char hand[80], words[LASTWORDS_BYTES * 2 + 16];
+	char hand[80], words[DEATH_WORDS_BYTES];
 	uint64_t uptime_ms = now_ms - s->born_ms;
 	blame(g, s, status, now_ms, hand, sizeof hand);
-	take_words(s, words, sizeof words);
+	death_take_words(&s->room.state->words, words);
 	s->deaths++;
 	uint64_t next_ms = wait_after(s, status, uptime_ms);
 	s->birth_ms = now_ms + next_ms;
@@ -384,9 +340,9 @@ static void
 bury_drained(struct generation *g, unsigned slot, int status, uint64_t now_ms)
 {
 	struct generation_slot *s = &g->slots[slot];
-	char hand[80], words[LASTWORDS_BYTES * 2 + 16];
+	char hand[80], words[DEATH_WORDS_BYTES];
 	blame(g, s, status, now_ms, hand, sizeof hand);
-	take_words(s, words, sizeof words);
+	death_take_words(&s->room.state->words, words);
 	log_at(status == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 	        "worker stopped slot=%u pid=%d %s generation=%u%s%s", slot, (int)s->pid, s->death, g->number,
 	        hand, words);
@@ -569,18 +525,52 @@ generation_signal(const struct generation *g, int signal)
 			kill(g->slots[slot].pid, signal);
 }
 
-void
-generation_give_log(const struct generation *g)
+/* `what`: for the log. */
+static void
+give(const struct generation *g, const struct handover_note *note, int fd, const char *what)
 {
-	for (unsigned slot = 0; slot < g->config->workers && log_descriptor() >= 0; slot++) {
+	for (unsigned slot = 0; slot < g->config->workers && fd >= 0; slot++) {
 		const struct generation_slot *s = &g->slots[slot];
 		if (s->pid == 0 || s->log_end < 0)
 			continue;
-		int failed = handover_give(s->log_end, log_descriptor());
+		int failed = handover_give(s->log_end, note, fd);
 		if (failed < 0)
-			log_warn("worker does not take the new log file slot=%u why=\"%s\"", slot,
-			        strerror(-failed));
+			log_warn("worker does not take %s slot=%u why=\"%s\"", what, slot, strerror(-failed));
 	}
+}
+
+void
+generation_give_log(const struct generation *g)
+{
+	static const struct handover_note note = {.kind = HANDOVER_LOG};
+	give(g, &note, log_descriptor(), "the new log file");
+}
+
+void
+generation_set_lists(struct generation *g, struct shelf *shelf)
+{
+	const struct handover_note note = {
+	        .kind = HANDOVER_LISTS, .bytes = shelf_bytes(shelf), .number = shelf_number(shelf)};
+	shelf_hold(shelf);
+	shelf_drop(g->shelf);
+	g->shelf = shelf;
+	give(g, &note, shelf_descriptor(shelf), "the new lists");
+}
+
+struct shelf *
+generation_lists(const struct generation *g)
+{
+	return g->shelf;
+}
+
+bool
+generation_has_lists(const struct generation *g)
+{
+	for (unsigned slot = 0; slot < g->config->workers; slot++)
+		if (g->slots[slot].pid != 0 &&
+		        atomic_load(&g->slots[slot].room.state->lists) != shelf_number(g->shelf))
+			return false;
+	return true;
 }
 
 enum generation_state

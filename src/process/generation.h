@@ -9,8 +9,10 @@
 #include "config/config.h"
 #include "net/sockets.h"
 #include "process/sandbox.h"
+#include "query/shelf.h"
 #include "shared/epoch.h"
 #include "shared/health.h"
+#include "shared/hits.h"
 #include "shared/quarantine.h"
 #include "shared/stats.h"
 #include "shared/tickets.h"
@@ -24,6 +26,7 @@ struct generation_world {
 	struct quarantine *quarantine;
 	struct health_table *health; /* NULL: workers learn of upstreams each for itself */
 	struct tickets *tickets;     /* NULL: none are kept */
+	struct hits *hits;           /* of lists of names; NULL: not counted */
 	struct epoch *epoch;         /* of the network */
 	_Atomic uint32_t *qps;       /* questions in a second of late, over all generations */
 	uint64_t seed;
@@ -69,6 +72,14 @@ void generation_steer(struct generation *g, uint64_t now_ms);
 void generation_kill(struct generation *g);
 /* The log has been opened anew: the workers, who may not open files, are given ours. */
 void generation_give_log(const struct generation *g);
+/*
+ * The lists of names from now on, which it holds; NULL: none. Workers born later have them; those that live
+ * are given them, and take them between two questions.
+ */
+void generation_set_lists(struct generation *g, struct shelf *shelf);
+struct shelf *generation_lists(const struct generation *g);
+/* All workers alive have them. */
+bool generation_has_lists(const struct generation *g);
 void generation_signal(const struct generation *g, int signal);
 
 enum generation_state generation_state(const struct generation *g);

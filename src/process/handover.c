@@ -1,5 +1,5 @@
 /*
- * One message of one byte and one descriptor (SCM_RIGHTS) over a pair of local sockets that keep messages
+ * One message of one note and one descriptor (SCM_RIGHTS) over a pair of local sockets that keep messages
  * apart. Whatever else comes is refused: the ends may one day be in hands that are not ours any more.
  */
 #include "process/handover.h"
@@ -22,11 +22,11 @@ handover_open(int ends[2])
 }
 
 int
-handover_give(int end, int fd)
+handover_give(int end, const struct handover_note *note, int fd)
 {
 	union handover_control control;
-	char byte = 0;
-	struct iovec text = {.iov_base = &byte, .iov_len = 1};
+	struct handover_note copy = *note;
+	struct iovec text = {.iov_base = &copy, .iov_len = sizeof copy};
 	struct msghdr msg = {.msg_iov = &text,
 	        .msg_iovlen = 1,
 	        .msg_control = &control,
@@ -42,12 +42,11 @@ handover_give(int end, int fd)
 
 /* There is room for one descriptor; the kernel drops what is beyond and says so. */
 int
-handover_take(int end)
+handover_take(int end, struct handover_note *note)
 {
 	union handover_control control;
-	char byte;
 	int fd;
-	struct iovec text = {.iov_base = &byte, .iov_len = 1};
+	struct iovec text = {.iov_base = note, .iov_len = sizeof *note};
 	struct msghdr msg = {.msg_iov = &text,
 	        .msg_iovlen = 1,
 	        .msg_control = &control,
@@ -60,7 +59,8 @@ handover_take(int end)
 	        header->cmsg_len != CMSG_LEN(sizeof fd))
 		return -EBADMSG;
 	memcpy(&fd, CMSG_DATA(header), sizeof fd);
-	if ((msg.msg_flags & MSG_CTRUNC) == 0)
+	if ((msg.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) == 0 && got == (ssize_t)sizeof *note &&
+	        note->kind < HANDOVER_KINDS)
 		return fd;
 	close(fd);
 	return -EBADMSG;

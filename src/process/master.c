@@ -86,7 +86,7 @@ static void
 upgrade(void *arg)
 {
 	struct master *m = arg;
-	if (m->held != NULL)
+	if (m->held != NULL || m->relisting)
 		successor_refuse(&m->successor, "a start or reload is under way");
 	else
 		successor_ask(&m->successor, m->stopping, MASTER_START_MS);
@@ -112,7 +112,7 @@ on_child(void *arg)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (lineage_bury(&m->line, pid, status, clock_now_ms()))
 			keeper_member_died(m->keeper, clock_now_ms());
-		else if (!keeper_bury(m->keeper, pid, status) &&
+		else if (!keeper_bury(m->keeper, pid, status) && !librarian_bury(m->librarian, pid, status) &&
 		         !hosts_bury(m->hosts, pid, status, clock_now_ms()))
 			admin_bury(m->admin, pid, status);
 }
@@ -191,6 +191,9 @@ wait_ms(const struct master *m)
 	next_ms = earlier(next_ms, earlier(hosts_next_ms(m->hosts), master_change_ms(m)));
 	if (m->line.starting != NULL)
 		next_ms = earlier(next_ms, m->starting_until_ms);
+	next_ms = earlier(next_ms, librarian_next_ms(m->librarian));
+	if (m->relisting && m->handing_until_ms != 0)
+		next_ms = earlier(next_ms, now_ms + MASTER_HAND_LOOK_MS);
 	next_ms = earlier(next_ms, successor_due_ms(&m->successor));
 	next_ms = earlier(earlier(next_ms, admin_due_ms(m->admin)), lookout_due_ms(m->lookout));
 	if (next_ms == UINT64_MAX)
@@ -237,6 +240,7 @@ turn(struct master *m)
 	}
 	judge_upgrade(m, polled && fds[2].revents != 0, now_ms);
 	hosts_tend(m->hosts, now_ms);
+	master_tend_lists(m, now_ms);
 	master_judge_starting(m, now_ms);
 	tend(m, now_ms);
 	master_renew(m, now_ms);
@@ -266,6 +270,18 @@ on_cache(void *arg, struct verbs_cache *out)
 	bool serves = survey_cache(m->world, generations, lineage_all(&m->line, generations), out);
 	out->hosts = m->hosts;
 	return serves;
+}
+
+static bool
+on_lists(void *arg, struct verbs_lists *out)
+{
+	const struct master *m = arg;
+	const struct generation *g = m->line.serving;
+	if (g == NULL)
+		return false;
+	*out = (struct verbs_lists){
+	        .config = generation_config(g), .shelf = generation_lists(g), .hits = m->world->hits};
+	return true;
 }
 
 /* Who asks while it is stopping already waits with the others and hurries nobody. */
@@ -359,6 +375,7 @@ take_apart(struct master *m)
 	upgrade_forget(&m->inheritance);
 	log_share_level(NULL);
 	keeper_free(m->keeper);
+	librarian_free(m->librarian);
 	hosts_free(m->hosts);
 	lookout_close(m->lookout);
 	/* last but for the memory, so that who hears of the end can start the next one at once */
@@ -390,6 +407,7 @@ master_run(const struct master_setup *setup)
 	m.shared = (struct generation_world){.quarantine = m.world->quarantine,
 	        .health = m.world->health,
 	        .tickets = m.world->tickets,
+	        .hits = m.world->hits,
 	        .epoch = m.world->epoch,
 	        .qps = m.world->qps,
 	        .seed = m.world->seed,
@@ -402,6 +420,9 @@ master_run(const struct master_setup *setup)
 	        .arg = &m};
 	m.keeper = keeper_new(&keeping);
 	m.inheritance.cache = -1;
+	const struct librarian_setup listing = {
+	        .inherited = m.inheritance.lists, .leave_master = leave_master, .arg = &m};
+	m.librarian = librarian_new(&listing);
 	const struct hosts_setup looking_up = {
 	        .inherited = m.inheritance.hosts, .leave_master = leave_master, .arg = &m};
 	m.hosts = hosts_new(&looking_up);
@@ -410,9 +431,11 @@ master_run(const struct master_setup *setup)
 	const struct admin_deeds deeds = {.arg = &m,
 	        .report = on_report,
 	        .reload = master_reload,
+	        .reload_lists = master_reload_lists,
 	        .upgrade = upgrade,
 	        .stop = on_stop_asked,
-	        .cache = on_cache};
+	        .cache = on_cache,
+	        .lists = on_lists};
 	m.admin = admin_new(&deeds);
 	m.successor.line = &m.line;
 	m.successor.keeper = m.keeper;

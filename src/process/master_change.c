@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/must.h"
+#include "config/list.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,17 @@ apply_log(const struct master *m, const struct config *config)
 		        config->log.target, strerror(-failed));
 }
 
+/* Its lists have a place to count in. */
+static void
+count_hits(struct master *m, const struct config *config)
+{
+	const char *names[CONFIG_LISTS_MOST];
+	size_t count = config_lists_count(config);
+	for (size_t i = 0; i < count; i++)
+		names[i] = config_lists_at(config, i)->name;
+	hits_begin(m->world->hits, names, count);
+}
+
 static void
 start(struct master *m, struct generation *g)
 {
@@ -65,33 +77,10 @@ start(struct master *m, struct generation *g)
 		apply_log(m, generation_config(g));
 	m->line.starting = g;
 	keeper_carry(m->keeper, g);
+	count_hits(m, generation_config(g));
 	m->starting_since_ms = clock_now_ms();
 	m->starting_until_ms = m->starting_since_ms + MASTER_START_MS;
 	generation_bear(g, m->starting_since_ms);
-}
-
-/* It starts with the addresses that its hosts have by now. */
-static void
-judge_held(struct master *m, uint64_t now_ms)
-{
-	struct generation *g = m->held;
-	if (g == NULL || (hosts_are_awaited(m->hosts) && now_ms < m->held_until_ms))
-		return;
-	m->held = NULL;
-	m->made_version = hosts_version(m->hosts);
-	hosts_apply(m->hosts, m->held_config);
-	start(m, g);
-}
-
-/* The sockets are there, so that who asks meanwhile waits, and is not refused. */
-void
-master_launch(struct master *m, struct generation *g, struct config *config)
-{
-	hosts_serve(m->hosts, config, generation_user(g));
-	m->held = g;
-	m->held_config = config;
-	m->held_until_ms = clock_now_ms() + MASTER_RESOLVE_MS;
-	judge_held(m, clock_now_ms());
 }
 
 /* The answer to whoever asked for a reload. The complaints are lines of their own; the log gets each. */
@@ -112,6 +101,76 @@ reload_answer(struct master *m, bool good, char *text)
 		log_error("reload refused, the old configuration serves on: %s", line);
 }
 
+/* Not before that time, unless they are others again by then. */
+static void
+put_off(struct master *m, uint64_t until_ms)
+{
+	m->put_off_version = hosts_version(m->hosts);
+	m->put_off_ms = until_ms;
+}
+
+static void
+renewal_failed(struct master *m, const char *why)
+{
+	m->renewing = false;
+	put_off(m, clock_now_ms() + MASTER_RENEW_AGAIN_MS);
+	log_error("new addresses of upstreams cannot be put to use, the old ones serve on next=%ds: %s",
+	        MASTER_RENEW_AGAIN_MS / 1000, why);
+}
+
+/* There is no new generation: the one before goes on. Without one, neither do we. */
+static void
+fall_back(struct master *m, char *why)
+{
+	if (m->line.serving != NULL) {
+		/* Its sockets may have changed the steering of a group it only shared. */
+		generation_steer(m->line.serving, clock_now_ms());
+		apply_log(m, generation_config(m->line.serving));
+		if (m->renewing) {
+			renewal_failed(m, why);
+			return;
+		}
+		hosts_serve(m->hosts, generation_config(m->line.serving), generation_user(m->line.serving));
+		reload_answer(m, false, why);
+		return;
+	}
+	master_fail(m, why);
+	m->stopping = true;
+}
+
+/* It starts with the addresses that its hosts have by now. */
+static void
+judge_held(struct master *m, uint64_t now_ms)
+{
+	struct generation *g = m->held;
+	char why[LIBRARIAN_WHY_BYTES];
+	if (g == NULL || librarian_is_busy(m->librarian) ||
+	        (hosts_are_awaited(m->hosts) && now_ms < m->held_until_ms))
+		return;
+	m->held = NULL;
+	if (!master_fit_lists(m, g, why)) {
+		generation_free(g);
+		fall_back(m, why);
+		return;
+	}
+	m->made_version = hosts_version(m->hosts);
+	hosts_apply(m->hosts, m->held_config);
+	start(m, g);
+}
+
+/* The sockets are there, so that who asks meanwhile waits, and is not refused. */
+void
+master_launch(struct master *m, struct generation *g, struct config *config)
+{
+	hosts_serve(m->hosts, config, generation_user(g));
+	m->held = g;
+	m->held_config = config;
+	m->held_until_ms = clock_now_ms() + MASTER_RESOLVE_MS;
+	librarian_load(m->librarian, config, generation_user(g),
+	        m->line.serving != NULL ? generation_lists(m->line.serving) : NULL, clock_now_ms());
+	judge_held(m, clock_now_ms());
+}
+
 static void
 reload_begin(struct master *m)
 {
@@ -129,11 +188,10 @@ reload_begin(struct master *m)
 	free(complaints);
 }
 
-/* Another change has to wait. */
-static bool
-is_changing(const struct master *m)
+bool
+master_is_changing(const struct master *m)
 {
-	return m->held != NULL || m->line.starting != NULL || m->line.serving == NULL ||
+	return m->held != NULL || m->relisting || m->line.starting != NULL || m->line.serving == NULL ||
 	       successor_is_coming(&m->successor) || keeper_is_busy(m->keeper) || lineage_is_full(&m->line);
 }
 
@@ -145,7 +203,7 @@ master_reload(void *arg)
 		admin_done(m->admin, ADMIN_RELOAD, false, "it is stopping");
 		return;
 	}
-	if (is_changing(m)) {
+	if (master_is_changing(m)) {
 		m->reload_again = true;
 		return;
 	}
@@ -190,29 +248,13 @@ renewed(struct master *m)
 	        (unsigned long long)(clock_now_ms() - m->starting_since_ms));
 }
 
-/* Not before that time, unless they are others again by then. */
-static void
-put_off(struct master *m, uint64_t until_ms)
-{
-	m->put_off_version = hosts_version(m->hosts);
-	m->put_off_ms = until_ms;
-}
-
-static void
-renewal_failed(struct master *m, const char *why)
-{
-	m->renewing = false;
-	put_off(m, clock_now_ms() + MASTER_RENEW_AGAIN_MS);
-	log_error("new addresses of upstreams cannot be put to use, the old ones serve on next=%ds: %s",
-	        MASTER_RENEW_AGAIN_MS / 1000, why);
-}
-
 /* The new generation serves: the old one is relieved. */
 static void
 take_over(struct master *m)
 {
 	struct generation *old = m->line.serving;
-	char text[128];
+	const struct shelf *shelf = generation_lists(m->line.starting);
+	char text[128 + LIBRARIAN_TEXT_BYTES], lists[LIBRARIAN_TEXT_BYTES];
 	m->line.serving = m->line.starting;
 	m->line.starting = NULL;
 	m->serving_version = m->made_version;
@@ -224,9 +266,10 @@ take_over(struct master *m)
 		renewed(m);
 		return;
 	}
-	snprintf(text, sizeof text, "reloaded generation=%u workers=%u ms=%llu",
+	snprintf(text, sizeof text, "reloaded generation=%u workers=%u ms=%llu%s%s",
 	        generation_number(m->line.serving), generation_alive(m->line.serving),
-	        (unsigned long long)(clock_now_ms() - m->starting_since_ms));
+	        (unsigned long long)(clock_now_ms() - m->starting_since_ms), shelf != NULL ? " " : "",
+	        shelf != NULL ? librarian_text(shelf, lists) : "");
 	reload_answer(m, true, text);
 	/* after the answer, for the control socket that it leaves by may be another now */
 	apply_outside(m);
@@ -242,20 +285,7 @@ give_up(struct master *m, const char *reason)
 	m->line.starting = NULL;
 	/* Some of its workers may have served, and have questions in flight. */
 	lineage_retire(&m->line, g, clock_now_ms());
-	if (m->line.serving != NULL) {
-		/* Its sockets may have changed the steering of a group it only shared. */
-		generation_steer(m->line.serving, clock_now_ms());
-		apply_log(m, generation_config(m->line.serving));
-		if (m->renewing) {
-			renewal_failed(m, why);
-			return;
-		}
-		hosts_serve(m->hosts, generation_config(m->line.serving), generation_user(m->line.serving));
-		reload_answer(m, false, why);
-		return;
-	}
-	master_fail(m, why);
-	m->stopping = true;
+	fall_back(m, why);
 }
 
 void
@@ -303,7 +333,7 @@ master_renew(struct master *m, uint64_t now_ms)
 {
 	char why[GENERATION_WHY_BYTES];
 	if (m->serving_version == hosts_version(m->hosts) || is_put_off(m, now_ms) || m->stopping ||
-	        m->handed_over || is_changing(m))
+	        m->handed_over || master_is_changing(m))
 		return;
 	struct config *config = anew(m, now_ms);
 	if (config == NULL)
@@ -314,15 +344,16 @@ master_renew(struct master *m, uint64_t now_ms)
 		return;
 	}
 	m->renewing = true;
+	generation_set_lists(g, generation_lists(m->line.serving));
 	start(m, g);
 }
 
 uint64_t
 master_change_ms(const struct master *m)
 {
-	if (m->held != NULL)
-		return m->held_until_ms;
-	if (m->serving_version == hosts_version(m->hosts) || is_changing(m))
+	if (m->held != NULL) /* the end of a loader is heard of */
+		return librarian_is_busy(m->librarian) ? UINT64_MAX : m->held_until_ms;
+	if (m->serving_version == hosts_version(m->hosts) || master_is_changing(m))
 		return UINT64_MAX;
 	return m->put_off_version == hosts_version(m->hosts) ? m->put_off_ms : 0;
 }
@@ -331,6 +362,9 @@ void
 master_change_stop(struct master *m)
 {
 	hosts_stop(m->hosts);
+	librarian_stop(m->librarian);
 	generation_free(m->held);
 	m->held = NULL;
+	m->relisting = m->relist_again = false;
+	admin_done(m->admin, ADMIN_LISTS, false, "it is stopping");
 }

@@ -3,6 +3,7 @@
  *
  *   master.c         the loop, start and end, upgrades
  *   master_change.c  how one generation follows another
+ *   master_lists.c   how lists of names follow others, without a generation
  */
 #ifndef DOTWARD_PROCESS_MASTER_INSIDE_H
 #define DOTWARD_PROCESS_MASTER_INSIDE_H
@@ -11,6 +12,7 @@
 #include "process/background.h"
 #include "process/hosts.h"
 #include "process/keeper.h"
+#include "process/librarian.h"
 #include "process/lineage.h"
 #include "process/lookout.h"
 #include "process/master.h"
@@ -21,6 +23,8 @@
 
 enum {
 	MASTER_START_MS = 10000, /* for a new generation, or a new binary, to serve */
+	MASTER_HAND_MS = 10000,  /* for all workers to take new lists */
+	MASTER_HAND_LOOK_MS = 5, /* meanwhile, whether they have */
 };
 
 struct master {
@@ -34,8 +38,12 @@ struct master {
 	struct lookout *lookout;
 	uint64_t starting_until_ms, starting_since_ms;
 	bool reload_again; /* asked for while one was under way */
+	struct librarian *librarian;
+	bool relisting, relist_again; /* the lists of what serves are read anew; and that was asked for */
+	uint64_t handing_until_ms;    /* ... and its workers are given them; 0: not yet */
 	struct hosts *hosts;
-	struct generation *held; /* made, and not started before its hosts have addresses, or for so long */
+	struct generation *held; /* made, and not started before its lists are read, and its hosts have
+	                            addresses, or for so long */
 	struct config *held_config;
 	uint64_t held_until_ms;
 	unsigned made_version, serving_version; /* of the hosts' addresses */
@@ -57,7 +65,7 @@ struct master {
 int master_fail(const struct master *m, const char *why);
 int master_write_pid_file(struct master *m, const char *path);
 
-/* --- master_change.c --- */
+/* --- master_change.c, master_lists.c --- */
 
 /*
  * Makes a generation of this configuration (taken over in every case), with the addresses of its hosts that
@@ -71,6 +79,15 @@ void master_launch(struct master *m, struct generation *g, struct config *config
 int master_seal(const struct master *m, const struct config *config);
 /* At once, or when what is under way is over. `arg`: the master. */
 void master_reload(void *arg);
+/* The lists of names of what serves, and nothing else; the same. */
+void master_reload_lists(void *arg);
+/* To be called now and then. */
+void master_tend_lists(struct master *m, uint64_t now_ms);
+/* Another change has to wait. */
+bool master_is_changing(const struct master *m);
+/* The lists that were read are for this generation, which has not started. False: there are none, with a line
+ * in `why`. */
+bool master_fit_lists(struct master *m, struct generation *g, char why[LIBRARIAN_WHY_BYTES]);
 /* To be called when the generation that starts may have come up, or may have failed. */
 void master_judge_starting(struct master *m, uint64_t now_ms);
 /*

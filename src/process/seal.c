@@ -122,6 +122,13 @@ fill_errand(scmp_filter_ctx filter)
 }
 
 static int
+fill_loader(scmp_filter_ctx filter)
+{
+	int failed = fill_errand(filter);
+	return failed < 0 ? failed : add_calls(filter, SCMP_ACT_ALLOW, calls_loader, calls_loader_count);
+}
+
+static int
 fill_master(scmp_filter_ctx filter)
 {
 	static const struct call mark = {.name = "prctl",
@@ -146,6 +153,7 @@ static const struct {
         [SANDBOX_MASTER] = {SCMP_ACT_ALLOW, fill_master},
         [SANDBOX_WORKER] = {SCMP_ACT_TRAP, fill_worker},
         [SANDBOX_WORKER_SOURCE] = {SCMP_ACT_TRAP, fill_worker_source},
+        [SANDBOX_LOADER] = {SCMP_ACT_TRAP, fill_loader},
         [SANDBOX_ERRAND] = {SCMP_ACT_TRAP, fill_errand},
 };
 

@@ -65,6 +65,7 @@ start(struct successor *s)
 	const struct upgrade_legacy legacy = {.world = world_descriptor(s->world),
 	        .control = admin_descriptor(s->admin),
 	        .cache = cache != NULL ? cache_descriptor(cache) : -1,
+	        .lists = shelf_descriptor(generation_lists(s->line->serving)),
 	        .hosts = hosts};
 	int failed =
 	        upgrade_begin(&s->upgrade, s->binary, s->argv, generation_sockets(s->line->serving), &legacy);

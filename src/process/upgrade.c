@@ -17,11 +17,11 @@
 enum {
 	UPGRADE_FIRST = 3, /* SD_LISTEN_FDS_START */
 	UPGRADE_MOST = 4096,
-	UPGRADE_EXTRA = 4,
+	UPGRADE_EXTRA = 5,
 };
 
 /* The names of what goes over behind the sockets. */
-static const char world_name[] = "LISTEN_WORLD", cache_name[] = "LISTEN_CACHE",
+static const char world_name[] = "LISTEN_WORLD", cache_name[] = "LISTEN_CACHE", lists_name[] = "LISTEN_LISTS",
                   control_name[] = "LISTEN_CONTROL", ready_name[] = "LISTEN_READY",
                   hosts_name[] = "LISTEN_HOSTS"; /* a text, no descriptor */
 
@@ -68,8 +68,9 @@ upgrade_inherit(struct upgrade_inheritance *out)
 	char *hosts = take_text(hosts_name);
 	int pid = take_number("LISTEN_PID"), count = take_number("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	*out = (struct upgrade_inheritance){.world = -1, .cache = -1, .control = -1, .ready = -1};
-	int world = take_number(world_name), cache = take_number(cache_name),
+	*out = (struct upgrade_inheritance){
+	        .world = -1, .cache = -1, .lists = -1, .control = -1, .ready = -1};
+	int world = take_number(world_name), cache = take_number(cache_name), lists = take_number(lists_name),
 	    control = take_number(control_name), ready = take_number(ready_name);
 	if (pid != getpid() || count < 0 || count > UPGRADE_MOST) {
 		free(hosts);
@@ -78,6 +79,7 @@ upgrade_inherit(struct upgrade_inheritance *out)
 	out->hosts = hosts;
 	out->world = keep_to_ourselves(world);
 	out->cache = keep_to_ourselves(cache);
+	out->lists = keep_to_ourselves(lists);
 	out->ready = keep_to_ourselves(ready);
 	out->control = keep_to_ourselves(control);
 	out->sockets = must_alloc((size_t)count, sizeof *out->sockets);
@@ -179,6 +181,7 @@ upgrade_begin(struct upgrade *u, const char *path, char *const *argv, const stru
 	const struct upgrade_extra extra[UPGRADE_EXTRA] = {
 	        {world_name, legacy->world},
 	        {cache_name, legacy->cache},
+	        {lists_name, legacy->lists},
 	        {control_name, legacy->control},
 	        {ready_name, ends[1]},
 	};

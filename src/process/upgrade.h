@@ -1,8 +1,8 @@
 /*
  * One binary hands over to another, without a gap: the new master is started with the listening sockets in
  * the form that systemd uses for socket activation (LISTEN_FDS, LISTEN_PID; descriptors from 3 on), the
- * memory of the world and of the cache, the control socket, and a pipe on which it says that it serves.
- * Socket activation is the same code with sockets only.
+ * memory of the world, of the cache and of the lists of names, the control socket, and a pipe on which it
+ * says that it serves. Socket activation is the same code with sockets only.
  */
 #ifndef DOTWARD_PROCESS_UPGRADE_H
 #define DOTWARD_PROCESS_UPGRADE_H
@@ -18,6 +18,7 @@ struct upgrade_inheritance {
 	size_t socket_count;
 	int world;   /* -1: none */
 	int cache;   /* -1: none */
+	int lists;   /* of names, sealed; -1: none */
 	int control; /* the control socket; -1: none */
 	int ready;   /* -1: this is no upgrade */
 	char *hosts; /* what was known of hosts (hosts.h); owned, NULL: nothing */
@@ -45,7 +46,7 @@ struct upgrade {
 
 /* What goes over with the sockets, by descriptor; -1: there is none. They stay ours, too. */
 struct upgrade_legacy {
-	int world, cache, control;
+	int world, cache, lists, control;
 	const char *hosts; /* a text; NULL: none */
 };
 

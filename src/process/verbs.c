@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "process/cache_verbs.h"
+#include "process/list_verbs.h"
 #include "process/upstream_verbs.h"
 
 #include <stdlib.h>
@@ -114,6 +115,9 @@ const struct control_verb verbs[] = {
         {"upstreams", "", "each upstream address: how it does, and what is wrong with it", false,
                 upstream_verbs_list},
         {"upstreams --probe", "[NAME] [TYPE]", "ask each of them for real, now", false, upstream_verbs_probe},
+        {"lists", "", "each list of names: how much is on it, and how often it has decided", false,
+                list_verbs_list},
+        {"lists reload", "", "read the lists of names anew, and nothing else", true, list_verbs_reload},
         {"help", "", "this list", false, on_help},
 };
 const size_t verbs_count = sizeof verbs / sizeof verbs[0];

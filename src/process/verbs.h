@@ -9,7 +9,9 @@
 #include "process/control.h"
 #include "process/hosts.h"
 #include "process/report.h"
+#include "query/shelf.h"
 #include "shared/health.h"
+#include "shared/hits.h"
 
 /* What the verbs about the cache and the upstreams work with. */
 struct verbs_cache {
@@ -20,6 +22,13 @@ struct verbs_cache {
 	struct aside_ground ground;
 };
 
+/* What the verbs about lists of names work with. */
+struct verbs_lists {
+	const struct config *config;
+	const struct shelf *shelf; /* NULL: there are none */
+	const struct hits *hits;
+};
+
 /* How the verbs reach the master; control_setup.arg points to one of these. */
 struct verbs_master {
 	void *arg;
@@ -28,10 +37,13 @@ struct verbs_master {
 	/* These take the call over and answer it when the thing is done, or at once when it cannot be. NULL:
 	 * not in this build. */
 	void (*reload)(void *arg, struct control_call *call);
+	void (*reload_lists)(void *arg, struct control_call *call);
 	void (*upgrade)(void *arg, struct control_call *call);
 	void (*stop)(void *arg, struct control_call *call);
 	/* False: nothing serves now. NULL: not in this build. */
 	bool (*cache)(void *arg, struct verbs_cache *out);
+	/* The same. */
+	bool (*lists)(void *arg, struct verbs_lists *out);
 	struct asides *asides;
 };
 

@@ -37,10 +37,11 @@ struct worker {
 	struct ev_loop *loop;
 	struct stream_room *room;
 	struct queries *queries;
+	struct shelf *shelf; /* lists of names; NULL: none */
 	struct listener_stream *tcp;
 	struct listener_udp **udp; /* by listen address; NULL where there is none */
 	ev_signal terminate;
-	ev_io new_log;
+	ev_io handover;
 	ev_check after_sleep;
 	ev_prepare before_sleep;
 	ev_timer patience, pulse;
@@ -51,13 +52,35 @@ struct worker {
 	bool draining;
 };
 
+/* Between two questions, as all that the loop calls is. */
 static void
-on_new_log(struct ev_loop *loop, ev_io *io, int events)
+take_lists(struct worker *w, int fd, const struct handover_note *note)
 {
+	struct shelf *shelf = shelf_open(fd, note->bytes, note->number);
+	if (shelf == NULL) {
+		log_error("new lists of names cannot be taken, the old ones stay bytes=%llu",
+		        (unsigned long long)note->bytes);
+		return;
+	}
+	shelf_close_descriptor(shelf);
+	queries_set_lists(w->queries, shelf_lists(shelf));
+	shelf_drop(w->shelf);
+	w->shelf = shelf;
+	atomic_store(&w->setup->room.state->lists, note->number);
+}
+
+static void
+on_handover(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct worker *w = io->data;
+	struct handover_note note;
 	int fd;
 	(void)events;
-	while ((fd = handover_take(io->fd)) >= 0)
-		log_adopt(fd);
+	while ((fd = handover_take(io->fd, &note)) >= 0)
+		if (note.kind == HANDOVER_LISTS)
+			take_lists(w, fd, &note);
+		else
+			log_adopt(fd);
 	if (fd != -EAGAIN && fd != -EINTR)
 		ev_io_stop(loop, io);
 }
@@ -190,7 +213,7 @@ static void
 watch(struct worker *w)
 {
 	ev_signal_init(&w->terminate, on_terminate, SIGTERM);
-	ev_io_init(&w->new_log, on_new_log, w->setup->log_end, EV_READ);
+	ev_io_init(&w->handover, on_handover, w->setup->log_end, EV_READ);
 	ev_timer_init(&w->patience, on_patience, w->setup->config->drain_timeout_ms / 1000., 0.);
 	ev_signal_init(&w->new_epoch, on_epoch_signal, WORKER_EPOCH_SIGNAL);
 	ev_check_init(&w->after_sleep, on_after_sleep);
@@ -203,11 +226,12 @@ watch(struct worker *w)
 	if (w->setup->config->watchdog_ms > 0)
 		ev_timer_start(w->loop, &w->pulse);
 	w->terminate.data = w->patience.data = w->before_sleep.data = w->after_sleep.data = w;
+	w->handover.data = w;
 	ev_signal_start(w->loop, &w->terminate);
 	ev_signal_start(w->loop, &w->new_epoch);
 	ev_check_start(w->loop, &w->after_sleep);
 	if (w->setup->log_end >= 0)
-		ev_io_start(w->loop, &w->new_log);
+		ev_io_start(w->loop, &w->handover);
 	ev_prepare_start(w->loop, &w->before_sleep);
 }
 
@@ -250,11 +274,12 @@ take_apart(struct worker *w)
 	free(w->udp);
 	listener_stream_free(w->tcp);
 	queries_free(w->queries);
+	shelf_drop(w->shelf);
 	stream_room_free(w->room);
 	ev_signal_stop(w->loop, &w->terminate);
 	ev_signal_stop(w->loop, &w->new_epoch);
 	ev_check_stop(w->loop, &w->after_sleep);
-	ev_io_stop(w->loop, &w->new_log);
+	ev_io_stop(w->loop, &w->handover);
 	ev_timer_stop(w->loop, &w->patience);
 	ev_timer_stop(w->loop, &w->pulse);
 	ev_prepare_stop(w->loop, &w->before_sleep);
@@ -327,10 +352,13 @@ put_together(struct worker *w)
 	        .stats = setup->room.stats,
 	        .quarantine = setup->quarantine,
 	        .cache = setup->cache,
+	        .hits = setup->hits,
+	        .slot = setup->slot,
 	        .seed = setup->seed,
 	        .memory = setup->room.queries,
 	};
 	w->queries = queries_new(&queries);
+	queries_set_lists(w->queries, shelf_lists(w->shelf));
 	if (atomic_load(&setup->room.state->steered) == SLOTS_SPARED)
 		queries_stay_cold(w->queries);
 	listen_all(w);
@@ -404,6 +432,7 @@ worker_run(const struct worker_setup *setup)
 	lastwords_open(&setup->room.state->words);
 	reset_signals();
 	sockets_keep_slot(setup->sockets, setup->slot);
+	shelf_keep_only(setup->shelf);
 	keep_descriptors(setup);
 	if (sandbox_enter_worker(&setup->user, setup->master, why) < 0) {
 		log_error("worker cannot start: %s", why);
@@ -413,7 +442,7 @@ worker_run(const struct worker_setup *setup)
 		log_warn("limits.worker_memory cannot be set why=\"%s\"", strerror(errno));
 	if (setup->cache != NULL)
 		cache_join(setup->cache, setup->member, setup->room.stats);
-	struct worker w = {.setup = setup, .epoch = epoch_now(setup->epoch)};
+	struct worker w = {.setup = setup, .shelf = setup->shelf, .epoch = epoch_now(setup->epoch)};
 	if (!put_together(&w))
 		return EXIT_FAILURE;
 	if (shut(setup, why) < 0) {

@@ -9,8 +9,10 @@
 #include "net/sockets.h"
 #include "net/tls.h"
 #include "process/sandbox.h"
+#include "query/shelf.h"
 #include "shared/epoch.h"
 #include "shared/health.h"
+#include "shared/hits.h"
 #include "shared/quarantine.h"
 #include "shared/shm.h"
 #include "shared/slots.h"
@@ -39,13 +41,15 @@ struct worker_setup {
 	const struct tls_store *tls;
 	const struct quarantine *quarantine;
 	struct health_table *health;
+	struct shelf *shelf; /* lists of names; NULL: none */
+	struct hits *hits;   /* of them; NULL: not counted */
 	struct cache *cache; /* NULL: none */
 	uint32_t member;     /* of it */
 	struct epoch *epoch; /* of the network */
 	uint64_t seed;
 	struct worker_room room;
 	struct sandbox_user user;
-	int log_end; /* where a new log file comes through (handover.h); -1: none will */
+	int log_end; /* where a new log file, or lists, come through (handover.h); -1: none will */
 	pid_t master;
 	unsigned slot;
 	int ready_fd; /* gets a byte when the worker serves, and when it has suddenly much to do */

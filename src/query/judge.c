@@ -5,12 +5,14 @@
 #include "query/judge.h"
 
 #include "base/must.h"
+#include "query/blocking.h"
 #include "query/policy.h"
 
 #include <stdlib.h>
 
 struct judge {
 	const struct config *config;
+	struct blocking *blocking;
 };
 
 typedef bool judge_step(struct judge *judge, const struct judge_case *what, struct judgement *out);
@@ -85,6 +87,12 @@ judge_kind(struct judge *judge, const struct judge_case *what, struct judgement 
 	               "zone transfers are not forwarded");
 }
 
+static bool
+judge_lists(struct judge *judge, const struct judge_case *what, struct judgement *out)
+{
+	return blocking_judge(judge->blocking, UINT64_MAX, what, out);
+}
+
 static const struct {
 	enum judge_by by;
 	judge_step *step;
@@ -93,6 +101,7 @@ static const struct {
         {JUDGE_BY_ACCESS, judge_access},
         {JUDGE_BY_FORM, judge_form}, /* who may not ask is not told what is wrong with the question */
         {JUDGE_BY_KIND, judge_kind},
+        {JUDGE_BY_LIST, judge_lists},
 };
 
 struct judge *
@@ -100,13 +109,23 @@ judge_new(const struct config *config)
 {
 	struct judge *judge = must_alloc(1, sizeof *judge);
 	judge->config = config;
+	judge->blocking = blocking_new(config);
 	return judge;
 }
 
 void
 judge_free(struct judge *judge)
 {
+	if (judge == NULL)
+		return;
+	blocking_free(judge->blocking);
 	free(judge);
+}
+
+void
+judge_set_lists(struct judge *judge, const struct lists *lists)
+{
+	blocking_set_lists(judge->blocking, lists);
 }
 
 void
@@ -115,6 +134,7 @@ judge_question(struct judge *judge, const struct judge_case *what, struct judgem
 	out->action = JUDGE_PASS;
 	out->by = JUDGE_BY_NONE;
 	out->counter = STATS_COUNT;
+	out->list = -1;
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
 		if (steps[i].step(judge, what, out)) {
 			out->by = steps[i].by;

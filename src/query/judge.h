@@ -15,6 +15,7 @@
 #include "shared/stats.h"
 
 struct judge;
+struct lists;
 
 enum judge_action {
 	JUDGE_PASS,    /* it goes on to the cache and the upstreams */
@@ -24,19 +25,21 @@ enum judge_action {
 };
 
 /* Which step decided, in the order of the steps. JUDGE_BY_NONE: none did. */
-enum judge_by { JUDGE_BY_NONE, JUDGE_BY_FORM, JUDGE_BY_ACCESS, JUDGE_BY_KIND };
+enum judge_by { JUDGE_BY_NONE, JUDGE_BY_FORM, JUDGE_BY_ACCESS, JUDGE_BY_KIND, JUDGE_BY_LIST };
 
 /* What a judge is to look at. */
 struct judge_case {
 	const struct addr *client;
 	enum wire_verdict verdict; /* of the message */
 	const struct wire_query *query;
+	bool stream; /* it came by TCP or TLS */
 };
 
 struct judgement {
 	enum judge_action action;
 	enum judge_by by;
 	enum stats_counter counter; /* to be counted; STATS_COUNT: none */
+	int list;                   /* the list of names that decided, or let the name through; -1: none */
 	uint16_t rcode;             /* REFUSE */
 	enum edns_ede ede;          /* REFUSE */
 	const char *text; /* REFUSE: of the EDE, or NULL. ANSWER: where the answer came from, for the log */
@@ -46,6 +49,9 @@ struct judgement {
 /* The configuration outlives it. */
 struct judge *judge_new(const struct config *config) __attribute__((returns_nonnull));
 void judge_free(struct judge *judge);
+/* The lists of names from now on, as the configuration has them; NULL: none, as at first. They stay the
+ * caller's. */
+void judge_set_lists(struct judge *judge, const struct lists *lists);
 /* Counts nothing and remembers nothing. */
 void judge_question(struct judge *judge, const struct judge_case *what, struct judgement *out);
 

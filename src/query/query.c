@@ -23,6 +23,7 @@
 #include "base/fault.h"
 #include "base/lastwords.h"
 #include "base/must.h"
+#include "config/list.h"
 #include "dns/hash.h"
 #include "query/fetch.h"
 #include "query/inside.h"
@@ -63,6 +64,7 @@ struct queries {
 	struct flight *flights;
 	struct query *spare; /* to take a message apart when the pool is empty */
 	struct list free, flying, falling_back;
+	int hit_rows[CONFIG_LISTS_MOST]; /* by list of names */
 	unsigned in_flight;
 	uint32_t number;
 	ev_timer deadline, patience; /* of the heads of `flying` and `falling_back` */
@@ -227,12 +229,17 @@ settle(struct queries *qs, const struct query *q, enum wire_verdict verdict)
 {
 	struct judgement judgement;
 	judge_question(qs->judge,
-	        &(struct judge_case){.client = &q->from.peer, .verdict = verdict, .query = &q->wire},
+	        &(struct judge_case){.client = &q->from.peer,
+	                .verdict = verdict,
+	                .query = &q->wire,
+	                .stream = q->from.stream},
 	        &judgement);
-	if (judgement.action == JUDGE_PASS)
-		return false;
 	if (judgement.counter != STATS_COUNT)
 		stats_one(qs->stats, judgement.counter);
+	if (judgement.list >= 0)
+		hits_one(qs->set.hits, qs->hit_rows[judgement.list], qs->set.slot);
+	if (judgement.action == JUDGE_PASS)
+		return false;
 	if (judgement.action == JUDGE_SILENCE)
 		reply_silence(&qs->replies, q);
 	else if (judgement.action == JUDGE_REFUSE)
@@ -417,6 +424,15 @@ queries_footprint(const struct config *config)
 	return sizeof(struct query_memory) + (config->limits.queries_in_flight + 1) * sizeof(struct query);
 }
 
+static void
+find_hit_rows(struct queries *qs)
+{
+	for (size_t i = 0; i < config_lists_count(qs->config); i++)
+		qs->hit_rows[i] = qs->set.hits != NULL
+		                          ? hits_row(qs->set.hits, config_lists_at(qs->config, i)->name)
+		                          : HITS_NONE;
+}
+
 struct queries *
 queries_new(const struct queries_setup *setup)
 {
@@ -435,11 +451,18 @@ queries_new(const struct queries_setup *setup)
 	ev_init(&qs->patience, on_patience);
 	qs->deadline.data = qs->patience.data = qs;
 	qs->judge = judge_new(qs->config);
+	find_hit_rows(qs);
 	qs->recall = recall_new(setup->cache, qs->config, qs->stats);
 	qs->replies = (struct replies){.config = qs->config, .stats = qs->stats, .recall = qs->recall};
 	qs->fetches = fetches_new(
 	        qs->loop, setup->room, qs->config, setup->tls, setup->health, qs->stats, &fetch_events, qs);
 	return qs;
+}
+
+void
+queries_set_lists(struct queries *qs, const struct lists *lists)
+{
+	judge_set_lists(qs->judge, lists);
 }
 
 void

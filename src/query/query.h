@@ -11,11 +11,13 @@
 #include "cache/cache.h"
 #include "config/config.h"
 #include "net/stream.h"
+#include "shared/hits.h"
 #include "shared/quarantine.h"
 #include "shared/stats.h"
 
 struct queries;
 struct query_door;
+struct lists;
 
 /* Where a question came from, enough to find the way back, in another life of the worker too. Plain data. */
 struct query_from {
@@ -48,15 +50,19 @@ struct queries_setup {
 	struct stats_slab *stats;
 	const struct quarantine *quarantine;
 	struct cache *cache; /* NULL: none */
-	uint64_t seed;       /* of the hashes of questions; the same in all workers */
-	void *memory;        /* queries_footprint() bytes, aligned to a cache line, zeroed at first; what a
-	                        predecessor left is taken up */
+	struct hits *hits;   /* of lists of names; NULL: not counted */
+	unsigned slot;
+	uint64_t seed; /* of the hashes of questions; the same in all workers */
+	void *memory;  /* queries_footprint() bytes, aligned to a cache line, zeroed at first; what a
+	                  predecessor left is taken up */
 };
 
 /* Bytes of shared memory for the questions of one slot. */
 size_t queries_footprint(const struct config *config);
 /* Makes the pool of questions, and what asks upstream for them. */
 struct queries *queries_new(const struct queries_setup *setup);
+/* See judge_set_lists(). */
+void queries_set_lists(struct queries *queries, const struct lists *lists);
 /* Questions still in flight are forgotten. */
 void queries_free(struct queries *queries);
 

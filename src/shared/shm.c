@@ -135,3 +135,49 @@ shm_carve(struct shm *shm, size_t bytes)
 	shm->used += take;
 	return at;
 }
+
+int
+shm_blank(void)
+{
+	int fd = memfd_create("dotward-sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return fd < 0 ? -errno : fd;
+}
+
+/* All of it is had now, or not at all: a machine that is full shows here, and not as SIGBUS. */
+void *
+shm_draft(int descriptor, size_t bytes)
+{
+	int failed = posix_fallocate(descriptor, 0, (off_t)bytes);
+	if (failed != 0) {
+		errno = failed;
+		return NULL;
+	}
+	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+	if (at == MAP_FAILED)
+		return NULL;
+	if (bytes >= SHM_LARGE_BYTES)
+		madvise(at, bytes, MADV_HUGEPAGE);
+	return at;
+}
+
+int
+shm_seal(int descriptor)
+{
+	int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+	return fcntl(descriptor, F_ADD_SEALS, seals) < 0 ? -errno : 0;
+}
+
+/* Private, as older kernels refuse a shared mapping of what is sealed; nobody writes, so the pages are shared
+ * all the same. */
+const void *
+shm_view(int descriptor, size_t bytes)
+{
+	void *at = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, descriptor, 0);
+	return at == MAP_FAILED ? NULL : at;
+}
+
+void
+shm_unview(const void *view, size_t bytes)
+{
+	munmap((void *)(uintptr_t)view, bytes);
+}

@@ -26,6 +26,7 @@ struct slot_state {
 	_Atomic uint32_t steered;         /* the master: enum slots_steered */
 	_Atomic uint32_t tcp_clients;     /* the worker: connected */
 	_Atomic uint64_t busy_us;         /* the worker: time it was awake, all lives together */
+	_Atomic uint64_t lists; /* the worker: number of the lists of names it has (query/shelf.h) */
 	struct lastwords words;
 };
 

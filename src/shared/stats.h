@@ -27,6 +27,8 @@
 	X(refused_denied, "from clients that are not allowed, answered REFUSED")                             \
 	X(refused_overload, "no room for another question, answered REFUSED")                                \
 	X(refused_transfer, "zone transfers asked for, answered REFUSED")                                    \
+	X(blocked, "questions for names on a block list, of whatever answer")                                \
+	X(allowed, "questions for names on an allow list")                                                   \
 	X(servfail, "no upstream answered, answered SERVFAIL")                                               \
 	X(replayed, "questions of a dead worker, taken up by its successor")                                 \
 	X(quarantined, "questions that had crashed workers, answered SERVFAIL untouched")                    \

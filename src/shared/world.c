@@ -14,7 +14,7 @@
 
 struct world_header {
 	char magic[16];
-	uint64_t header_bytes, quarantine_bytes, health_bytes, stats_count, tickets_bytes;
+	uint64_t header_bytes, quarantine_bytes, health_bytes, stats_count, tickets_bytes, hits_bytes;
 };
 
 struct world_memory {
@@ -40,6 +40,7 @@ header_of_ours(void)
 	        .health_bytes = health_footprint(),
 	        .stats_count = STATS_COUNT,
 	        .tickets_bytes = tickets_bytes(),
+	        .hits_bytes = hits_bytes(),
 	};
 	memcpy(h.magic, "dotward-world-1", sizeof h.magic);
 	return h;
@@ -50,7 +51,7 @@ footprint(void)
 {
 	return shm_footprint(sizeof(struct world_memory)) + shm_footprint(sizeof(struct quarantine)) +
 	       shm_footprint(health_footprint()) + shm_footprint(sizeof(struct stats_slab)) +
-	       shm_footprint(tickets_bytes());
+	       shm_footprint(tickets_bytes()) + shm_footprint(hits_bytes());
 }
 
 /* Somebody else's memory with the same header, or NULL. */
@@ -83,6 +84,7 @@ world_open(int descriptor)
 	w->world.health = shm_carve(shm, health_footprint());
 	w->world.retired = shm_carve(shm, sizeof(struct stats_slab));
 	w->world.tickets = shm_carve(shm, tickets_bytes());
+	w->world.hits = shm_carve(shm, hits_bytes());
 	shm_hide(shm);
 	if (fresh) {
 		memory->header = header_of_ours();

@@ -1,14 +1,15 @@
 /*
  * What outlives every generation, and an upgrade of the binary: quarantine, what is known of the upstreams,
- * the counters of generations that are gone, the secret of the question hashes, TLS session tickets. One
- * memfd, which no core dump shows; its header says exactly what is in it, and another binary adopts it only
- * when the header is the same to the byte.
+ * the counters of generations that are gone, the secret of the question hashes, TLS session tickets, the hits
+ * of lists of names. One memfd, which no core dump shows; its header says exactly what is in it, and another
+ * binary adopts it only when the header is the same to the byte.
  */
 #ifndef DOTWARD_SHARED_WORLD_H
 #define DOTWARD_SHARED_WORLD_H
 
 #include "shared/epoch.h"
 #include "shared/health.h"
+#include "shared/hits.h"
 #include "shared/quarantine.h"
 #include "shared/shm.h"
 #include "shared/stats.h"
@@ -21,6 +22,7 @@ struct world {
 	struct health_table *health;
 	struct stats_slab *retired; /* counters of generations that are gone */
 	struct tickets *tickets;
+	struct hits *hits; /* of lists of names */
 	uint64_t seed;
 	_Atomic unsigned *log_level; /* for log_share_level() */
 	uint32_t *generation;        /* number of the newest, over all upgrades */

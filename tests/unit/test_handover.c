@@ -20,6 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const struct handover_note log_note = {.kind = HANDOVER_LOG};
+
 static int ends[2];
 
 static int
@@ -50,16 +52,20 @@ static void
 what_is_given_is_taken(void **state)
 {
 	(void)state;
+	const struct handover_note lists = {.kind = HANDOVER_LISTS, .bytes = 1ull << 33, .number = 7};
+	struct handover_note one, other;
 	int files[2];
 	assert_int_equal(pipe(files), 0);
-	assert_int_equal(handover_take(ends[1]), -EAGAIN);
-	assert_int_equal(handover_give(ends[0], files[0]), 0);
-	assert_int_equal(handover_give(ends[0], ends[1]), 0);
-	int first = handover_take(ends[1]), second = handover_take(ends[1]);
+	assert_int_equal(handover_take(ends[1], &one), -EAGAIN);
+	assert_int_equal(handover_give(ends[0], &log_note, files[0]), 0);
+	assert_int_equal(handover_give(ends[0], &lists, ends[1]), 0);
+	int first = handover_take(ends[1], &one), second = handover_take(ends[1], &other);
+	assert_memory_equal(&one, &log_note, sizeof one);
+	assert_memory_equal(&other, &lists, sizeof other);
 	assert_true(first >= 0 && same_file(first, files[0]));
 	assert_true(second >= 0 && same_file(second, ends[1]));
 	assert_true(fcntl(first, F_GETFD) & FD_CLOEXEC);
-	assert_int_equal(handover_take(ends[1]), -EAGAIN);
+	assert_int_equal(handover_take(ends[1], &one), -EAGAIN);
 	close(first);
 	close(second);
 	close(files[0]);
@@ -72,18 +78,19 @@ a_taker_who_does_not_holds_nobody_up(void **state)
 	(void)state;
 	int failed = 0;
 	for (int i = 0; i < 100000 && failed == 0; i++)
-		failed = handover_give(ends[0], ends[0]);
+		failed = handover_give(ends[0], &log_note, ends[0]);
 	assert_true(failed == -EAGAIN || failed == -ETOOMANYREFS);
 }
 
 static void
 the_end_of_the_other_side_is_told(void **state)
 {
+	struct handover_note note;
 	(void)state;
 	close(ends[0]);
-	assert_int_equal(handover_take(ends[1]), -EPIPE);
+	assert_int_equal(handover_take(ends[1], &note), -EPIPE);
 	ends[0] = dup(ends[1]);
-	assert_int_equal(handover_give(ends[1], 0), -EPIPE);
+	assert_int_equal(handover_give(ends[1], &log_note, 0), -EPIPE);
 }
 
 /* How many descriptors this process has. */
@@ -107,9 +114,10 @@ other_messages_are_refused(void **state)
 	char text[4] = "hey";
 	struct iovec vector = {.iov_base = text, .iov_len = sizeof text};
 	struct msghdr msg = {.msg_iov = &vector, .msg_iovlen = 1};
+	struct handover_note note, strange = {.kind = HANDOVER_KINDS};
 	(void)state;
 	assert_int_equal(send(ends[0], text, sizeof text, 0), sizeof text);
-	assert_int_equal(handover_take(ends[1]), -EBADMSG);
+	assert_int_equal(handover_take(ends[1], &note), -EBADMSG);
 	memset(&control, 0, sizeof control);
 	msg.msg_control = &control;
 	msg.msg_controllen = sizeof control.room;
@@ -119,7 +127,9 @@ other_messages_are_refused(void **state)
 	header->cmsg_len = CMSG_LEN(sizeof three);
 	memcpy(CMSG_DATA(header), three, sizeof three);
 	assert_int_equal(sendmsg(ends[0], &msg, 0), sizeof text);
-	assert_int_equal(handover_take(ends[1]), -EBADMSG);
+	assert_int_equal(handover_take(ends[1], &note), -EBADMSG);
+	assert_int_equal(handover_give(ends[0], &strange, 0), 0);
+	assert_int_equal(handover_take(ends[1], &note), -EBADMSG);
 	assert_int_equal(held(), before);
 }
 

@@ -161,8 +161,6 @@ static const struct loading_row values[] = {
                 "dotward.conf:2: routes = true: write a list of groups, routes = ( { ... }, { ... } );\n"},
         {"policy: { hosts_file = \"/etc/hosts\"; };",
                 "dotward.conf:2: policy.hosts_file = \"/etc/hosts\": not in this version; leave it out\n"},
-        {"policy: { block_lists = ( { file = \"x\"; } ); };",
-                "dotward.conf:2: policy.block_lists: not in this version; leave it out\n"},
         {"policy: { rebind_protection = true; };",
                 "dotward.conf:2: policy.rebind_protection = true: not in this version; leave it out\n"},
         {"policy: { records = ( \"nas.home. A 192.0.2.1\" ); };",
@@ -462,7 +460,7 @@ what_is_absent_may_be_said_to_be_absent(void **state)
 	config_free(loading_good(
 	        "upstreams = ( { addresses = [ \"9.9.9.9\" ]; client_certificate = \"\"; client_key = \"\"; "
 	        "source_address = \"\"; bootstrap = [ ]; profile = \"strict\"; } );"
-	        "routes = ( ); policy: { block_lists = ( ); allow_lists = ( ); hosts_file = \"\"; records = "
+	        "routes = ( ); policy: { hosts_file = \"\"; records = "
 	        "( ); "
 	        "rebind_protection = false; }; limits: { rate: { queries_per_second = 0; }; };"));
 }

@@ -367,14 +367,16 @@ do_work_with_syslog(void *arg)
 static int
 do_take_a_log_file(void *arg)
 {
+	struct handover_note note = {.kind = HANDOVER_LOG};
 	const char *path = arg;
 	int ends[2], out;
 	char text[256] = "";
 	NEED(log_open("file:/dev/null", LOG_LEVEL_NOTICE) == 0 && handover_open(ends) == 0);
-	NEED((out = open(path, O_RDWR | O_APPEND | O_CLOEXEC)) >= 0 && handover_give(ends[0], out) == 0);
+	NEED((out = open(path, O_RDWR | O_APPEND | O_CLOEXEC)) >= 0 &&
+	        handover_give(ends[0], &note, out) == 0);
 	seal_worker();
-	int taken = handover_take(ends[1]);
-	NEED(taken >= 0 && handover_take(ends[1]) == -EAGAIN);
+	int taken = handover_take(ends[1], &note);
+	NEED(taken >= 0 && handover_take(ends[1], &note) == -EAGAIN);
 	log_adopt(taken);
 	log_notice("into the new file");
 	NEED(log_descriptor() == taken);

@@ -145,6 +145,51 @@ adopted_in_its_own_size_only(void **state)
 	shm_free(shm);
 }
 
+static int
+fill_and_end(void *arg)
+{
+	const int *fd = arg;
+	char *at = shm_draft(*fd, 10000);
+	if (at == NULL || at[9999] != 0)
+		return 1;
+	strcpy(at + 9990, "the end");
+	return 0;
+}
+
+static void
+sealed_memory_is_only_read(void **state)
+{
+	(void)state;
+	int fd = shm_blank();
+	assert_true(fd >= 0 && (fcntl(fd, F_GETFD) & FD_CLOEXEC));
+	struct forked result = forked_run(fill_and_end, &fd);
+	assert_true(forked_succeeded(&result));
+	assert_int_equal(shm_seal(fd), 0);
+	assert_int_equal(pwrite(fd, "x", 1, 0), -1);
+	assert_int_equal(ftruncate(fd, 0), -1);
+	assert_int_equal(ftruncate(fd, 20000), -1);
+	assert_null(shm_draft(fd, 10000));
+	const char *view = shm_view(fd, 10000);
+	assert_non_null(view);
+	close(fd);
+	assert_string_equal(view + 9990, "the end");
+	shm_unview(view, 10000);
+}
+
+/* Who could still write would do so behind the back of all readers. */
+static void
+what_is_still_written_is_not_sealed(void **state)
+{
+	(void)state;
+	int fd = shm_blank();
+	void *at = shm_draft(fd, 4096);
+	assert_non_null(at);
+	assert_int_equal(shm_seal(fd), -EBUSY);
+	shm_unview(at, 4096);
+	assert_int_equal(shm_seal(fd), 0);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -156,6 +201,8 @@ main(void)
 	        cmocka_unit_test(too_much_is_told_at_start),
 	        cmocka_unit_test(adopted_by_another),
 	        cmocka_unit_test(adopted_in_its_own_size_only),
+	        cmocka_unit_test(sealed_memory_is_only_read),
+	        cmocka_unit_test(what_is_still_written_is_not_sealed),
 	};
 	return cmocka_run_group_tests_name("shm", tests, NULL, NULL);
 }

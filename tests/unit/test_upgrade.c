@@ -41,7 +41,7 @@ environment_is_clear(void)
 static bool
 nothing_else_is_open(const struct upgrade_inheritance *in)
 {
-	for (int fd = 3 + (int)in->socket_count + 4; fd < 256; fd++)
+	for (int fd = 3 + (int)in->socket_count + 5; fd < 256; fd++)
 		if (fcntl(fd, F_GETFD) >= 0)
 			return false;
 	return true;
@@ -102,6 +102,9 @@ be_new_master(const char *word)
 	if (whole != (in.cache >= 0) ||
 	        (whole && (!(fcntl(in.cache, F_GETFD) & FD_CLOEXEC) || close(in.cache) < 0)))
 		return 10;
+	if (whole != (in.lists >= 0) ||
+	        (whole && (!(fcntl(in.lists, F_GETFD) & FD_CLOEXEC) || close(in.lists) < 0)))
+		return 12;
 	if (whole != (in.hosts != NULL) || (whole && strcmp(in.hosts, hosts) != 0))
 		return 11;
 	if (!nothing_else_is_open(&in))
@@ -122,7 +125,7 @@ be_new_master(const char *word)
 static struct sockets *sockets;
 static struct shm *shm;
 static struct upgrade u;
-static int cache, control; /* what goes over besides; -1: it is not there */
+static int cache, lists, control; /* what goes over besides; -1: it is not there */
 static char why[SOCKETS_WHY_BYTES];
 static char self[4096]; /* this program */
 
@@ -136,7 +139,7 @@ start(void **state)
 	if (sockets == NULL || shm == NULL)
 		return -1;
 	strcpy(shm_start(shm), "from the old one");
-	cache = control = shm_descriptor(shm);
+	cache = lists = control = shm_descriptor(shm);
 	u = (struct upgrade){.ready = -1};
 	return 0;
 }
@@ -157,6 +160,7 @@ begin(const char *path, const char *word)
 	char *const argv[] = {strdup("upgrade"), strdup(word), NULL};
 	const struct upgrade_legacy legacy = {.world = shm_descriptor(shm),
 	        .cache = cache,
+	        .lists = lists,
 	        .control = control,
 	        .hosts = strcmp(word, "inherits") == 0 ? hosts : NULL};
 	assert_int_equal(upgrade_begin(&u, path, argv, sockets, &legacy), 0);
@@ -223,7 +227,7 @@ descriptors_in_each_others_places(void **state)
 	shm = shm_adopt(low, 4096);
 	assert_non_null(shm);
 	assert_int_equal(shm_descriptor(shm), 4);
-	cache = control = 4;
+	cache = lists = control = 4;
 	assert_int_equal(sockets_udp(sockets, 0, 0), 5);
 	close(hole);
 	begin(self, "inherits");
@@ -233,12 +237,12 @@ descriptors_in_each_others_places(void **state)
 	assert_true(succeeded);
 }
 
-/* Neither a cache nor a control socket is needed. */
+/* Neither a cache nor lists nor a control socket are needed. */
 static void
 without_what_may_be_missing(void **state)
 {
 	(void)state;
-	cache = control = -1;
+	cache = lists = control = -1;
 	begin(self, "inherits less");
 	await_word();
 	bool succeeded = upgrade_succeeded(&u);
@@ -309,6 +313,7 @@ assert_nothing(const struct upgrade_inheritance *in)
 	assert_null(in->sockets);
 	assert_int_equal(in->world, -1);
 	assert_int_equal(in->cache, -1);
+	assert_int_equal(in->lists, -1);
 	assert_int_equal(in->control, -1);
 	assert_int_equal(in->ready, -1);
 	assert_null(in->hosts);

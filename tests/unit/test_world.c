@@ -170,6 +170,18 @@ tickets_go_along(void **state)
 	world_close(next);
 }
 
+static void
+hits_go_along(void **state)
+{
+	const char *const names[] = {"ads"};
+	(void)state;
+	hits_begin(world->hits, names, 1);
+	hits_one(world->hits, hits_row(world->hits, "ads"), 3);
+	struct world *next = world_open(handed_over());
+	assert_int_equal(hits_sum(next->hits, hits_row(next->hits, "ads")), 1);
+	world_close(next);
+}
+
 /* The kernel's word for it: "dd" is do not dump. */
 static void
 no_core_dump_shows_it(void **state)
@@ -214,6 +226,7 @@ main(void)
 	        STARTED(other_sizes_are_refused),
 	        STARTED(other_headers_are_refused),
 	        STARTED(tickets_go_along),
+	        STARTED(hits_go_along),
 	        STARTED(no_core_dump_shows_it),
 	        STARTED(what_is_no_memory_is_refused),
 	};
