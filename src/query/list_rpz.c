@@ -64,12 +64,12 @@ static const struct action actions[] = {
         ACTION("\014rpz-tcp-only", LISTS_TCP_ONLY),
 };
 
-/* The scanner ends the last line itself, and counts what it put there. */
+/* The scanner ends the last line itself and counts what it put there; what is never closed has no line. */
 static unsigned long
 real_line(const struct zone *z, unsigned long line)
 {
 	unsigned long lines = z->reader->tally->lines;
-	return line > lines ? lines : line;
+	return line == 0 || line > lines ? lines : line;
 }
 
 static void
