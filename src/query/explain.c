@@ -149,8 +149,8 @@ list_rule(const struct explain *e, const struct explanation *what, char out[EXPL
 	        !lists_find(e->set.lists, groups_lists(what->what.group), q->name, q->name_bytes, &hit, NULL))
 		return;
 	snprintf(out, EXPLAIN_RULE_BYTES, "%s list %s, which has %s%.160s",
-	        hit.role == LISTS_ALLOW_LIST ? "allow" : "block", config_lists_at(e->set.config, hit.list)->name,
-	        hit.below ? "what is below " : "",
+	        hit.role == LISTS_ALLOW_LIST ? "allow" : "block",
+	        config_lists_at(e->set.config, hit.list)->name, hit.below ? "what is below " : "",
 	        name_text(q->name + hit.owner_at, q->name_bytes - hit.owner_at, name));
 }
 

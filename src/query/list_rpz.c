@@ -64,11 +64,19 @@ static const struct action actions[] = {
         ACTION("\014rpz-tcp-only", LISTS_TCP_ONLY),
 };
 
+/* The scanner ends the last line itself and counts what it put there; what is never closed has no line. */
+static unsigned long
+real_line(const struct zone *z, unsigned long line)
+{
+	unsigned long lines = z->reader->tally->lines;
+	return line == 0 || line > lines ? lines : line;
+}
+
 static void
 complain(struct zone *z, unsigned long line, const char *why)
 {
 	z->reader->tally->bad++;
-	z->reader->taker->bad(z->reader->taker->arg, line, why);
+	z->reader->taker->bad(z->reader->taker->arg, real_line(z, line), why);
 }
 
 static void
@@ -76,7 +84,7 @@ unsupported(struct zone *z, unsigned long line, const char *why)
 {
 	z->reader->tally->skipped++;
 	if (z->reader->taker->unsupported != NULL)
-		z->reader->taker->unsupported(z->reader->taker->arg, line, why);
+		z->reader->taker->unsupported(z->reader->taker->arg, real_line(z, line), why);
 }
 
 /* How long the name is in front of `tail`; -1: it does not end in it. */

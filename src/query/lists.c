@@ -4,7 +4,7 @@
  * What costs is memory that is in no cache, a quarter of a microsecond a line. So all suffixes of a name are
  * hashed first and their lines of the filter fetched side by side; only what passes the filter goes on to the
  * buckets, again side by side. Suffixes with as many labels as no owner has are not even hashed, which leaves
- * out the top-level domain of nearly every list.
+ * out the top-level domain of nearly every table.
  *
  * The table was put together from strangers' files by a process that may have been taken over by one of them,
  * so what it says of places in itself is checked wherever it is used.
@@ -19,7 +19,7 @@
 #include <xxhash.h>
 
 struct probe {
-	struct lists_key key;
+	uint64_t tag;
 	uint8_t at; /* where in the name its suffix begins */
 };
 
@@ -29,11 +29,25 @@ struct verdicts {
 	struct lists_hit best[LISTS_MAX]; /* of those with a bit in `allowed` or `decided` */
 };
 
+static uint64_t
+tag_of(const uint8_t *secret, const uint8_t *folded, size_t bytes)
+{
+	return XXH3_64bits_withSecret(folded, bytes, secret, LISTS_SECRET_BYTES);
+}
+
+/* With another key, which for the library is just a secret that begins elsewhere. */
+static uint32_t
+check_of(const uint8_t *secret, const uint8_t *folded, size_t bytes)
+{
+	enum { BEHIND = LISTS_SECRET_BYTES - XXH3_SECRET_SIZE_MIN };
+	return (uint32_t)XXH3_64bits_withSecret(folded, bytes, secret + BEHIND, XXH3_SECRET_SIZE_MIN);
+}
+
 struct lists_key
 lists_key_of(const uint8_t *secret, const uint8_t *folded, size_t bytes)
 {
-	XXH128_hash_t hash = XXH3_128bits_withSecret(folded, bytes, secret, LISTS_SECRET_BYTES);
-	return (struct lists_key){.tag = hash.high64, .high = (uint32_t)(hash.low64 >> 32)};
+	return (struct lists_key){
+	        .tag = tag_of(secret, folded, bytes), .check = check_of(secret, folded, bytes)};
 }
 
 /* Takes a part's bytes off what is left; false: there are not as many. */
@@ -99,49 +113,43 @@ lists_bytes(const struct lists *lists)
 	return lists->bytes;
 }
 
-/* Where the suffixes of a name begin, the name itself first and the root last. Returns how many there are. */
-static unsigned
-suffixes(const uint8_t *name, size_t bytes, uint8_t at[LISTS_DEPTHS])
-{
-	unsigned count = 0;
-	size_t here = 0;
-	while (here < bytes && count < LISTS_DEPTHS) {
-		at[count++] = (uint8_t)here;
-		if (name[here] == 0)
-			break;
-		here += name[here] + 1u;
-	}
-	return count;
-}
-
 static bool
 has_depth(const struct lists_depths *depths, unsigned depth)
 {
 	return (depths->bits[depth / 64] >> depth % 64 & 1) != 0;
 }
 
-/* Keys of the suffixes that could be owners, with their lines of the filter on the way. */
+/* Where the suffixes of a name begin: the name itself first, the root last. Returns how many labels it has.
+ */
 static unsigned
-begin_probes(const struct lists *l, const uint8_t *name, size_t bytes, struct probe *probes)
+split(const uint8_t *name, size_t bytes, uint8_t at[LISTS_DEPTHS])
 {
-	uint8_t folded[NAME_BYTES], at[LISTS_DEPTHS];
-	if (bytes > NAME_BYTES)
-		return 0;
-	name_fold(name, bytes, folded);
-	unsigned found = 0, count = suffixes(name, bytes, at);
-	for (unsigned i = 0; i < count; i++) {
-		if (!has_depth(i == 0 ? &l->exact : &l->below, count - 1 - i))
+	unsigned labels = 0;
+	for (size_t here = 0; here + 1 < bytes && labels < LISTS_DEPTHS - 1; here += name[here] + 1u)
+		at[labels++] = (uint8_t)here;
+	at[labels] = (uint8_t)(bytes - 1);
+	return labels;
+}
+
+/* Tags of the suffixes that could be owners, the longest first, with their lines of the filter on the way. */
+static unsigned
+begin_probes(const struct lists *l, const uint8_t *folded, size_t bytes, struct probe *probes)
+{
+	uint8_t at[LISTS_DEPTHS];
+	unsigned count = 0, labels = split(folded, bytes, at);
+	for (unsigned i = 0; i <= labels; i++) {
+		if (!has_depth(i == 0 ? &l->exact : &l->below, labels - i))
 			continue;
-		struct probe *p = &probes[found++];
+		struct probe *p = &probes[count++];
 		p->at = at[i];
-		p->key = lists_key_of(l->secret, folded + at[i], bytes - at[i]);
-		__builtin_prefetch(lists_blocks(l) + lists_scale(p->key.high, l->blocks));
+		p->tag = tag_of(l->secret, folded + at[i], bytes - at[i]);
+		__builtin_prefetch(lists_blocks(l) + lists_scale(p->tag, l->blocks));
 	}
-	return found;
+	return count;
 }
 
 static bool
-passes(const struct lists_block *block, uint64_t tag)
+passes_filter(const struct lists_block *block, uint64_t tag)
 {
 	for (unsigned i = 0; i < LISTS_FILTER_BITS; i++, tag >>= 9)
 		if ((block->words[tag / 64 % 8] >> tag % 64 & 1) == 0)
@@ -154,23 +162,24 @@ filter_probes(const struct lists *l, struct probe *probes, unsigned count)
 {
 	unsigned left = 0;
 	for (unsigned i = 0; i < count; i++) {
-		struct lists_key key = probes[i].key;
-		if (!passes(lists_blocks(l) + lists_scale(key.high, l->blocks), key.tag))
+		uint64_t tag = probes[i].tag;
+		if (!passes_filter(lists_blocks(l) + lists_scale(tag, l->blocks), tag))
 			continue;
-		__builtin_prefetch(lists_buckets(l) + lists_scale(key.high, l->homes));
+		__builtin_prefetch(lists_buckets(l) + lists_scale(tag, l->homes));
 		probes[left++] = probes[i];
 	}
 	return left;
 }
 
-/* The set of rules of this name; 0: it is on no list. */
+/* The set of rules of the suffix; 0: it is on no list. */
 static uint32_t
-find_rules(const struct lists *l, struct lists_key key)
+find_rules(const struct lists *l, const struct probe *p, const uint8_t *folded, size_t bytes)
 {
-	for (uint64_t at = lists_scale(key.high, l->homes); at < l->buckets; at++) {
+	for (uint64_t at = lists_scale(p->tag, l->homes); at < l->buckets; at++) {
 		const struct lists_bucket *b = &lists_buckets(l)[at];
 		for (unsigned i = 0; i < LISTS_SLOTS; i++)
-			if (b->tag[i] == key.tag && b->high[i] == key.high && b->rules[i] != 0)
+			if (b->tag[i] == p->tag && b->rules[i] != 0 &&
+			        b->check[i] == check_of(l->secret, folded + p->at, bytes - p->at))
 				return b->rules[i];
 		if (b->rules[LISTS_SLOTS - 1] == 0)
 			break;
@@ -247,20 +256,22 @@ lists_find(const struct lists *lists, uint64_t which, const uint8_t *name, size_
         struct lists_hit *out, int *exempt)
 {
 	int nobody;
+	uint8_t folded[NAME_BYTES];
 	struct probe probes[LISTS_DEPTHS];
 
 	exempt = exempt != NULL ? exempt : &nobody;
 	*exempt = -1;
-	if (which == 0)
+	if (which == 0 || bytes == 0 || bytes > NAME_BYTES)
 		return false;
-	unsigned count = begin_probes(lists, name, bytes, probes);
+	name_fold(name, bytes, folded);
+	unsigned count = begin_probes(lists, folded, bytes, probes);
 	count = filter_probes(lists, probes, count);
 	if (count == 0)
 		return false;
 	struct verdicts v;
 	v.allowed = v.decided = v.important = v.excepted = v.excepted_important = 0;
 	for (unsigned i = 0; i < count; i++) {
-		uint32_t rules = find_rules(lists, probes[i].key);
+		uint32_t rules = find_rules(lists, &probes[i], folded, bytes);
 		if (rules != 0)
 			weigh_set(&v, lists, which, rules, probes[i].at);
 	}

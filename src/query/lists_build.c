@@ -110,7 +110,7 @@ build_more(struct lists_build *build, struct build_pile *pile, size_t count, siz
 void
 build_item(struct lists_build *build, struct lists_key key, uint32_t rule)
 {
-	struct build_part *part = &build->parts[key.high >> 24];
+	struct build_part *part = &build->parts[key.tag >> 56];
 	if (part->count == part->room) {
 		size_t room = part->room + part->room / 2 + 16;
 		struct build_item *items = reallocarray(part->items, room, sizeof *items);
@@ -121,7 +121,7 @@ build_item(struct lists_build *build, struct lists_key key, uint32_t rule)
 		part->items = items;
 		part->room = room;
 	}
-	part->items[part->count++] = (struct build_item){.tag = key.tag, .high = key.high, .rule = rule};
+	part->items[part->count++] = (struct build_item){.tag = key.tag, .check = key.check, .rule = rule};
 }
 
 void

@@ -20,7 +20,7 @@ enum {
 /* A name and one rule about it. Once the table is measured: a name and where its set begins. */
 struct build_item {
 	uint64_t tag;
-	uint32_t high;
+	uint32_t check;
 	uint32_t rule;
 };
 

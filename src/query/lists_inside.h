@@ -4,10 +4,11 @@
  *   header    what is where, the key of the hash, what is known of each list
  *   filter    a blocked Bloom filter, 64 bytes a block: nearly every name that is on no list is told from it
  *             alone, and it is small enough for a processor's caches
- *   buckets   four names each, 96 bits of hash and the number of a set. A name lies in the bucket that its
- * hash points to or, when that is full, in the first behind it that was not. The names are in the order of
- * their hashes rules     sets of rules, each behind the other; many names share one data      the records of
- * rules that have some
+ *   buckets   four names each: 96 bits of hash, and where a set begins. A name lies in the bucket that its
+ *             hash points to or, when that is full, in the first behind it that was not. The names are in
+ *             the order of their hashes
+ *   rules     sets of rules, each behind the other; many names share one
+ *   data      the records of rules that have some
  */
 #ifndef DOTWARD_QUERY_LISTS_INSIDE_H
 #define DOTWARD_QUERY_LISTS_INSIDE_H
@@ -22,9 +23,10 @@ enum {
 	LISTS_SECRET_BYTES = 192,
 	LISTS_SLOTS = 4,
 	LISTS_DEPTHS = 128, /* labels of a name, and the root */
-	/* 16 bits of filter for each name, 6 of them set: 1 of 500 names passes that should not */
-	LISTS_NAMES_PER_BLOCK = 32,
-	LISTS_FILTER_BITS = 6,
+	/* some 11 bits of filter for each name, 5 of them set: 1 of 100 names passes that should not. They
+	 * are from that half of the hash of which hardly anything chooses the block */
+	LISTS_NAMES_PER_BLOCK = 48,
+	LISTS_FILTER_BITS = 5,
 	/* names for eight buckets to be the home of: two thirds full */
 	LISTS_NAMES_PER_EIGHT = 21,
 	LISTS_DATA_HEAD = 8, /* of a record: its type, the length of its data, its TTL */
@@ -58,10 +60,10 @@ struct lists_block {
 	uint64_t words[8];
 } __attribute__((aligned(LISTS_LINE)));
 
-/* rules[i] of tag[i] and high[i]: where its set begins; 0: the slot is empty, and so are those behind it. */
+/* rules[i] of tag[i] and check[i]: where its set begins; 0: the slot is empty, and so are those behind it. */
 struct lists_bucket {
 	uint64_t tag[LISTS_SLOTS];
-	uint32_t high[LISTS_SLOTS];
+	uint32_t check[LISTS_SLOTS];
 	uint32_t rules[LISTS_SLOTS];
 } __attribute__((aligned(LISTS_LINE)));
 
@@ -78,19 +80,20 @@ static_assert(sizeof(struct lists_block) == LISTS_LINE, "a block is a line");
 static_assert(sizeof(struct lists_bucket) == LISTS_LINE, "a bucket is a line");
 static_assert(LISTS_MAX <= 64, "a bit for each list");
 
-/* What stands for a name. */
+/* What stands for a name: two hashes of it. The first says where it is, the second makes sure. */
 struct lists_key {
 	uint64_t tag;
-	uint32_t high;
+	uint32_t check;
 };
 
 /* Of a name in lower case. */
 struct lists_key lists_key_of(const uint8_t *secret, const uint8_t *folded, size_t bytes);
 
+/* Which of `count` blocks or homes it is. */
 static inline uint64_t
-lists_scale(uint32_t high, uint64_t count)
+lists_scale(uint64_t tag, uint64_t count)
 {
-	return high * count >> 32;
+	return (tag >> 32) * count >> 32;
 }
 
 static inline uint64_t

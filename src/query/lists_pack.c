@@ -16,7 +16,7 @@
 
 enum {
 	SORT_BINS = 4096, /* by the next bits of the hash, so that a handful of names is in each */
-	SORT_SHIFT = 12,
+	SORT_SHIFT = 44,
 	SORT_BY_HAND = 32, /* up to here exchanging neighbours is best */
 };
 
@@ -58,7 +58,7 @@ keep_bucket(struct lists_build *build, const struct lists_bucket *b)
 {
 	const struct lists *before = build->before;
 	for (unsigned i = 0; i < LISTS_SLOTS && b->rules[i] != 0; i++) {
-		const struct lists_key key = {.tag = b->tag[i], .high = b->high[i]};
+		const struct lists_key key = {.tag = b->tag[i], .check = b->check[i]};
 		for (uint64_t at = b->rules[i]; at < before->rules; at++) {
 			const struct lists_rule *r = &lists_rules(before)[at];
 			keep_rule(build, key, r);
@@ -91,10 +91,10 @@ static int
 compare_items(const void *a, const void *b)
 {
 	const struct build_item *x = a, *y = b;
-	if (x->high != y->high)
-		return x->high < y->high ? -1 : 1;
 	if (x->tag != y->tag)
 		return x->tag < y->tag ? -1 : 1;
+	if (x->check != y->check)
+		return x->check < y->check ? -1 : 1;
 	return x->rule < y->rule ? -1 : x->rule > y->rule;
 }
 
@@ -117,13 +117,29 @@ sort_few(struct build_item *items, size_t count)
 static unsigned
 bin_of(const struct build_item *item)
 {
-	return item->high >> SORT_SHIFT & (SORT_BINS - 1);
+	return (unsigned)(item->tag >> SORT_SHIFT & (SORT_BINS - 1));
+}
+
+/* First into bins, each of which is then sorted on its own. */
+static void
+sort_many(const struct build_item *items, size_t count, struct build_item *sorted)
+{
+	size_t starts[SORT_BINS + 1] = {0}, ends[SORT_BINS];
+	for (size_t i = 0; i < count; i++)
+		starts[bin_of(&items[i]) + 1]++;
+	for (unsigned i = 0; i < SORT_BINS; i++) {
+		starts[i + 1] += starts[i];
+		ends[i] = starts[i];
+	}
+	for (size_t i = 0; i < count; i++)
+		sorted[ends[bin_of(&items[i])]++] = items[i];
+	for (unsigned i = 0; i < SORT_BINS; i++)
+		sort_few(sorted + starts[i], starts[i + 1] - starts[i]);
 }
 
 static void
 sort_part(struct lists_build *build, struct build_part *part)
 {
-	size_t starts[SORT_BINS + 1] = {0}, ends[SORT_BINS];
 	if (part->count <= SORT_BINS / 4) {
 		sort_few(part->items, part->count);
 		return;
@@ -133,16 +149,7 @@ sort_part(struct lists_build *build, struct build_part *part)
 		build->failed = true;
 		return;
 	}
-	for (size_t i = 0; i < part->count; i++)
-		starts[bin_of(&part->items[i]) + 1]++;
-	for (unsigned i = 0; i < SORT_BINS; i++) {
-		starts[i + 1] += starts[i];
-		ends[i] = starts[i];
-	}
-	for (size_t i = 0; i < part->count; i++)
-		sorted[ends[bin_of(&part->items[i])]++] = part->items[i];
-	for (unsigned i = 0; i < SORT_BINS; i++)
-		sort_few(sorted + starts[i], starts[i + 1] - starts[i]);
+	sort_many(part->items, part->count, sorted);
 	free(part->items);
 	part->items = sorted;
 	part->room = part->count;
@@ -375,11 +382,12 @@ pack_part(struct lists_build *build, struct sets *sets, struct group *group, str
 	for (size_t i = 0, next; i < part->count && !build->failed; i = next) {
 		const struct build_item *item = &part->items[i];
 		for (next = i + 1; next < part->count && part->items[next].tag == item->tag &&
-		                   part->items[next].high == item->high;)
+		                   part->items[next].check == item->check;)
 			next++;
 		uint32_t set = next == i + 1 ? pack_single(build, sets, group, item)
 		                             : pack_group(build, sets, group, item, next - i);
-		part->items[kept++] = (struct build_item){.tag = item->tag, .high = item->high, .rule = set};
+		part->items[kept++] =
+		        (struct build_item){.tag = item->tag, .check = item->check, .rule = set};
 	}
 	part->count = kept;
 	build->header.names += kept;
@@ -396,7 +404,7 @@ struct place {
 static void
 next_place(struct place *place, const struct lists *header, const struct build_item *item)
 {
-	uint64_t home = lists_scale(item->high, header->homes);
+	uint64_t home = lists_scale(item->tag, header->homes);
 	if (home > place->bucket) {
 		*place = (struct place){.bucket = home};
 	} else if (place->slot == LISTS_SLOTS) {
@@ -476,11 +484,11 @@ write_part(const struct build_part *part, const struct lists *header, struct pla
 {
 	for (size_t i = 0; i < part->count; i++) {
 		const struct build_item *item = &part->items[i];
-		mark_filter(&blocks[lists_scale(item->high, header->blocks)], item->tag);
+		mark_filter(&blocks[lists_scale(item->tag, header->blocks)], item->tag);
 		next_place(place, header, item);
 		struct lists_bucket *bucket = &buckets[place->bucket];
 		bucket->tag[place->slot] = item->tag;
-		bucket->high[place->slot] = item->high;
+		bucket->check[place->slot] = item->check;
 		bucket->rules[place->slot++] = item->rule;
 	}
 }

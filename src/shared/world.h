@@ -2,8 +2,8 @@
  * What outlives every generation, and an upgrade of the binary: quarantine, what is known of the upstreams,
  * the counters of generations that are gone, the secret of the question hashes, TLS session tickets, the
  * secrets of DNS cookies and of clients' tickets, how much clients have asked of late, the hits of lists of
- * names. One memfd, which no core dump shows; its header says exactly what is in it, and another binary adopts
- * it only when the header is the same to the byte.
+ * names. One memfd, which no core dump shows; its header says exactly what is in it, and another binary
+ * adopts it only when the header is the same to the byte.
  */
 #ifndef DOTWARD_SHARED_WORLD_H
 #define DOTWARD_SHARED_WORLD_H

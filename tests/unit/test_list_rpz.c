@@ -63,6 +63,8 @@ texts(void **state)
 	        {SOA "a.example CH TXT x\n", "bad3"},
 	        {SOA "$INCLUDE /etc/passwd\na.example CNAME .\n", "bad3 nx=a.example."},
 	        {"||a.example^\n", "bad1"},
+	        /* no line that there is not */
+	        {"$TTL(x 1", "bad1"},
 	};
 	listing_try(rows, sizeof rows / sizeof *rows, LIST_RPZ);
 }
