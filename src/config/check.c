@@ -49,7 +49,10 @@ static void
 check_listens(struct draft *draft)
 {
 	const struct config *config = draft->config;
-	for (size_t i = 0; i < config->listen_count; i++)
+	const struct place *from = &draft->places[keys_find("listen[].proxy_from") - keys];
+	/* Where a network was wrong, what there is of them is not what was meant. */
+	bool doubtful = from->order != 0 && draft->complaints.count > 0;
+	for (size_t i = 0; i < config->listen_count && !doubtful; i++)
 		check_proxy(draft, i);
 	for (size_t second = 1; second < config->listen_count; second++)
 		for (size_t first = 0; first < second && second < CHECK_MAX_LISTENS; first++)

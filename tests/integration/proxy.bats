@@ -218,4 +218,8 @@ CONF
   run -1 dotward -t -c "$CONFIG"
   assert_has "$output" 'dotward\.conf:1: listen\.\[0\]\.proxy_protocol: who may send the header\?'
   assert_has "$output" 'dotward\.conf:1: listen\.\[1\]\.proxy_from: goes with proxy_protocol = true'
+  sed -i 's/proxy_protocol = true;/& proxy_from = [ "no network" ];/; s/proxy_from = \[ "::1" \];//' "$CONFIG"
+  run -1 dotward -t -c "$CONFIG"
+  assert_has "$output" 'listen\.\[0\]\.proxy_from\.\[0\] = "no network": no network; write'
+  assert_equal "${#lines[@]}" 1 "complaints about one mistake: $output"
 }

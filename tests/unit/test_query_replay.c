@@ -431,7 +431,8 @@ spoil(struct query *q)
 	for (unsigned n = (unsigned)rand() % 24; n > 0; n--)
 		bytes[(size_t)rand() % sizeof *q] = (uint8_t)rand();
 	bool *truths[] = {&q->from.stream, &q->wire.edns.present, &q->wire.edns.dnssec_ok,
-	        &q->wire.edns.keepalive, &q->wire.edns.keepalive_value};
+	        &q->wire.edns.keepalive, &q->wire.edns.keepalive_value, &q->from.tls, &q->wire.edns.padding,
+	        &q->wire.edns.cookie_malformed, &q->verified};
 	for (size_t i = 0; i < sizeof truths / sizeof truths[0]; i++)
 		*(uint8_t *)truths[i] &= 1;
 }
