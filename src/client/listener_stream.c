@@ -574,21 +574,15 @@ listener_stream_new(struct ev_loop *loop, struct stream_room *room, struct queri
 }
 
 void
-listener_stream_add(struct listener_stream *l, int fd, uint32_t listen)
-{
-	listener_stream_add_tls(l, fd, listen, NULL);
-}
-
-void
-listener_stream_add_tls(struct listener_stream *l, int fd, uint32_t listen, const struct tls_server *server)
+listener_stream_add(struct listener_stream *l, int fd, uint32_t listen, const struct config_listen *by,
+        const struct tls_server *server)
 {
 	struct accepting *a = must_alloc(1, sizeof *a);
 	a->next = l->accepting;
 	l->accepting = a;
 	a->listener = l;
 	a->listen = listen;
-	if (listen < l->config->listen_count && l->config->listens[listen].proxy_protocol)
-		a->by = &l->config->listens[listen];
+	a->by = by != NULL && by->proxy_protocol ? by : NULL;
 	a->tls = server;
 	ev_io_init(&a->io, on_acceptable, fd, EV_READ);
 	a->io.data = a;

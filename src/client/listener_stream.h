@@ -17,12 +17,13 @@ struct listener_stream;
 struct listener_stream *listener_stream_new(struct ev_loop *loop, struct stream_room *room,
         struct queries *queries, const struct config *config, struct stats_slab *stats);
 void listener_stream_free(struct listener_stream *listener);
-/* Accepts on this descriptor too; it is borrowed and must be non-blocking. `listen` is the index that
- * questions carry. */
-void listener_stream_add(struct listener_stream *listener, int fd, uint32_t listen);
-/* The same, for clients who speak TLS; the server outlives the listener. */
-void listener_stream_add_tls(
-        struct listener_stream *listener, int fd, uint32_t listen, const struct tls_server *server);
+/*
+ * Accepts on this descriptor too; it is borrowed and must be non-blocking. `listen` is the index that
+ * questions carry, `by` the listen address in the configuration (NULL: nothing is special about it), and
+ * `server` for clients who speak TLS (NULL: they do not). Both outlive the listener.
+ */
+void listener_stream_add(struct listener_stream *listener, int fd, uint32_t listen,
+        const struct config_listen *by, const struct tls_server *server);
 /* Accepts what the kernel has queued, and then no more (for TLS, none: that would be a handshake each, and
  * who comes after us on the same sockets has the time); clients without outstanding questions are closed, the
  * others once answered. */

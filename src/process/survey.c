@@ -121,7 +121,7 @@ survey_log_serving(const struct generation *g)
 void
 survey_log_stopped(const struct world *world)
 {
-	char line[1800] = "";
+	static char line[STATS_COUNT * 40];
 	size_t used = 0;
 	for (unsigned i = 0; i < STATS_COUNT && used < sizeof line; i++)
 		used += (size_t)snprintf(line + used, sizeof line - used, " %s=%llu", stats_name(i),

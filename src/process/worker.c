@@ -241,9 +241,10 @@ listen_on(struct worker *w, size_t listen)
 {
 	const struct worker_setup *setup = w->setup;
 	const struct sockets *sockets = setup->sockets;
-	const struct config_listen *by = &setup->config->listens[listen];
 	unsigned slots = setup->config->workers, members = sockets_members(sockets);
-	const struct tls_server *server = tls_store_server(setup->tls, sockets_wanted(sockets, listen));
+	size_t wanted = sockets_wanted(sockets, listen); /* one may have been left out */
+	const struct config_listen *by = &setup->config->listens[wanted];
+	const struct tls_server *server = tls_store_server(setup->tls, wanted);
 	for (unsigned member = setup->slot; member < members; member += slots) {
 		int udp = sockets_udp(sockets, listen, member), tcp = sockets_tcp(sockets, listen, member);
 		if (udp >= 0 && member == setup->slot)
@@ -255,7 +256,7 @@ listen_on(struct worker *w, size_t listen)
 		if (udp >= 0 && by->proxy_protocol)
 			listener_udp_proxied(w->udp[listen], by);
 		if (tcp >= 0)
-			listener_stream_add_tls(w->tcp, tcp, (uint32_t)listen, server);
+			listener_stream_add(w->tcp, tcp, (uint32_t)listen, by, server);
 	}
 }
 

@@ -219,6 +219,7 @@ judge_word(enum judge_by by)
 	        [JUDGE_BY_ACCESS] = "access",
 	        [JUDGE_BY_KIND] = "kind",
 	        [JUDGE_BY_RECORD] = "records",
+	        [JUDGE_BY_DDR] = "ddr",
 	        [JUDGE_BY_SPECIAL] = "special",
 	        [JUDGE_BY_LIST] = "lists",
 	        [JUDGE_BY_TYPE] = "types",

@@ -171,6 +171,7 @@ for_people(void **state)
 	             "form:       goes on\n"
 	             "kind:       goes on\n"
 	             "records:    goes on\n"
+	             "ddr:        goes on\n"
 	             "special:    goes on\n"
 	             "lists:      goes on\n"
 	             "types:      goes on\n"

@@ -50,7 +50,7 @@ serve(void)
 {
 	queries = world_queries();
 	listener = listener_stream_new(world.loop, world.room, queries, &world.config, &world.stats);
-	listener_stream_add(listener, bound, 0);
+	listener_stream_add(listener, bound, 0, world.config.listens, NULL);
 }
 
 static int

@@ -128,7 +128,7 @@ serve(void)
 	tls_server_give_tickets(tls, &stek);
 	queries = world_queries();
 	listener = listener_stream_new(world.loop, world.room, queries, &world.config, &world.stats);
-	listener_stream_add_tls(listener, bound, 0, tls);
+	listener_stream_add(listener, bound, 0, world.config.listens, tls);
 }
 
 static int
