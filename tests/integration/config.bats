@@ -100,9 +100,9 @@ complains() {
   complains 'broken\.conf:3: .*(twice|line 2)'
 }
 
-@test "config: 15. what a later version will have is refused where its absence would be a hole" {
-  file "$GOOD" 'upstreams_are = "x";' 'policy: { block_lists = ( { file = "x"; } ); };'
-  complains 'broken\.conf:3: policy.block_lists.*: .*version' 'broken\.conf:2: upstreams_are.*no such key'
+@test "config: 15. a list that there is not, and a key that there is not" {
+  file "$GOOD" 'upstreams_are = "x";' 'policy: { block_lists = ( { file = "/nowhere/x"; } ); };'
+  complains 'broken\.conf:3: policy.block_lists.*cannot be read: No such file' 'broken\.conf:2: upstreams_are.*no such key'
 }
 
 @test "config: 15b. a route to an upstream that there is not" {

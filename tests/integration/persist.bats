@@ -153,7 +153,7 @@ flip() {
 @test "persist: a file of another version, or of another program, is a cold start" {
   learn 5
   flip 18
-  assert_cold_start 'it has format 257, and this dotward reads format 1'
+  assert_cold_start 'it has format 258, and this dotward reads format 2'
   head -c 100000 /dev/urandom >"$FILE"
   assert_cold_start 'it is no cache of dotward'
 }

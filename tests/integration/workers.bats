@@ -222,7 +222,7 @@ kill_one() {
 @test "workers: without -f it goes to the background once it serves, and pid_file says where" {
   faultup_start up
   dotward_config "$(upstream up "$up_port")"
-  run -0 dotward "${SANDBOX_OPTION[@]}" -c "$CONFIG" -o "pid_file=$BATS_TEST_TMPDIR/pid" -o "log.target=file:$BATS_TEST_TMPDIR/dotward.log" 3>&-
+  run -0 dotward "${SANDBOX_OPTION[@]}" -c "$CONFIG" -o policy.special_names=false -o "pid_file=$BATS_TEST_TMPDIR/pid" -o "log.target=file:$BATS_TEST_TMPDIR/dotward.log" 3>&-
   local pid
   pid=$(cat "$BATS_TEST_TMPDIR/pid")
   echo "$pid dotward" >>"$BATS_TEST_TMPDIR/pids"
