@@ -368,11 +368,12 @@ idle_one_waits_for_its_successor(void **state)
 	world.upstreams[0].idle_timeout_ms = 200;
 	rests_refused = 100;
 	open_it();
+	uint64_t begun_ms = clock_now_ms();
 	ask(0);
 	LOOP_UNTIL(world.loop, answered == 1);
-	uint64_t begun_ms = clock_now_ms();
 	LOOP_UNTIL(world.loop, rests_asked == 1);
-	assert_true(clock_now_ms() - begun_ms >= 195);
+	/* Its successor is begun sooner by what a handshake takes, and by a quarter at most. */
+	assert_true(clock_now_ms() - begun_ms >= 150);
 	assert_int_equal(ended, 0);
 	LOOP_UNTIL(world.loop, ended == 1);
 	assert_int_equal(how, UCONN_IDLE);
