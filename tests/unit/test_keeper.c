@@ -16,6 +16,7 @@
 #include "ports.h"
 #include "process/generation.h"
 
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,8 +75,10 @@ born(const char *cache)
 	        "listen = ( { address = \"%s\"; } );\nuser = \"\";\nworkers = 1;\n"
 	        "upstreams = ( { addresses = [ \"127.0.0.1@1\" ]; },"
 	        " { name = \"corp\"; addresses = [ \"127.0.0.1@2\" ]; } );\n"
-	        "cache: { %s };\nroutes = ( %s );",
-	        addr_text(&address, listen), cache, routes);
+	        "cache: { %s };\nroutes = ( %s );\nsandbox = %s;",
+	        addr_text(&address, listen), cache, routes,
+	        getenv("VALGRIND") == NULL ? "true"
+	                                   : "false"); /* which can install no filters of system calls */
 	struct config *config = loading_good(text);
 	if (keeper_provide(k, config, &given, reason) < 0)
 		fail_msg("%s", reason);

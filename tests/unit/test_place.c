@@ -378,8 +378,9 @@ learned_idle_time_and_a_successor(void **state)
 	}
 	uint64_t begun_ms = clock_now_ms();
 	LOOP_UNTIL(world.loop, server->dot.accepted == 4);
-	assert_in_range(clock_now_ms() - begun_ms, 1150, 6000); /* 9.5 s where nothing was learned */
-	assert_int_equal(server->dot.open, 2);                  /* the old one stays for its successor */
+	/* 9.5 s where nothing was learned; sooner by what a handshake takes, and by a quarter at most. */
+	assert_in_range(clock_now_ms() - begun_ms, 900, 6000);
+	assert_int_equal(server->dot.open, 2); /* the old one stays for its successor */
 	LOOP_UNTIL(world.loop, server->dot.shaken == 4);
 	LOOP_UNTIL(world.loop, server->dot.open == 1);
 	assert_int_equal(counted(STATS_upstream_failures), 0);

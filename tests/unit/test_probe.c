@@ -98,9 +98,11 @@ one_finds_out_for_all(void **state)
 	dot_stop_listening(&world.servers[0].dot);
 	assert_string_equal(ask_worker(0), "u1");
 	assert_int_equal(known().failed[HEALTH_CONNECT], 1);
+	uint64_t begun_ms = clock_now_ms();
 	for (unsigned i = 0; i < 5; i++)
 		assert_string_equal(ask_worker(1), "u1");
-	assert_int_equal(known().failed[HEALTH_CONNECT], 1);
+	/* On a very slow machine the time until it is tried again may be over meanwhile. */
+	assert_in_range(known().failed[HEALTH_CONNECT], 1, 1 + (clock_now_ms() - begun_ms) / 500);
 }
 
 static void
