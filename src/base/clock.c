@@ -55,6 +55,15 @@ clock_is_wrong(time_t date)
 	return date < clock_built();
 }
 
+const char *
+clock_date_text(time_t date, char out[CLOCK_DATE_TEXT_BYTES])
+{
+	struct tm utc;
+	gmtime_r(&date, &utc);
+	strftime(out, CLOCK_DATE_TEXT_BYTES, "%Y-%m-%d %H:%M UTC", &utc);
+	return out;
+}
+
 time_t
 clock_built(void)
 {

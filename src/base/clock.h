@@ -31,6 +31,9 @@ uint64_t clock_wall_ms(void);
 time_t clock_date(void);
 /* That cannot be: this program was built later. */
 bool clock_is_wrong(time_t date);
+/* "2026-11-21 23:59 UTC". Returns `out`. */
+enum { CLOCK_DATE_TEXT_BYTES = 32 };
+const char *clock_date_text(time_t date, char out[CLOCK_DATE_TEXT_BYTES]);
 time_t clock_built(void);
 /* For tests: another opinion of the date. NULL: the machine's. */
 void clock_date_from(time_t (*source)(void));

@@ -140,18 +140,6 @@ write_reverse(const uint8_t *address, size_t bytes, char out[REVERSE_TEXT_BYTES]
 	strcpy(out, "ip6.arpa");
 }
 
-static bool
-has_ptr(const struct names *table, const uint8_t *name, size_t bytes)
-{
-	struct names_found found;
-	const struct names_record *record = NULL;
-	names_find(table, name, bytes, &found);
-	while ((record = names_record(table, &found, record)) != NULL)
-		if (record->type == TYPE_PTR)
-			return true;
-	return false;
-}
-
 /* "0.0.0.0" in a hosts file is no host's. */
 static bool
 is_unspecified(const uint8_t *address, size_t bytes)
@@ -170,7 +158,7 @@ add_ptr(struct building *b, const uint8_t *address, size_t bytes, uint32_t ttl_s
 		return;
 	write_reverse(address, bytes, text);
 	size_t reverse_bytes = name_from_text(text, reverse);
-	if (!has_ptr(b->names, reverse, reverse_bytes))
+	if (names_record_of(b->names, reverse, reverse_bytes, TYPE_PTR) == NULL)
 		names_add(b->names, reverse, reverse_bytes, TYPE_PTR, ttl_s, name, name_bytes);
 }
 

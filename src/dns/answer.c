@@ -14,21 +14,6 @@
 
 #include <string.h>
 
-/* Returns where the question section ends, or 0. */
-static size_t
-questions_end(const uint8_t *msg, size_t bytes)
-{
-	size_t at = WIRE_HEADER_BYTES;
-
-	for (unsigned count = octets_get16(msg + HEADER_QDCOUNT); count > 0; count--) {
-		size_t name = name_skip(msg, bytes, at);
-		if (name == 0 || bytes - at - name < QUESTION_FIXED_BYTES)
-			return 0;
-		at += name + QUESTION_FIXED_BYTES;
-	}
-	return at;
-}
-
 static bool
 record_sound(const uint8_t *msg, const struct record *record)
 {
@@ -90,7 +75,7 @@ wire_answer_take(uint8_t *msg, size_t bytes, const struct wire_question *questio
 	if ((flags & (WIRE_FLAG_QR | WIRE_FLAG_OPCODE)) != WIRE_FLAG_QR)
 		return WIRE_GARBAGE;
 
-	size_t questions = questions_end(msg, bytes);
+	size_t questions = record_first(msg, bytes);
 	size_t at = questions;
 	unsigned others = octets_get16(msg + HEADER_ANCOUNT) + 0u + octets_get16(msg + HEADER_NSCOUNT);
 	unsigned additional = octets_get16(msg + HEADER_ARCOUNT);

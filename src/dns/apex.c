@@ -10,20 +10,6 @@
 
 enum { APEX_TYPE_SOA = 6 };
 
-/* Behind the questions; 0 when they run out of the message. */
-static size_t
-records_at(const uint8_t *msg, size_t bytes)
-{
-	size_t at = HEADER_BYTES;
-	for (unsigned left = octets_get16(msg + HEADER_QDCOUNT); left > 0; left--) {
-		size_t name = name_skip(msg, bytes, at);
-		if (name == 0 || bytes - at - name < QUESTION_FIXED_BYTES)
-			return 0;
-		at += name + QUESTION_FIXED_BYTES;
-	}
-	return at;
-}
-
 size_t
 apex_find(const uint8_t *msg, size_t bytes, uint8_t out[NAME_BYTES])
 {
@@ -31,7 +17,7 @@ apex_find(const uint8_t *msg, size_t bytes, uint8_t out[NAME_BYTES])
 		return 0;
 	unsigned answers = octets_get16(msg + HEADER_ANCOUNT);
 	unsigned count = answers + octets_get16(msg + HEADER_NSCOUNT);
-	size_t at = records_at(msg, bytes);
+	size_t at = record_first(msg, bytes);
 	struct record record;
 	for (unsigned i = 0; at != 0 && i < count && record_read(msg, bytes, at, &record); i++) {
 		if (i >= answers && record.type == APEX_TYPE_SOA)

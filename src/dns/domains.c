@@ -111,8 +111,8 @@ keep_name(struct domains *d, const uint8_t *name, size_t bytes)
 	}
 	uint32_t at = (uint32_t)d->name_bytes;
 	must(d->name_bytes + bytes <= UINT32_MAX);
-	for (size_t i = 0; i < bytes; i++)
-		d->names[d->name_bytes++] = lower(name[i]);
+	name_fold(name, bytes, d->names + at);
+	d->name_bytes += bytes;
 	return at;
 }
 

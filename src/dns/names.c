@@ -222,6 +222,17 @@ names_record(const struct names *l, const struct names_found *found, const struc
 	return at != 0 ? &l->records[at - 1] : NULL;
 }
 
+const struct names_record *
+names_record_of(const struct names *l, const uint8_t *name, size_t bytes, uint16_t type)
+{
+	struct names_found found;
+	const struct names_record *record = NULL;
+	names_find(l, name, bytes, &found);
+	while ((record = names_record(l, &found, record)) != NULL && record->type != type)
+		;
+	return record;
+}
+
 const uint8_t *
 names_rdata(const struct names *l, const struct names_record *record)
 {

@@ -64,6 +64,9 @@ struct names_record {
  * NULL: no more. */
 const struct names_record *names_record(
         const struct names *names, const struct names_found *found, const struct names_record *previous);
+/* The first record of this type at a name, or at the wildcard that stands for it; NULL: there is none. */
+const struct names_record *names_record_of(
+        const struct names *names, const uint8_t *name, size_t bytes, uint16_t type);
 const uint8_t *names_rdata(const struct names *names, const struct names_record *record);
 
 #endif

@@ -145,10 +145,10 @@ bool
 rebind_finds(const uint8_t *msg, size_t bytes)
 {
 	struct record record;
-	size_t name = bytes > HEADER_BYTES ? name_skip(msg, bytes, HEADER_BYTES) : 0;
-	if (name == 0)
+	size_t first = bytes > HEADER_BYTES ? record_first(msg, bytes) : 0;
+	if (first == 0)
 		return true;
-	for (size_t at = HEADER_BYTES + name + QUESTION_FIXED_BYTES; at < bytes; at = record.end)
+	for (size_t at = first; at < bytes; at = record.end)
 		if (!record_read(msg, bytes, at, &record) || record_private(msg, &record))
 			return true;
 	return false;

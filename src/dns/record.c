@@ -10,6 +10,7 @@
  */
 #include "dns/record.h"
 
+#include "dns/header.h"
 #include "dns/name.h"
 #include "dns/octets.h"
 
@@ -55,6 +56,19 @@ static const struct layout {
         [36] = {.before = 2, .names = 1},                      /* KX */
         [39] = {.names = 1},                                   /* DNAME */
 };
+
+size_t
+record_first(const uint8_t *msg, size_t bytes)
+{
+	size_t at = HEADER_BYTES;
+	for (unsigned left = octets_get16(msg + HEADER_QDCOUNT); left > 0; left--) {
+		size_t name = name_skip(msg, bytes, at);
+		if (name == 0 || bytes - at - name < QUESTION_FIXED_BYTES)
+			return 0;
+		at += name + QUESTION_FIXED_BYTES;
+	}
+	return at;
+}
 
 bool
 record_read(const uint8_t *msg, size_t bytes, size_t at, struct record *out)

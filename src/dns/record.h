@@ -20,6 +20,10 @@ struct record {
 	uint16_t type;
 };
 
+/* Where the first record stands, behind all questions of a message of at least a header; 0 when they run out
+ * of it. */
+size_t record_first(const uint8_t *msg, size_t bytes);
+
 /*
  * Reads the record at `at`. False when its owner name is malformed or it runs out of the message; RDATA is
  * not read.

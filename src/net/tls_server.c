@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/must.h"
+#include "net/tls_trust.h"
 #include "net/verify.h"
 
 #include <errno.h>
@@ -58,14 +59,6 @@ object(const struct loading *l, const char *format, ...)
 	return -EINVAL;
 }
 
-static void
-date_text(time_t when, char out[32])
-{
-	struct tm utc;
-	gmtime_r(&when, &utc);
-	strftime(out, 32, "%Y-%m-%d %H:%M UTC", &utc);
-}
-
 /* It is shown all the same: some clients may not care, and the others are told more by it than by silence. */
 static void
 remark_dates(const struct loading *l)
@@ -78,7 +71,7 @@ remark_dates(const struct loading *l)
 		bool over = until < today;
 		if (!over && from <= today)
 			continue;
-		date_text(over ? until : from, text);
+		clock_date_text(over ? until : from, text);
 		log_warn("%s: certificate \"%s\" %s %s: clients that verify it refuse to speak with us; "
 		         "replace it and reload",
 		        l->subject, l->listen->certificate, over ? "expired on" : "is not valid before",
@@ -189,28 +182,11 @@ priority_load(struct tls_server *server, const struct loading *l)
 }
 
 static void
-mix(gnutls_hash_hd_t digest, const void *bytes, size_t count)
+mix(void *digest, const void *bytes, size_t count)
 {
 	uint64_t length = count;
 	gnutls_hash(digest, &length, sizeof length);
 	gnutls_hash(digest, bytes, count);
-}
-
-static void
-mix_authorities(gnutls_hash_hd_t digest, gnutls_certificate_credentials_t credentials)
-{
-	gnutls_x509_trust_list_t list;
-	gnutls_x509_trust_list_iter_t at = NULL;
-	gnutls_x509_crt_t authority;
-	gnutls_certificate_get_trust_list(credentials, &list);
-	while (gnutls_x509_trust_list_iter_get_ca(list, &at, &authority) == 0) {
-		gnutls_datum_t bytes = {0};
-		if (gnutls_x509_crt_export2(authority, GNUTLS_X509_FMT_DER, &bytes) == 0)
-			mix(digest, bytes.data, bytes.size);
-		gnutls_free(bytes.data);
-		gnutls_x509_crt_deinit(authority);
-	}
-	gnutls_x509_trust_list_iter_deinit(at);
 }
 
 /* GnuTLS's version is in it because a ticket is packed in its manner. */
@@ -226,7 +202,7 @@ demands_digest(struct tls_server *server, const struct loading *l)
 	mix(digest, version, strlen(version));
 	mix(digest, switches, sizeof switches);
 	if (server->wants_client)
-		mix_authorities(digest, server->shown);
+		tls_trust_each(server->shown, mix, digest);
 	gnutls_hash_deinit(digest, server->demands);
 	return 0;
 }

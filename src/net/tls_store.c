@@ -11,6 +11,7 @@
 #include "base/must.h"
 #include "net/tls_profile.h"
 #include "net/tls_server.h"
+#include "net/tls_trust.h"
 
 #include <errno.h>
 #include <gnutls/x509.h>
@@ -131,22 +132,10 @@ priority_load(struct tls_profile *profile, const struct config_upstream *upstrea
 	return -EINVAL;
 }
 
-/* Certificates of the trusted authorities, in their order. */
 static void
-mix_authorities(struct ticket_identity *identity, gnutls_certificate_credentials_t trust)
+mix_authority(void *identity, const void *bytes, size_t count)
 {
-	gnutls_x509_trust_list_t list;
-	gnutls_x509_trust_list_iter_t at = NULL;
-	gnutls_x509_crt_t authority;
-	gnutls_certificate_get_trust_list(trust, &list);
-	while (gnutls_x509_trust_list_iter_get_ca(list, &at, &authority) == 0) {
-		gnutls_datum_t bytes = {0};
-		if (gnutls_x509_crt_export2(authority, GNUTLS_X509_FMT_DER, &bytes) == 0)
-			ticket_identity_mix(identity, bytes.data, bytes.size);
-		gnutls_free(bytes.data);
-		gnutls_x509_crt_deinit(authority);
-	}
-	gnutls_x509_trust_list_iter_deinit(at);
+	ticket_identity_mix(identity, bytes, count);
 }
 
 static void
@@ -180,7 +169,7 @@ identity_make(struct tls_profile *profile, const struct config_upstream *upstrea
 	ticket_identity_mix(identity, &upstream->source_address.any, addr_bytes(&upstream->source_address));
 	mix_client(identity, profile);
 	mix_text(identity, profile->ca_file);
-	mix_authorities(identity, profile->trust);
+	tls_trust_each(profile->trust, mix_authority, identity);
 }
 
 struct tls_store *

@@ -29,14 +29,6 @@ verify_pin_text(const uint8_t pin[CONFIG_PIN_BYTES], char out[VERIFY_PIN_TEXT_BY
 	return out;
 }
 
-static void
-date_text(time_t when, char out[32])
-{
-	struct tm utc;
-	gmtime_r(&when, &utc);
-	strftime(out, 32, "%Y-%m-%d %H:%M UTC", &utc);
-}
-
 /* The n-th certificate that the peer sent, or NULL. The caller frees it with gnutls_x509_crt_deinit(). */
 static gnutls_x509_crt_t
 peer_certificate(gnutls_session_t session, unsigned index)
@@ -151,8 +143,8 @@ static void
 clock_text(time_t now, char *out, size_t room)
 {
 	char date[32], built[32];
-	date_text(now, date);
-	date_text(clock_built(), built);
+	clock_date_text(now, date);
+	clock_date_text(clock_built(), built);
 	snprintf(out, room, clock_is_wrong(now) ? "%s, which is wrong: dotward was built on %.10s" : "%s",
 	        date, built);
 }
@@ -171,7 +163,7 @@ explain_dates(gnutls_session_t session, char *why, size_t room)
 		gnutls_x509_crt_deinit(certificate);
 		if (from <= now && now <= until)
 			continue;
-		date_text(now > until ? until : from, date);
+		clock_date_text(now > until ? until : from, date);
 		snprintf(why, room, "%scertificate %s on %s; local clock %s", i ? "intermediate " : "",
 		        now > until ? "expired" : "becomes valid only", date, clock);
 		return;

@@ -46,22 +46,13 @@ alias_copy(struct alias *a, const struct wire_answer *answer)
 	return memcpy(a->copy, answer->msg, answer->bytes);
 }
 
-static const struct names_record *
-cname_of(const struct alias *a, const uint8_t *name, size_t bytes)
-{
-	struct names_found found;
-	names_find(a->table, name, bytes, &found);
-	const struct names_record *record = names_record(a->table, &found, NULL);
-	return record != NULL && record->type == TYPE_CNAME ? record : NULL;
-}
-
 static void
 put_chain(struct alias *a, const struct wire_question *asked)
 {
 	const uint8_t *name = asked->name, *owner = NULL;
 	size_t bytes = asked->name_bytes;
 	for (unsigned i = 0; i < MOST_ALIASES; i++) {
-		const struct names_record *record = cname_of(a, name, bytes);
+		const struct names_record *record = names_record_of(a->table, name, bytes, TYPE_CNAME);
 		if (record == NULL)
 			return;
 		const uint8_t *rdata = names_rdata(a->table, record);
@@ -120,8 +111,7 @@ alias_join(struct alias *a, const struct wire_question *asked, const struct wire
 	unsigned truncated = octets_get16(a->copy + HEADER_FLAGS) & WIRE_FLAG_TC;
 	compose_begin(&a->compose, a->msg, sizeof a->msg, asked, WIRE_FLAG_AA | truncated, answer->rcode);
 	put_chain(a, asked);
-	size_t name = name_skip(a->copy, answer->bytes, HEADER_BYTES);
-	size_t at = name == 0 ? 0 : HEADER_BYTES + name + QUESTION_FIXED_BYTES;
+	size_t at = record_first(a->copy, answer->bytes);
 	for (unsigned i = 0; i < 3 && at != 0; i++)
 		at = put_section(
 		        a, answer->bytes, at, octets_get16(a->copy + counts[i]), (enum compose_section)i);

@@ -129,19 +129,6 @@ put_apex(struct own *own, uint16_t type, const uint8_t *zone, size_t zone_bytes,
 
 /* --- names of our own --- */
 
-/* The SOA that the administrator gave the zone, or NULL. */
-static const struct names_record *
-soa_of(const struct names *table, const uint8_t *zone, size_t bytes)
-{
-	struct names_found found;
-	const struct names_record *record = NULL;
-	names_find(table, zone, bytes, &found);
-	while ((record = names_record(table, &found, record)) != NULL)
-		if (record->type == TYPE_SOA)
-			return record;
-	return NULL;
-}
-
 /* For a name that has no such record, or is not there. */
 static void
 put_absence(struct own *own, const uint8_t *name, size_t bytes, const struct names_found *found)
@@ -149,7 +136,9 @@ put_absence(struct own *own, const uint8_t *name, size_t bytes, const struct nam
 	const struct names *table = own->names->table;
 	size_t at = found->in_zone ? found->zone_at : 0;
 	const uint8_t *zone = name + at;
-	const struct names_record *soa = found->in_zone ? soa_of(table, zone, bytes - at) : NULL;
+	/* the administrator's own, if there is one */
+	const struct names_record *soa =
+	        found->in_zone ? names_record_of(table, zone, bytes - at, TYPE_SOA) : NULL;
 	if (soa == NULL || soa->rdata_bytes < SOA_NUMBERS_BYTES) {
 		put_soa(own, COMPOSE_AUTHORITY, zone, bytes - at, ABSENT_TTL_S);
 		return;

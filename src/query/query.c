@@ -32,6 +32,7 @@
 #include "query/meter.h"
 #include "query/proof.h"
 #include "query/recall.h"
+#include "query/remains.h"
 #include "query/reply.h"
 #include "query/shares.h"
 
@@ -336,13 +337,13 @@ network_of(const struct queries *qs, const struct query *q)
 
 /* From now on a successor would take it up. */
 static void
-take_off(struct queries *qs, struct query *q)
+take_off(struct queries *qs, struct query *q, uint64_t network)
 {
 	atomic_store_explicit(&q->life, QUERY_FLYING, memory_order_release);
 	struct flight *flight = flight_of(qs, q);
 	list_remove(&flight->link);
 	list_append(&qs->flying, &flight->link);
-	flight->share = shares_take(qs->shares, network_of(qs, q));
+	flight->share = shares_take(qs->shares, network);
 	qs->in_flight++;
 	if (!ev_is_active(&qs->deadline))
 		timer_start(qs, &qs->deadline, time_left(q, qs->config->forward.timeout_ms));
@@ -446,11 +447,12 @@ begin(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 	if (settle(qs, q, verdict, group) || recall(qs, q, &can_fall_back))
 		return;
 	bool full = q == qs->spare;
-	if (full || !shares_allow(qs->shares, network_of(qs, q))) {
+	uint64_t network = network_of(qs, q);
+	if (full || !shares_allow(qs->shares, network)) {
 		turn_away(qs, q, full, can_fall_back);
 		return;
 	}
-	take_off(qs, q);
+	take_off(qs, q, network);
 	fetch(qs, q, can_fall_back);
 }
 
@@ -575,22 +577,6 @@ by_age(const void *a, const void *b)
 	return ((*left)->begun_ms > (*right)->begun_ms) - ((*left)->begun_ms < (*right)->begun_ms);
 }
 
-static bool
-is_sound_alias(const struct queries *qs, const struct query *q)
-{
-	size_t bytes = q->alias_bytes;
-	return bytes == 0 || (qs->replies.alias != NULL && bytes <= NAME_BYTES &&
-	                             name_plain_bytes(q->alias, bytes, 0) == bytes);
-}
-
-static bool
-is_sound_question(const struct wire_query *q)
-{
-	size_t bytes = q->question.name_bytes;
-	return bytes > 0 && bytes <= NAME_BYTES && name_plain_bytes(q->question.name, bytes, 0) == bytes &&
-	       q->edns.subnet_bytes <= EDNS_SUBNET_BYTES && q->edns.cookie_bytes <= COOKIE_MOST_BYTES;
-}
-
 /* Is this one to be asked again? What lies here was written by a process that died at any instant: nothing in
  * it is believed but for its bounds. */
 static bool
@@ -599,7 +585,7 @@ is_replayable(const struct queries *qs, const struct query *q, uint64_t skip, ui
 	if (atomic_load_explicit(&q->life, memory_order_acquire) != QUERY_FLYING || q->from.stream)
 		return false;
 	if (q->from.listen >= REPLY_DOORS || qs->replies.udp_doors[q->from.listen] == NULL ||
-	        !is_sound_question(&q->wire) || q->cookie_bytes > COOKIE_BYTES || !is_sound_alias(qs, q))
+	        !remains_are_sound(q, qs->replies.alias != NULL))
 		return false;
 	return q->hash != skip && !quarantine_holds(qs->set.quarantine, q->hash, now_ms) &&
 	       q->lives < QUERY_LIVES && q->begun_ms <= now_ms &&
@@ -642,7 +628,7 @@ queries_recover(struct queries *qs, uint64_t skip)
 	/* The queue of deadlines is in order of age. */
 	qsort(again, count, sizeof(struct query *), by_age);
 	for (unsigned i = 0; i < count; i++)
-		take_off(qs, again[i]);
+		take_off(qs, again[i], network_of(qs, again[i]));
 	for (unsigned i = 0; i < count; i++)
 		resume(qs, again[i]);
 	free(again);

@@ -107,9 +107,8 @@ screen_trim(struct screen *screen, const struct wire_query *query, const struct 
 		return answer;
 	unsigned answers = octets_get16(msg + HEADER_ANCOUNT),
 	         authorities = octets_get16(msg + HEADER_NSCOUNT);
-	size_t name = name_skip(msg, answer->bytes, HEADER_BYTES);
-	size_t at = HEADER_BYTES + name + QUESTION_FIXED_BYTES;
-	size_t end = name == 0 ? 0 : skip_records(answer, at, answers, false, &ignored);
+	size_t at = record_first(msg, answer->bytes);
+	size_t end = at == 0 ? 0 : skip_records(answer, at, answers, false, &ignored);
 	size_t authority_end =
 	        end == 0 ? 0 : skip_records(answer, end, authorities, query->edns.dnssec_ok, &proves);
 	if (authority_end == 0)

@@ -1,33 +1,20 @@
 /*
- * A hash table of domains. The hash of a name is made from the root outwards, label by label, so one pass
- * over a name gives the hashes of all its suffixes; the last one that is found is the longest. Labels
- * beyond those of the longest domain are not looked at.
- *
- * The domains are the administrator's: whoever asks cannot make them collide, and the table is at most half
- * full, so no secret is needed.
+ * Which domain a name is in is dns/domains.h's business, group 0 being the number of none. What is here is
+ * who is asked for each group, and in place of group 0 for clients that have upstreams of their own.
  */
 #include "upstream/route.h"
 
 #include "base/must.h"
+#include "dns/domains.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
-enum {
-	ROUTE_MOST_LABELS = NAME_BYTES / 2,
-	ROUTE_LEAST_SLOTS = 8,
-	ROUTE_MOST_UPSTREAMS = 64,
-};
+enum { ROUTE_MOST_UPSTREAMS = 64 };
 
-static const uint32_t hash_start = 2166136261u, hash_step = 16777619u; /* FNV-1a */
-
-struct route_slot {
-	uint32_t hash;
-	uint32_t at;    /* in the names */
-	uint16_t bytes; /* 0: empty */
-	uint32_t group;
-};
+static_assert(ROUTE_REST == 0, "what a domain without a number has");
 
 /* What a group of clients has instead of group 0. */
 struct route_view {
@@ -37,83 +24,24 @@ struct route_view {
 };
 
 struct route_table {
-	struct route_slot *slots;
-	uint8_t *names; /* in lower case, one after the other */
+	struct domains *domains; /* to groups; NULL: there are none */
 	uint64_t *groups;
 	struct route_view *views;
 	size_t view_count;
-	size_t mask; /* of the slots */
-	size_t name_bytes;
 	unsigned group_count;
-	unsigned most_labels; /* of any domain */
 	uint64_t mark;
 };
 
 /* --- finding --- */
 
-/* Length octets pass unchanged: at most 63, they are below 'A'. */
-static void
-fold(const uint8_t *name, size_t bytes, uint8_t out[NAME_BYTES])
-{
-	for (size_t i = 0; i < bytes; i++)
-		out[i] = name[i] >= 'A' && name[i] <= 'Z' ? name[i] | 0x20 : name[i];
-}
-
-/* Where each label begins. Returns how many there are, without the root. */
-static unsigned
-label_starts(const uint8_t *name, uint8_t starts[ROUTE_MOST_LABELS])
-{
-	unsigned count = 0;
-	for (size_t at = 0; name[at] != 0; at += 1u + name[at]) {
-		must(count < ROUTE_MOST_LABELS);
-		starts[count++] = (uint8_t)at;
-	}
-	return count;
-}
-
-static uint32_t
-hash_label(uint32_t hash, const uint8_t *label)
-{
-	for (size_t i = 0; i <= label[0]; i++)
-		hash = (hash ^ label[i]) * hash_step;
-	return hash;
-}
-
-/* The slot of this domain, or the empty one where it would be. */
-static struct route_slot *
-slot_of(const struct route_table *t, uint32_t hash, const uint8_t *domain, size_t bytes)
-{
-	size_t at = (hash ^ hash >> 16) & t->mask;
-	for (;; at = (at + 1) & t->mask) {
-		struct route_slot *slot = &t->slots[at];
-		if (slot->bytes == 0)
-			return slot;
-		if (slot->hash == hash && slot->bytes == bytes &&
-		        memcmp(t->names + slot->at, domain, bytes) == 0)
-			return slot;
-	}
-}
-
 unsigned
 route_find(const struct route_table *t, const uint8_t *name, size_t bytes)
 {
-	uint8_t folded[NAME_BYTES], starts[ROUTE_MOST_LABELS];
-	unsigned group = ROUTE_REST;
-	if (t->most_labels == 0)
-		return group;
-	must(bytes > 0 && bytes <= NAME_BYTES);
-	fold(name, bytes, folded);
-	unsigned count = label_starts(folded, starts);
-	unsigned least = count > t->most_labels ? count - t->most_labels : 0;
-	uint32_t hash = hash_start;
-	for (unsigned i = count; i > least; i--) {
-		const uint8_t *suffix = folded + starts[i - 1];
-		hash = hash_label(hash, suffix);
-		const struct route_slot *slot = slot_of(t, hash, suffix, bytes - starts[i - 1]);
-		if (slot->bytes > 0)
-			group = slot->group;
-	}
-	return group;
+	struct domains_match match;
+	if (t->domains == NULL)
+		return ROUTE_REST;
+	domains_find(t->domains, name, bytes, &match);
+	return match.numbered;
 }
 
 unsigned
@@ -204,21 +132,14 @@ members_mark(const struct config *config, uint64_t members)
 static void
 add_domain(struct route_table *t, const struct config_domain *domain, unsigned group, uint64_t group_mark)
 {
-	uint8_t folded[NAME_BYTES], starts[ROUTE_MOST_LABELS];
-	fold(domain->name, domain->bytes, folded);
-	unsigned count = label_starts(folded, starts);
-	uint32_t hash = hash_start;
-	for (unsigned i = count; i > 0; i--)
-		hash = hash_label(hash, folded + starts[i - 1]);
-	struct route_slot *slot = slot_of(t, hash, folded, domain->bytes);
-	must(slot->bytes == 0);
-	memcpy(t->names + t->name_bytes, folded, domain->bytes);
-	*slot = (struct route_slot){
-	        .hash = hash, .at = (uint32_t)t->name_bytes, .bytes = domain->bytes, .group = group};
-	t->name_bytes += domain->bytes;
-	if (count > t->most_labels)
-		t->most_labels = count;
+	uint8_t folded[NAME_BYTES];
+	if (t->domains == NULL)
+		t->domains = domains_new();
+	uint32_t *number = domains_put(t->domains, domain->name, domain->bytes);
+	must(*number == ROUTE_REST);
+	*number = group;
 	/* a sum, for their order means nothing */
+	name_fold(domain->name, domain->bytes, folded);
 	t->mark += XXH3_64bits_withSeed(folded, domain->bytes, group_mark);
 }
 
@@ -289,23 +210,6 @@ add_view(struct route_table *t, const struct config *config, const struct config
 	t->groups[t->group_count++] = view_members(config, client);
 }
 
-static void
-make_room(struct route_table *t, const struct config *config)
-{
-	size_t domains = 0, bytes = 0, slots = ROUTE_LEAST_SLOTS;
-	for (size_t i = 0; i < config->route_count; i++) {
-		const struct config_route *route = &config->routes[i];
-		domains += route->domain_count;
-		for (size_t j = 0; j < route->domain_count; j++)
-			bytes += route->domains[j].bytes;
-	}
-	while (slots < 2 * domains)
-		slots *= 2;
-	t->mask = slots - 1;
-	t->slots = must_alloc(slots, sizeof *t->slots);
-	t->names = must_alloc(bytes + 1, 1);
-}
-
 /* The route for "." is group 0, and this one is for nobody then. */
 static void
 add_route(struct route_table *t, const struct config *config, const struct config_route *route)
@@ -327,12 +231,11 @@ route_new(const struct config *config)
 	t->views = must_alloc(config->client_count, sizeof *t->views);
 	t->group_count = 1;
 	t->groups[ROUTE_REST] = rest_of(config);
-	make_room(t, config);
 	for (size_t i = 0; i < config->route_count; i++)
 		add_route(t, config, &config->routes[i]);
 	for (size_t i = 0; i < config->client_count; i++)
 		add_view(t, config, &config->clients[i]);
-	if (t->most_labels > 0 && t->mark == 0)
+	if (t->domains != NULL && t->mark == 0)
 		t->mark = 1;
 	return t;
 }
@@ -342,8 +245,7 @@ route_free(struct route_table *t)
 {
 	if (t == NULL)
 		return;
-	free(t->slots);
-	free(t->names);
+	domains_free(t->domains);
 	free(t->groups);
 	free(t->views);
 	free(t);

@@ -11,6 +11,7 @@
 #include "base/must.h"
 #include "cache/cache.h"
 #include "dns/hash.h"
+#include "judge.h"
 #include "random.h"
 #include "sample.h"
 
@@ -54,25 +55,6 @@ struct setting {
 	bool instructions; /* only the loops, for a profiler */
 	uint64_t now_ms;
 };
-
-static unsigned failed;
-
-static void
-judge(const char *what, double value, double most, const char *unit)
-{
-	bool holds = value <= most;
-	failed += !holds;
-	printf("%-58s %9.1f %s (at most %.0f)  %s\n", what, value, unit, most, holds ? "PASS" : "FAIL");
-	fflush(stdout);
-}
-
-static double
-cpu_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
 
 static uint64_t
 wall_ns(void)
@@ -572,6 +554,6 @@ main(int argc, char **argv)
 		show_writers(&set);
 		show_bytes(&set);
 	}
-	printf("\n%u failed\n", failed);
-	return failed > 0;
+	printf("\n%u failed\n", judge_failed);
+	return judge_failed > 0;
 }

@@ -9,6 +9,7 @@
  */
 #include "base/must.h"
 #include "dns/name.h"
+#include "judge.h"
 #include "listmake.h"
 #include "query/lists_build.h"
 #include "random.h"
@@ -52,30 +53,11 @@ struct reference {
 	size_t count;
 };
 
-static unsigned failed;
-
-static void
-judge(const char *what, double value, double most, const char *unit)
-{
-	bool holds = value <= most;
-	failed += !holds;
-	printf("%-58s %9.1f %s (at most %.0f)  %s\n", what, value, unit, most, holds ? "PASS" : "FAIL");
-	fflush(stdout);
-}
-
 static void
 tell(const char *what, double value, const char *unit)
 {
 	printf("%-58s %9.1f %s\n", what, value, unit);
 	fflush(stdout);
-}
-
-static double
-cpu_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
 /* --- Lists ------------------------------------------------------------------------------------------------
@@ -367,5 +349,5 @@ main(int argc, char **argv)
 	if (optind == argc)
 		compare(lists, &list, &set);
 	free(list.text);
-	return failed > 0;
+	return judge_failed > 0;
 }

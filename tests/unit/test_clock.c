@@ -86,6 +86,15 @@ the_date_is_the_wall_clock_or_what_a_test_says(void **state)
 	assert_true(clock_date() >= before);
 }
 
+static void
+dates_are_written_in_utc(void **state)
+{
+	char text[CLOCK_DATE_TEXT_BYTES];
+	(void)state;
+	assert_string_equal(clock_date_text(0, text), "1970-01-01 00:00 UTC");
+	assert_string_equal(clock_date_text(1795305599, text), "2026-11-21 23:59 UTC");
+}
+
 int
 main(void)
 {
@@ -94,6 +103,7 @@ main(void)
 	        cmocka_unit_test(the_date_is_the_wall_clock_or_what_a_test_says),
 	        cmocka_unit_test(the_wall_clock_counts_from_1970),
 	        cmocka_unit_test(never_goes_back),
+	        cmocka_unit_test(dates_are_written_in_utc),
 	        cmocka_unit_test(counts_milliseconds_of_the_monotonic_clock),
 	};
 	return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
