@@ -3,43 +3,33 @@
  * control socket (process/control.h) and nothing else of the daemon, so that it starts in no time and can be
  * trusted when the daemon cannot. It waits for signs of life, never for a master that gives none.
  */
+#include "console/talk.h"
 #include "process/usage.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <grp.h>
-#include <poll.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifndef DOTWARD_CONTROL
 #define DOTWARD_CONTROL "/run/dotward/control"
 #endif
+#ifndef DOTWARD_TOP
+#define DOTWARD_TOP "/usr/libexec/dotward/dotward-top"
+#endif
 #ifndef DOTWARD_VERSION
 #define DOTWARD_VERSION "unknown"
 #endif
 
-enum { CTL_DONE, CTL_FAILED, CTL_USAGE, CTL_NOT_RUNNING, CTL_NO_ANSWER };
-
 /* Words of verbs that look like options; none of a single letter. 1 is what getopt calls any other word. */
-enum { CTL_WORD = 1, CTL_SUBTREE = 256, CTL_ALL, CTL_PROBE, CTL_CLIENT, CTL_TCP };
+enum { CTL_WORD = 1, CTL_SUBTREE = 256, CTL_ALL, CTL_PROBE, CTL_CLIENT, CTL_TCP, CTL_ONCE, CTL_EVERY };
 
-enum {
-	CTL_PATIENCE_MS = 5000,
-	CTL_MOST_PATIENCE_S = 86400,
-	CTL_REQUEST_BYTES = 2048,
-	CTL_WORD_BYTES = 1024,
-	CTL_STATUS_BYTES = 16
-};
+enum { CTL_MOST_PATIENCE_S = 86400, CTL_REQUEST_BYTES = 2048, CTL_WORD_BYTES = 1024 };
 
 static const char help_text[] =
         "dotwardctl, control of a running dotward.\n"
@@ -95,6 +85,13 @@ static const char help_text[] =
         "have "
         "the\n"
         "                         new ones. 1 when a file was refused or cannot be read: what it held stays\n"
+        "  top [--once] [--every SECONDS]\n"
+        "                         a live view: rates, latency, cache, workers, upstreams, lists. q ends it. "
+        "With\n"
+        "                         --once a single picture of the time between two looks, as plain lines\n"
+        "  watch                  the last ten events and then each as it happens (births, deaths, reloads,\n"
+        "                         upstreams up and down): what is logged at notice and above, whatever the "
+        "level\n"
         "  help                   this text\n"
         "\n"
         "NAME is absolute with or without the last dot, in any case; \\. is a dot inside a label and "
@@ -132,6 +129,8 @@ static const struct option long_options[] = {
         {"probe", no_argument, NULL, CTL_PROBE},
         {"client", required_argument, NULL, CTL_CLIENT},
         {"tcp", no_argument, NULL, CTL_TCP},
+        {"once", no_argument, NULL, CTL_ONCE},
+        {"every", required_argument, NULL, CTL_EVERY},
         {"timeout", required_argument, NULL, 't'},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
@@ -158,6 +157,7 @@ static const struct control_verb verbs[] = {
         {.name = "explain", .words = "NAME [TYPE] [--client=ADDRESS] [--tcp]"},
         {.name = "lists", .words = ""},
         {.name = "lists reload", .words = ""},
+        {.name = "watch", .words = ""},
         {.name = "help", .words = ""},
 };
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
@@ -169,12 +169,8 @@ struct ctl {
 	char *words[CONTROL_WORDS + 1];
 	unsigned word_count;
 	char request[CTL_REQUEST_BYTES];
-	int fd;
-	pid_t pid;        /* behind the socket; 0: unknown */
-	uint64_t last_ms; /* when there was a sign of life */
-	char head[CTL_STATUS_BYTES];
-	size_t head_bytes;
-	int status; /* as the daemon said; -1: not yet */
+	bool once;   /* of "top" */
+	char *every; /* NULL: not given */
 };
 
 /* --- the command line ------------------------------------------------------------------------------------
@@ -184,7 +180,7 @@ static int
 usage_error(const char *what, const char *which)
 {
 	fprintf(stderr, "dotwardctl: %s%s\nTry \"dotwardctl --help\".\n", what, which);
-	return CTL_USAGE;
+	return TALK_USAGE;
 }
 
 static bool
@@ -207,7 +203,7 @@ is_word(const char *text)
 	return *text != '\0' && strlen(text) <= CTL_WORD_BYTES && strpbrk(text, " \t\r\n") == NULL;
 }
 
-/* The request line, or CTL_USAGE. */
+/* The request line, or TALK_USAGE. */
 static int
 compose(struct ctl *c)
 {
@@ -228,155 +224,84 @@ compose(struct ctl *c)
 			return usage_error("too long", "");
 	}
 	snprintf(c->request + used, sizeof c->request - used, "%s\n", c->json ? "--json" : "");
-	return strchr(c->request, '\n') != NULL ? CTL_DONE : usage_error("too long", "");
+	return strchr(c->request, '\n') != NULL ? TALK_DONE : usage_error("too long", "");
 }
 
 /* --- the conversation ------------------------------------------------------------------------------------
  */
 
-static uint64_t
-now_ms(void)
+static void
+pass_on(void *arg, bool failed, const char *bytes, size_t count)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	(void)arg;
+	fwrite(bytes, 1, count, failed ? stderr : stdout);
+	/* what comes little by little is looked at as it comes */
+	if (!failed)
+		fflush(stdout);
 }
 
 static int
-no_answer(const struct ctl *c)
+converse(const struct ctl *c)
 {
-	char who[32] = "";
-	if (c->pid > 0)
-		snprintf(who, sizeof who, " (pid %d)", (int)c->pid);
-	fprintf(stderr, "dotwardctl: dotward%s does not answer within %g s\n", who, c->patience_ms / 1000.);
-	return CTL_NO_ANSWER;
-}
-
-static int
-not_permitted(const struct ctl *c)
-{
-	struct stat found;
-	const struct group *group = NULL;
-	if (stat(c->path, &found) == 0)
-		group = getgrgid(found.st_gid);
-	fprintf(stderr, "dotwardctl: not permitted: %s; be root%s%s\n", c->path,
-	        group != NULL ? ", or a member of the group " : "", group != NULL ? group->gr_name : "");
-	return CTL_FAILED;
-}
-
-static int
-connect_failed(const struct ctl *c, int error)
-{
-	switch (error) {
-	case ENOENT:
-		fprintf(stderr, "dotwardctl: dotward is not running: there is no %s\n", c->path);
-		return CTL_NOT_RUNNING;
-	case ECONNREFUSED:
-		fprintf(stderr, "dotwardctl: dotward is not running: nobody listens at %s\n", c->path);
-		return CTL_NOT_RUNNING;
-	case EAGAIN:
-	case EINPROGRESS: /* its queue is full, and it takes nobody in */
-		return no_answer(c);
-	case EACCES:
-	case EPERM:
-		return not_permitted(c);
-	default:
-		fprintf(stderr, "dotwardctl: %s: %s\n", c->path, strerror(error));
-		return CTL_FAILED;
-	}
-}
-
-static int
-reach(struct ctl *c)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct timeval limit = {c->patience_ms / 1000, c->patience_ms % 1000 * 1000};
-	struct ucred peer;
-	socklen_t bytes = sizeof peer;
-	if (strlen(c->path) >= sizeof address.sun_path)
-		return usage_error("the path is too long for a socket: ", c->path);
-	memcpy(address.sun_path, c->path, strlen(c->path));
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (c->fd < 0)
-		return connect_failed(c, errno);
-	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-	if (connect(c->fd, (const struct sockaddr *)&address, sizeof address) < 0)
-		return connect_failed(c, errno);
-	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0)
-		c->pid = peer.pid;
-	/* one that turns us away may have closed already; what it said can be read all the same */
-	if (send(c->fd, c->request, strlen(c->request), MSG_NOSIGNAL) < 0 && errno != EPIPE &&
-	        errno != ECONNRESET)
-		return connect_failed(c, errno);
-	c->last_ms = now_ms();
-	return CTL_DONE;
-}
-
-/* Takes the lines before the text: "wait" any number of times, then the status. Returns how many bytes they
- * took. */
-static size_t
-take_head(struct ctl *c, const char *bytes, size_t count)
-{
-	size_t at = 0;
-	while (at < count && c->status < 0) {
-		char byte = bytes[at++];
-		if (byte != '\n') {
-			if (c->head_bytes + 1 < sizeof c->head)
-				c->head[c->head_bytes++] = byte;
-			continue;
-		}
-		c->head[c->head_bytes] = '\0';
-		c->head_bytes = 0;
-		if (strcmp(c->head, "wait") == 0)
-			continue;
-		bool known = c->head[0] >= '0' && c->head[0] <= '2' && c->head[1] == '\0';
-		c->status = known ? c->head[0] - '0' : CTL_FAILED;
-	}
-	return at;
-}
-
-/* More bytes than 0; 0: the end; -1: it does not answer. */
-static ssize_t
-hear(struct ctl *c, char *bytes, size_t room)
-{
-	for (;;) {
-		uint64_t now = now_ms(), until = c->last_ms + (uint64_t)c->patience_ms;
-		struct pollfd p = {.fd = c->fd, .events = POLLIN};
-		int found = poll(&p, 1, now < until ? (int)(until - now) : 0);
-		if (found == 0)
-			return -1;
-		if (found < 0)
-			continue; /* a signal */
-		ssize_t got = recv(c->fd, bytes, room, MSG_DONTWAIT);
-		if (got < 0 && (errno == EAGAIN || errno == EINTR))
-			continue;
-		c->last_ms = now_ms();
-		return got < 0 ? 0 : got; /* a broken connection is an end like another */
-	}
-}
-
-static int
-converse(struct ctl *c)
-{
-	char bytes[4096];
-	ssize_t got;
-	while ((got = hear(c, bytes, sizeof bytes)) > 0) {
-		size_t taken = take_head(c, bytes, (size_t)got);
-		FILE *out = c->status == CTL_DONE ? stdout : stderr;
-		if (c->status >= 0)
-			fwrite(bytes + taken, 1, (size_t)got - taken, out);
-	}
-	if (got < 0)
-		return no_answer(c);
-	if (c->status < 0) {
-		fprintf(stderr, "dotwardctl: dotward (pid %d) ended without an answer\n", (int)c->pid);
-		return CTL_FAILED;
-	}
-	if (fflush(stdout) != 0) {
+	struct talk t = {.path = c->path, .patience_ms = c->patience_ms, .hear = pass_on};
+	t.streams = strcmp(c->words[0], "watch") == 0;
+	enum talk_end end = talk(&t, c->request);
+	if (t.why[0] != '\0')
+		fprintf(stderr, "dotwardctl: %s\n", t.why);
+	if (end == TALK_DONE && fflush(stdout) != 0) {
 		fprintf(stderr, "dotwardctl: the answer cannot be written: %s\n", strerror(errno));
-		return CTL_FAILED;
+		return TALK_FAILED;
 	}
-	return c->status;
+	if (end == TALK_DONE && t.streams) {
+		fprintf(stderr, "dotwardctl: dotward (pid %d) has ended, or handed over\n", (int)t.pid);
+		return TALK_NOT_RUNNING;
+	}
+	return (int)end;
+}
+
+/* --- the live view: a program of its own, as it takes libraries ------------------------------------------
+ */
+
+/* Beside this program, as in a build that is not installed. */
+static const char *
+find_top(void)
+{
+	static char path[PATH_MAX + 16];
+	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX);
+	if (length > 0) {
+		path[length] = '\0';
+		char *slash = strrchr(path, '/');
+		if (slash != NULL) {
+			strcpy(slash + 1, "dotward-top");
+			if (access(path, X_OK) == 0)
+				return path;
+		}
+	}
+	return DOTWARD_TOP;
+}
+
+static int
+run_top(struct ctl *c)
+{
+	char patience[32];
+	char name[] = "dotward-top", socket_option[] = "-s", patience_option[] = "-t", once[] = "--once";
+	char every[] = "--every", *path = strdup(c->path);
+	char *arguments[10] = {name, socket_option, path, patience_option, patience};
+	unsigned count = 5;
+	snprintf(patience, sizeof patience, "%g", c->patience_ms / 1000.);
+	if (c->word_count > 1)
+		return usage_error("top [--once] [--every SECONDS]: not understood: ", c->words[1]);
+	if (c->once)
+		arguments[count++] = once;
+	if (c->every != NULL) {
+		arguments[count++] = every;
+		arguments[count++] = c->every;
+	}
+	execv(find_top(), arguments);
+	fprintf(stderr, "dotwardctl: %s: %s%s\n", DOTWARD_TOP, strerror(errno),
+	        errno == ENOENT ? " (this build has no live view)" : "");
+	free(path);
+	return TALK_FAILED;
 }
 
 static int
@@ -386,16 +311,14 @@ run(struct ctl *c)
 		return usage_error("a verb is missing", "");
 	if (strcmp(c->words[0], "help") == 0) {
 		fputs(help_text, stdout);
-		return CTL_DONE;
+		return TALK_DONE;
 	}
+	if (strcmp(c->words[0], "top") == 0)
+		return run_top(c);
+	if (c->once || c->every != NULL)
+		return usage_error(c->once ? "--once" : "--every", " is for \"top\"");
 	int status = compose(c);
-	if (status == CTL_DONE)
-		status = reach(c);
-	if (status == CTL_DONE)
-		status = converse(c);
-	if (c->fd >= 0)
-		close(c->fd);
-	return status;
+	return status == TALK_DONE ? converse(c) : status;
 }
 
 static int
@@ -404,10 +327,10 @@ add_word(struct ctl *c, char *word)
 	if (c->word_count == CONTROL_WORDS)
 		return usage_error("too many words, from ", word);
 	c->words[c->word_count++] = word;
-	return CTL_DONE;
+	return TALK_DONE;
 }
 
-/* CTL_DONE, CTL_USAGE, or -1: answered, and there is nothing more to do. */
+/* TALK_DONE, TALK_USAGE, or -1: answered, and there is nothing more to do. */
 static int
 take_option(struct ctl *c, int option, char *text)
 {
@@ -427,15 +350,21 @@ take_option(struct ctl *c, int option, char *text)
 	case CTL_CLIENT:
 		snprintf(client, sizeof client, "--client=%s", text);
 		return add_word(c, client);
+	case CTL_ONCE:
+		c->once = true;
+		return TALK_DONE;
+	case CTL_EVERY:
+		c->every = text;
+		return TALK_DONE;
 	case 's':
 		c->path = text;
-		return CTL_DONE;
+		return TALK_DONE;
 	case 'j':
 		c->json = true;
-		return CTL_DONE;
+		return TALK_DONE;
 	case 't':
 		return read_patience(text, &c->patience_ms)
-		               ? CTL_DONE
+		               ? TALK_DONE
 		               : usage_error("-t needs seconds, more than 0 and at most 86400: ", text);
 	case 'V':
 		puts("dotwardctl " DOTWARD_VERSION);
@@ -452,15 +381,16 @@ int
 main(int argc, char **argv)
 {
 	const char *from_environment = getenv("DOTWARD_SOCKET");
-	struct ctl c = {.patience_ms = CTL_PATIENCE_MS, .fd = -1, .status = -1};
-	int option, status = CTL_DONE;
+	struct ctl c = {.patience_ms = TALK_PATIENCE_MS};
+	int option, status = TALK_DONE;
 	c.path = from_environment != NULL && *from_environment != '\0' ? from_environment : DOTWARD_CONTROL;
 	/* words and options in any order, and the words in theirs */
-	while (status == CTL_DONE && (option = getopt_long(argc, argv, "-s:jt:Vh", long_options, NULL)) != -1)
+	while (status == TALK_DONE &&
+	        (option = getopt_long(argc, argv, "-s:jt:Vh", long_options, NULL)) != -1)
 		status = take_option(&c, option, optarg);
-	for (; status == CTL_DONE && optind < argc; optind++)
+	for (; status == TALK_DONE && optind < argc; optind++)
 		status = add_word(&c, argv[optind]);
-	if (status != CTL_DONE)
-		return status < 0 ? CTL_DONE : status;
+	if (status != TALK_DONE)
+		return status < 0 ? TALK_DONE : status;
 	return run(&c);
 }

@@ -29,6 +29,8 @@ static struct {
 	int fd;                         /* of a file */
 	char *path;
 	char role[32];
+	log_hearer_fn *hearer; /* NULL: nobody */
+	void *hearer_arg;
 } the_log = {.kind = LOG_TO_STDERR, .own_level = LOG_LEVEL_NOTICE, .fd = -1};
 
 static const struct {
@@ -196,10 +198,17 @@ log_descriptor(void)
 	return the_log.kind == LOG_TO_FILE ? the_log.fd : -1;
 }
 
+void
+log_set_hearer(log_hearer_fn *hearer, void *arg)
+{
+	the_log.hearer = hearer;
+	the_log.hearer_arg = arg;
+}
+
 bool
 log_wants(enum log_level level)
 {
-	return (unsigned)level <= level_now();
+	return (unsigned)level <= level_now() || (the_log.hearer != NULL && level <= LOG_LEVEL_NOTICE);
 }
 
 /* "2026-11-21T11:20:03.123Z notice worker 1: "; the length. */
@@ -230,7 +239,12 @@ log_write(enum log_level level, const char *format, ...)
 	size_t used = head + (body < 0 ? 0 : (size_t)body);
 	if (used > sizeof line - 2)
 		used = sizeof line - 2;
-	if (the_log.kind == LOG_TO_SYSLOG) {
+	line[used] = '\0';
+	if (the_log.hearer != NULL && level <= LOG_LEVEL_NOTICE)
+		the_log.hearer(the_log.hearer_arg, level, the_log.role, line + head);
+	if ((unsigned)level > level_now()) {
+		; /* heard only */
+	} else if (the_log.kind == LOG_TO_SYSLOG) {
 		syslog(levels[level].syslog, "%s%s%s", the_log.role, the_log.role[0] ? ": " : "", line);
 	} else {
 		line[used++] = '\n';

@@ -48,6 +48,12 @@ void log_share_level(_Atomic unsigned *word);
 /* "error", "warn", "notice", "info", "debug"; false: not one of them. */
 bool log_find_level(const char *word, enum log_level *out);
 const char *log_level_word(enum log_level level);
+/*
+ * From now on events that a person needs (notice and above) are told here as well, whatever the level in
+ * effect. NULL: to nobody. Not from inside one.
+ */
+typedef void log_hearer_fn(void *arg, enum log_level level, const char *role, const char *text);
+void log_set_hearer(log_hearer_fn *hearer, void *arg);
 /* A short word put before each line ("worker 1"); copied. */
 void log_set_role(const char *role);
 /* The descriptor of a file target, -1 for others; for whoever closes descriptors. */

@@ -18,7 +18,7 @@
 struct admin {
 	struct admin_deeds deeds;
 	struct verbs_master verbs;
-	struct asides asides;
+	struct asides asides, watches;
 	struct control *control; /* NULL: none */
 	char *path;              /* control wants it to stay */
 	struct list waiting[ADMIN_MATTERS];
@@ -91,7 +91,9 @@ admin_new(const struct admin_deeds *deeds)
 	        .stop = on_stop,
 	        .cache = admin->deeds.cache != NULL ? on_cache : NULL,
 	        .lists = admin->deeds.lists != NULL ? on_lists : NULL,
-	        .asides = &admin->asides};
+	        .asides = &admin->asides,
+	        .watches = &admin->watches,
+	        .events = admin->deeds.events};
 	for (int matter = 0; matter < ADMIN_MATTERS; matter++)
 		list_init(&admin->waiting[matter]);
 	admin->watchdog_ms = notify_watchdog_interval_ms() > 0 ? 0 : UINT64_MAX;
@@ -211,7 +213,8 @@ admin_due_ms(const struct admin *admin)
 void
 admin_bury(struct admin *admin, pid_t pid, int status)
 {
-	asides_bury(&admin->asides, pid, status);
+	if (!asides_bury(&admin->asides, pid, status))
+		asides_bury(&admin->watches, pid, status);
 }
 
 void

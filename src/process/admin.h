@@ -29,6 +29,7 @@ struct admin_deeds {
 	/* As in struct verbs_master. */
 	bool (*cache)(void *arg, struct verbs_cache *out);
 	bool (*lists)(void *arg, struct verbs_lists *out);
+	const struct events *events; /* what has happened; NULL: nobody can watch */
 };
 
 enum admin_matter { ADMIN_RELOAD, ADMIN_LISTS, ADMIN_UPGRADE, ADMIN_STOP, ADMIN_MATTERS };

@@ -111,6 +111,7 @@ const struct call calls_errand[] = {
 	CALL(fsync), CALL(renameat), CALL(renameat2), CALL(unlinkat), /* what is saved, in the folder that is open */
 	CALL(send), CALL(sendto), CALL(sendmsg), CALL(connect), SOCKET(AF_UNIX, SOCK_DGRAM), SOCKET(AF_UNIX, SOCK_STREAM), /* syslogd */
 	CALL(clock_gettime), CALL(clock_gettime64), CALL(gettimeofday), CALL(time), CALL(getrandom), CALL(sched_yield),
+	CALL(poll), CALL(ppoll), CALL(ppoll_time64), /* has whoever watches gone? */
 	CALL_IF(mmap, 1, NOT_EXECUTABLE), CALL_IF(mmap2, 1, NOT_EXECUTABLE), CALL_IF(mprotect, 1, NOT_EXECUTABLE),
 	CALL(munmap), CALL(mremap), CALL(madvise), CALL(brk), CALL(futex), CALL(futex_time64), CALL(restart_syscall),
 	CALL_IF(rt_sigaction, 1, IS_NOT(0, SIGSYS)), CALL(rt_sigprocmask), CALL(rt_sigreturn), CALL(sigreturn), CALL(sigaltstack),

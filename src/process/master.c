@@ -368,6 +368,13 @@ serve(struct master *m, struct generation *first)
 	return came_up ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* In every process, as all are children of this one. */
+static void
+on_event(void *arg, enum log_level level, const char *role, const char *text)
+{
+	events_put(arg, clock_wall_ms(), level, role, text);
+}
+
 static void
 take_apart(struct master *m)
 {
@@ -377,6 +384,7 @@ take_apart(struct master *m)
 		close(m->signal_fd);
 	upgrade_forget(&m->inheritance);
 	log_share_level(NULL);
+	log_set_hearer(NULL, NULL);
 	keeper_free(m->keeper);
 	librarian_free(m->librarian);
 	hosts_free(m->hosts);
@@ -433,6 +441,7 @@ master_run(const struct master_setup *setup)
 	        .inherited = m.inheritance.hosts, .leave_master = leave_master, .arg = &m};
 	m.hosts = hosts_new(&looking_up);
 	log_share_level(m.world->log_level);
+	log_set_hearer(on_event, m.world->events);
 	log_set_level(setup->config->log.level);
 	const struct admin_deeds deeds = {.arg = &m,
 	        .report = on_report,
@@ -441,7 +450,8 @@ master_run(const struct master_setup *setup)
 	        .upgrade = upgrade,
 	        .stop = on_stop_asked,
 	        .cache = on_cache,
-	        .lists = on_lists};
+	        .lists = on_lists,
+	        .events = m.world->events};
 	m.admin = admin_new(&deeds);
 	m.successor.line = &m.line;
 	m.successor.keeper = m.keeper;

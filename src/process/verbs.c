@@ -8,6 +8,7 @@
 #include "process/explain_verbs.h"
 #include "process/list_verbs.h"
 #include "process/upstream_verbs.h"
+#include "process/watch.h"
 
 #include <stdlib.h>
 
@@ -121,6 +122,7 @@ const struct control_verb verbs[] = {
         {"lists", "", "each list of names: how much is on it, and how often it has decided", false,
                 list_verbs_list},
         {"lists reload", "", "read the lists of names anew, and nothing else", true, list_verbs_reload},
+        {"watch", "", "what happens, as it happens", false, watch_verb},
         {"help", "", "this list", false, on_help},
 };
 const size_t verbs_count = sizeof verbs / sizeof verbs[0];

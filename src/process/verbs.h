@@ -10,6 +10,7 @@
 #include "process/hosts.h"
 #include "process/report.h"
 #include "query/shelf.h"
+#include "shared/events.h"
 #include "shared/health.h"
 #include "shared/hits.h"
 
@@ -45,6 +46,8 @@ struct verbs_master {
 	/* The same. */
 	bool (*lists)(void *arg, struct verbs_lists *out);
 	struct asides *asides;
+	struct asides *watches; /* those who watch, counted apart */
+	const struct events *events; /* NULL: not in this build */
 };
 
 extern const struct control_verb verbs[];

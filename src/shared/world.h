@@ -10,6 +10,7 @@
 
 #include "shared/cookies.h"
 #include "shared/epoch.h"
+#include "shared/events.h"
 #include "shared/health.h"
 #include "shared/hits.h"
 #include "shared/limits.h"
@@ -30,6 +31,7 @@ struct world {
 	struct hits *hits; /* of lists of names */
 	struct stek *stek; /* of the tickets that clients are given */
 	struct cookies *cookies;
+	struct events *events; /* what has happened of late */
 	uint64_t seed;
 	_Atomic unsigned *log_level; /* for log_share_level() */
 	uint32_t *generation;        /* number of the newest, over all upgrades */
