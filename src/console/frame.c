@@ -58,6 +58,17 @@ brief(double value)
 	return n;
 }
 
+/* The same of what there are no halves of. */
+static struct number
+brief_count(uint64_t count)
+{
+	struct number n;
+	if (count > 9999)
+		return brief((double)count);
+	snprintf(n.text, sizeof n.text, "%u", (unsigned)count);
+	return n;
+}
+
 static struct number
 size_of(uint64_t bytes)
 {
@@ -168,7 +179,7 @@ compose_head(struct frame *f, const struct rates *r)
 	add(f, FRAME_PLAIN, "queries %8s/s   hits %5.1f %%   p50 %-9s p99 %-9s %s in all",
 	        brief(RATE(r, queries)).text, percent(hits, hits + misses),
 	        quantile(r->before, now, 0.5).text, quantile(r->before, now, 0.99).text,
-	        brief((double)now->counters.queries).text);
+	        brief_count(now->counters.queries).text);
 	add(f, servfail > 0 || dropped > 0 ? FRAME_WORRY : FRAME_PLAIN,
 	        "servfail %7s/s   blocked %s/s   refused %s/s   dropped %s/s", brief(servfail).text,
 	        brief(RATE(r, blocked)).text, brief(refused).text, brief(dropped).text);
@@ -192,7 +203,7 @@ compose_cache(struct frame *f, const struct rates *r)
 		bar[i] = full * FRAME_BAR / 100 > i ? '#' : '.';
 	bar[FRAME_BAR] = '\0';
 	add(f, FRAME_PLAIN, "cache    [%s] %.0f %% of %s, %s answers, stale %s/s", bar, full,
-	        size_of(now->cache.size_bytes).text, brief((double)now->cache.entries).text,
+	        size_of(now->cache.size_bytes).text, brief_count(now->cache.entries).text,
 	        brief(RATE(r, cache_stale)).text);
 }
 
@@ -216,7 +227,20 @@ compose_worker(struct frame *f, const struct rates *r, size_t i)
 	add(f, strcmp(w->state, "serving") == 0 ? FRAME_PLAIN : FRAME_WORRY,
 	        "%6u %8" PRIu64 "  %-9s %8s %5.1f %% %8s %7s  %s", w->slot, w->pid, w->state,
 	        duration(w->uptime_s).text, cpu > 0 ? cpu : 0, size_of(w->memory_bytes).text,
-	        brief((double)w->deaths).text, w->last_death);
+	        brief_count(w->deaths).text, w->last_death);
+}
+
+/* The widest name and address there are, so that there is room for the reason why one is down. */
+static void
+upstream_widths(const struct snapshot *now, int *name, int *address)
+{
+	*name = (int)strlen("upstream");
+	*address = (int)strlen("address");
+	for (size_t i = 0; i < now->upstream_count; i++) {
+		int a = (int)strlen(now->upstreams[i].name), b = (int)strlen(now->upstreams[i].address);
+		*name = a > *name ? a : *name;
+		*address = b > *address ? b : *address;
+	}
 }
 
 static void
@@ -228,10 +252,12 @@ compose_upstream(struct frame *f, const struct rates *r, size_t i)
 		        strcmp(r->before->upstreams[k].name, u->name) == 0)
 			old = &r->before->upstreams[k];
 	char latency[24] = "-";
+	int name, address;
+	upstream_widths(r->now, &name, &address);
 	if (u->latency_ms > 0)
 		snprintf(latency, sizeof latency, "%.1f ms", u->latency_ms);
-	add(f, strcmp(u->state, "down") == 0 ? FRAME_WORRY : FRAME_PLAIN,
-	        "%-16.16s %-24s %-8s %9s %8s %8s  %s", u->name, u->address, u->state, latency,
+	add(f, strcmp(u->state, "down") == 0 ? FRAME_WORRY : FRAME_PLAIN, "%-*s %-*s %-7s %8s %7s %8s  %s",
+	        name, u->name, address, u->address, u->state, latency,
 	        brief(per_second(old->asked, u->asked, r->seconds)).text,
 	        brief(per_second(old->failed, u->failed, r->seconds)).text, u->why);
 }
@@ -243,8 +269,8 @@ compose_list(struct frame *f, const struct rates *r, size_t i)
 	for (size_t k = 0; k < r->before->list_count; k++)
 		if (strcmp(r->before->lists[k].file, l->file) == 0)
 			old = &r->before->lists[k];
-	add(f, FRAME_PLAIN, "%-7s %10s %8s %10s  %s", l->kind, brief((double)l->names).text,
-	        brief(per_second(old->hits, l->hits, r->seconds)).text, brief((double)l->hits).text, l->file);
+	add(f, FRAME_PLAIN, "%-7s %10s %8s %10s  %s", l->kind, brief_count(l->names).text,
+	        brief(per_second(old->hits, l->hits, r->seconds)).text, brief_count(l->hits).text, l->file);
 }
 
 /* `lines` for the title and the rows; fewer than three, and there is no table. */
@@ -269,6 +295,8 @@ frame_compose(struct frame *f, const struct snapshot *before, const struct snaps
 	const struct rates r = {.before = before != NULL ? before : now,
 	        .now = now,
 	        .seconds = before != NULL ? now->now_s - before->now_s : 0};
+	char title[FRAME_LINE_BYTES];
+	int name, address;
 	f->count = 0;
 	compose_head(f, &r);
 	compose_cache(f, &r);
@@ -282,9 +310,10 @@ frame_compose(struct frame *f, const struct snapshot *before, const struct snaps
 	compose_table(f, &r, "worker      pid  state       uptime     cpu   memory  deaths  last death",
 	        now->worker_count, workers, compose_worker);
 	left -= workers < left ? workers : left;
-	compose_table(f, &r,
-	        "upstream         address                  state      latency  asked/s failed/s  why",
-	        now->upstream_count, left, compose_upstream);
+	upstream_widths(now, &name, &address);
+	snprintf(title, sizeof title, "%-*s %-*s state    latency asked/s failed/s  why", name, "upstream",
+	        address, "address");
+	compose_table(f, &r, title, now->upstream_count, left, compose_upstream);
 	left -= upstreams < left ? upstreams : left;
 	compose_table(
 	        f, &r, "list         names   hits/s       hits  file", now->list_count, left, compose_list);

@@ -133,7 +133,8 @@ one_that_is_never_whole_is_given_up_at_the_second_look(void **state)
 	assert_string_equal(event.text, "event n=1");
 }
 
-/* Writers in several processes: no event is lost to a reader who keeps up with the ring, none is read twice. */
+/* Writers in several processes: no event is lost to a reader who keeps up with the ring, none is read twice.
+ */
 static void
 processes_write_side_by_side(void **state)
 {
