@@ -456,6 +456,16 @@ begin(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 	fetch(qs, q, can_fall_back);
 }
 
+static void
+count_apart(struct stats_slab *stats, const struct query_from *from)
+{
+	stats_asked(stats,
+	        from->tls      ? STATS_BY_TLS
+	        : from->stream ? STATS_BY_TCP
+	                       : STATS_BY_UDP,
+	        from->peer.any.sa_family == AF_INET6 ? STATS_BY_IPV6 : STATS_BY_IPV4);
+}
+
 void
 query_begin(
         struct queries *qs, const uint8_t *msg, size_t bytes, uint64_t hash, const struct query_from *from)
@@ -471,6 +481,7 @@ query_begin(
 	stats_one(qs->stats, from->tls      ? STATS_queries_tls
 	                     : from->stream ? STATS_queries_tcp
 	                                    : STATS_queries_udp);
+	count_apart(qs->stats, from);
 	lastwords_take_hand(hash);
 	begin(qs, q, msg, bytes);
 	lastwords_drop_hand();

@@ -93,6 +93,7 @@ leave_unmetered(const struct replies *rs, const struct query *q, const uint8_t *
 	if (out[2] & (WIRE_FLAG_TC >> 8))
 		stats_one(rs->stats, STATS_truncated);
 	stats_one(rs->stats, STATS_answered);
+	stats_rcode(rs->stats, rcode);
 	log_answered(rs, q, rcode, bytes, source);
 	door_commit(rs, q, bytes);
 }
