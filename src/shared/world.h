@@ -11,6 +11,7 @@
 #include "shared/cookies.h"
 #include "shared/epoch.h"
 #include "shared/health.h"
+#include "shared/history.h"
 #include "shared/hits.h"
 #include "shared/limits.h"
 #include "shared/quarantine.h"
@@ -31,7 +32,8 @@ struct world {
 	struct hits *hits; /* of lists of names */
 	struct stek *stek; /* of the tickets that clients are given */
 	struct cookies *cookies;
-	struct roster *roster; /* who is there, and the counters */
+	struct roster *roster;   /* who is there, and the counters */
+	struct history *history; /* of the last hour; written by the exporter */
 	uint64_t seed;
 	_Atomic unsigned *log_level; /* for log_share_level() */
 	uint32_t *generation;        /* number of the newest, over all upgrades */
