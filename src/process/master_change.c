@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/must.h"
 #include "config/list.h"
+#include "query/popular.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -272,6 +273,7 @@ take_over(struct master *m)
 	m->line.starting = NULL;
 	m->serving_version = m->made_version;
 	keeper_serve(m->keeper, m->line.serving);
+	tops_switch(m->world->tops, popular_mode(generation_config(m->line.serving)), clock_now_ms());
 	if (old == NULL)
 		return;
 	lineage_retire(&m->line, old, clock_now_ms());

@@ -39,7 +39,7 @@ struct tops_set {
 struct tops {
 	uint64_t seed;
 	_Atomic uint64_t since_ms;
-	_Atomic uint32_t on;
+	_Atomic uint32_t mode;
 	struct tops_set sets[TOPS_KINDS][2][TOPS_SETS];
 };
 
@@ -55,21 +55,21 @@ tops_begin(struct tops *t, uint64_t seed)
 	t->seed = seed;
 }
 
-bool
-tops_are_on(const struct tops *t)
+enum tops_mode
+tops_mode(const struct tops *t)
 {
-	return atomic_load_explicit(&t->on, memory_order_relaxed) != 0;
+	return (enum tops_mode)atomic_load_explicit(&t->mode, memory_order_relaxed);
 }
 
 void
-tops_switch(struct tops *t, bool on, uint64_t now_ms)
+tops_switch(struct tops *t, enum tops_mode mode, uint64_t now_ms)
 {
-	if (on && tops_are_on(t))
+	if (mode == tops_mode(t))
 		return;
-	atomic_store(&t->on, 0);
+	atomic_store(&t->mode, TOPS_OFF);
 	memset(t->sets, 0, sizeof t->sets);
 	atomic_store(&t->since_ms, now_ms);
-	atomic_store(&t->on, on);
+	atomic_store(&t->mode, mode);
 }
 
 static uint32_t
@@ -143,10 +143,11 @@ take_over(struct tops_set *set, unsigned way, uint32_t tag, const void *key, siz
 }
 
 void
-tops_count(struct tops *t, enum tops_kind kind, const void *key, size_t bytes, uint64_t now_ms)
+tops_count(struct tops *t, enum tops_mode mode, enum tops_kind kind, const void *key, size_t bytes,
+        uint64_t now_ms)
 {
 	must(kind < TOPS_KINDS && bytes > 0 && bytes <= TOPS_KEY_BYTES);
-	if (!tops_are_on(t))
+	if (mode == TOPS_OFF || mode != tops_mode(t))
 		return;
 	uint32_t window = window_at(now_ms);
 	uint64_t hash = XXH3_64bits_withSeed(key, bytes, t->seed);
@@ -209,7 +210,7 @@ tops_read(const struct tops *t, enum tops_kind kind, struct tops_entry *entries,
 	uint32_t window = window_at(now_ms);
 	const struct tops_set *now = t->sets[kind][window % 2], *before = t->sets[kind][(window - 1) % 2];
 	size_t count = 0;
-	if (!tops_are_on(t) || most == 0)
+	if (tops_mode(t) == TOPS_OFF || most == 0)
 		return 0;
 	for (unsigned i = 0; i < TOPS_SETS * TOPS_WAYS; i++) {
 		unsigned set = i / TOPS_WAYS, way = i % TOPS_WAYS;

@@ -19,6 +19,13 @@ enum {
 
 struct tops;
 
+/* What a configuration allows to be counted. */
+enum tops_mode {
+	TOPS_OFF,
+	TOPS_WHOLE,    /* names, and clients by their addresses */
+	TOPS_NETWORKS, /* names, and clients by their networks */
+};
+
 enum tops_kind { TOPS_NAMES, TOPS_CLIENTS, TOPS_KINDS };
 
 struct tops_entry {
@@ -31,12 +38,13 @@ struct tops_entry {
 size_t tops_bytes(void) __attribute__((const));
 /* Once, before others see it. It is off. */
 void tops_begin(struct tops *tops, uint64_t seed);
-/* By the master, when a configuration begins to serve. Off: all that is in it is wiped. now_ms: here and
- * below, clock_now_ms(). */
-void tops_switch(struct tops *tops, bool on, uint64_t now_ms);
-bool tops_are_on(const struct tops *tops);
-/* Counts one, if it is on; `bytes` at most TOPS_KEY_BYTES, at least 1. */
-void tops_count(struct tops *tops, enum tops_kind kind, const void *key, size_t bytes, uint64_t now_ms);
+/* By the master, when a configuration begins to serve. Another mode than before: all that is in it is wiped.
+ * now_ms: here and below, clock_now_ms(). */
+void tops_switch(struct tops *tops, enum tops_mode mode, uint64_t now_ms);
+enum tops_mode tops_mode(const struct tops *tops);
+/* Counts one, if it is switched to the mode that the counter was told; `bytes` from 1 to TOPS_KEY_BYTES. */
+void tops_count(struct tops *tops, enum tops_mode mode, enum tops_kind kind, const void *key, size_t bytes,
+        uint64_t now_ms);
 /* The most frequent ones, at most `most`, by count. Returns how many; 0 if it is off. */
 size_t tops_read(const struct tops *tops, enum tops_kind kind, struct tops_entry *entries, size_t most,
         uint64_t now_ms);

@@ -31,7 +31,7 @@ begin(void **state)
 	if (tops == MAP_FAILED)
 		return -1;
 	tops_begin(tops, 42);
-	tops_switch(tops, true, begin_ms);
+	tops_switch(tops, TOPS_WHOLE, begin_ms);
 	return 0;
 }
 
@@ -46,7 +46,7 @@ static void
 count_at(const char *key, unsigned times, uint64_t now_ms)
 {
 	for (unsigned i = 0; i < times; i++)
-		tops_count(tops, TOPS_NAMES, key, strlen(key), now_ms);
+		tops_count(tops, TOPS_WHOLE, TOPS_NAMES, key, strlen(key), now_ms);
 }
 
 static size_t
@@ -156,15 +156,30 @@ off_is_empty(void **state)
 	(void)state;
 	count_at(secret, 5, begin_ms);
 	assert_non_null(memmem(tops, tops_bytes(), secret, sizeof secret - 1));
-	tops_switch(tops, true, begin_ms);
+	tops_switch(tops, TOPS_WHOLE, begin_ms);
 	assert_int_equal(read_at(begin_ms), 1);
-	tops_switch(tops, false, begin_ms);
-	assert_false(tops_are_on(tops));
+	tops_switch(tops, TOPS_OFF, begin_ms);
+	assert_int_equal(tops_mode(tops), TOPS_OFF);
 	assert_int_equal(read_at(begin_ms), 0);
 	count_at(secret, 5, begin_ms);
 	assert_null(memmem(tops, tops_bytes(), secret, sizeof secret - 1));
-	tops_switch(tops, true, begin_ms);
+	tops_switch(tops, TOPS_WHOLE, begin_ms);
 	assert_int_equal(read_at(begin_ms), 0);
+}
+
+/* Workers of the configuration before, which still drain, know more than may be kept now. */
+static void
+another_mode_begins_anew(void **state)
+{
+	(void)state;
+	count_at("10.0.0.1", 5, begin_ms);
+	tops_switch(tops, TOPS_NETWORKS, begin_ms);
+	assert_int_equal(read_at(begin_ms), 0);
+	count_at("10.0.0.1", 5, begin_ms);
+	assert_int_equal(read_at(begin_ms), 0);
+	tops_count(tops, TOPS_NETWORKS, TOPS_NAMES, "10.0.0.0/24", 11, begin_ms);
+	assert_int_equal(read_at(begin_ms), 1);
+	assert_top(0, "10.0.0.0/24", 1);
 }
 
 static void
@@ -189,7 +204,7 @@ count_for_ever(void)
 	for (unsigned i = 0;; i++) {
 		memset(key, 'a' + (int)(i * 7919 % 26), sizeof key);
 		key[0] = (char)('a' + i % 23);
-		tops_count(tops, TOPS_NAMES, key, sizeof key, begin_ms);
+		tops_count(tops, TOPS_WHOLE, TOPS_NAMES, key, sizeof key, begin_ms);
 	}
 }
 
@@ -239,6 +254,7 @@ main(void)
 	        cmocka_unit_test_setup_teardown(counts_go_back_two_windows, begin, end),
 	        cmocka_unit_test_setup_teardown(says_how_far_it_goes_back, begin, end),
 	        cmocka_unit_test_setup_teardown(off_is_empty, begin, end),
+	        cmocka_unit_test_setup_teardown(another_mode_begins_anew, begin, end),
 	        cmocka_unit_test_setup_teardown(keys_of_all_lengths, begin, end),
 	        cmocka_unit_test_setup_teardown(survives_its_writers, begin, end),
 	};
