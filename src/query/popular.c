@@ -48,8 +48,8 @@ count_client(const struct popular *p, const struct addr *client, uint64_t now_ms
 }
 
 /* What was no question, and what nobody may know of, is not counted. */
-static void
-hear(void *arg, const struct tale *tale)
+void
+popular_hear(void *arg, const struct tale *tale)
 {
 	const struct popular *p = arg;
 	uint64_t now_ms = tale->ended_us / 1000;
@@ -64,7 +64,7 @@ popular_listen(struct popular *p, struct queries *queries, struct tops *tops, co
 {
 	*p = (struct popular){.tops = tops, .mode = popular_mode(config)};
 	if (tops != NULL && p->mode != TOPS_OFF)
-		queries_add_hearer(queries, &(struct tale_hearer){.arg = p, .ended = hear});
+		queries_add_hearer(queries, &(struct tale_hearer){.arg = p, .ended = popular_hear});
 }
 
 const char *

@@ -19,6 +19,8 @@ enum tops_mode popular_mode(const struct config *config);
 /* Counts from now on, if anything may be counted; `popular` must last as long as the questions. */
 void popular_listen(
         struct popular *popular, struct queries *queries, struct tops *tops, const struct config *config);
+/* One question has ended; `arg` is a struct popular. */
+void popular_hear(void *arg, const struct tale *tale);
 /* The keys as text: the name of a row of TOPS_NAMES, and the address of one of TOPS_CLIENTS. Returns `out`.
  */
 enum { POPULAR_TEXT_BYTES = NAME_TEXT_BYTES };
