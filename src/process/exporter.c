@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/must.h"
 #include "process/fds.h"
+#include "process/past.h"
 #include "process/signals.h"
 #include "process/spending.h"
 #include "shared/roster.h"
@@ -28,7 +29,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { MOST_SOCKETS = 17, TICK_MS = 500, BURST = 16 };
+enum { MOST_SOCKETS = 17, TICK_MS = 500, BURST = 16, PAST_EACH_MS = 1000 };
 
 /* A client, as long as it is connected. */
 struct guest {
@@ -46,6 +47,7 @@ struct exporter {
 	int signal_fd;
 	bool draining;
 	uint64_t drain_ms; /* until when */
+	uint64_t past_ms;  /* when the past was last written down */
 };
 
 static const struct config_metrics *
@@ -298,6 +300,10 @@ turn(struct exporter *e)
 	bool polled = poll(fds, 2 + count, wait_ms(e)) >= 0;
 	uint64_t now_ms = clock_now_ms();
 	spending_tell(&e->spending, now_ms);
+	if (now_ms >= e->past_ms + PAST_EACH_MS) {
+		past_note(setup->sources.world, clock_boot_ms());
+		e->past_ms = now_ms;
+	}
 	signals_heed(e->signal_fd, handlers, 1, e);
 	MHD_run(e->http);
 	for (size_t i = 0; polled && i < count; i++)

@@ -30,6 +30,7 @@ struct generation_world {
 	struct tickets *tickets;     /* NULL: none are kept */
 	struct limits *limits;       /* NULL: there are none */
 	struct hits *hits;           /* of lists of names; NULL: not counted */
+	struct tops *tops;           /* NULL: not counted */
 	struct stek *stek;           /* of tickets for clients; NULL: they are given none */
 	struct roster *roster;       /* who is there; NULL: nobody is told, and counters end with it */
 	struct epoch *epoch;         /* of the network */

@@ -427,6 +427,7 @@ master_run(const struct master_setup *setup)
 	        .tickets = m.world->tickets,
 	        .limits = m.world->limits,
 	        .hits = m.world->hits,
+	        .tops = m.world->tops,
 	        .stek = m.world->stek,
 	        .cookies = m.world->cookies,
 	        .roster = m.world->roster,

@@ -8,6 +8,7 @@
 #include "base/must.h"
 #include "config/list.h"
 #include "process/survey.h"
+#include "query/popular.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -281,6 +282,7 @@ take_over(struct master *m)
 	keeper_serve(m->keeper, m->line.serving);
 	survey_tell(m->world->roster, m->line.serving);
 	herald_serve(m->herald, m->line.serving, clock_now_ms());
+	tops_switch(m->world->tops, popular_mode(generation_config(m->line.serving)), clock_now_ms());
 	if (old == NULL)
 		return;
 	lineage_retire(&m->line, old, clock_now_ms());

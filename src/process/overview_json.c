@@ -3,8 +3,10 @@
  */
 #include "process/overview.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "dns/wire.h"
+#include "process/past.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -249,5 +251,6 @@ overview_json(const struct overview *o, struct json *j, const char *key)
 	print_cache(o, j);
 	print_arrays(o, j);
 	print_events(o, j);
+	past_json(o, j, clock_boot_ms());
 	json_end(j);
 }

@@ -13,6 +13,7 @@
 #include "process/fds.h"
 #include "process/handover.h"
 #include "process/spending.h"
+#include "query/popular.h"
 #include "query/query.h"
 
 #include <errno.h>
@@ -38,6 +39,7 @@ struct worker {
 	struct ev_loop *loop;
 	struct stream_room *room;
 	struct queries *queries;
+	struct popular popular;
 	struct shelf *shelf; /* lists of names; NULL: none */
 	struct listener_stream *tcp;
 	struct listener_udp **udp; /* by listen address; NULL where there is none */
@@ -374,6 +376,7 @@ put_together(struct worker *w)
 	        .memory = setup->room.queries,
 	};
 	w->queries = queries_new(&queries);
+	popular_listen(&w->popular, w->queries, setup->tops, setup->config);
 	queries_set_lists(w->queries, shelf_lists(w->shelf));
 	if (atomic_load(&setup->room.state->steered) == SLOTS_SPARED)
 		queries_stay_cold(w->queries);

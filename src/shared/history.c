@@ -12,7 +12,6 @@
 #include "shared/history.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <string.h>
 
 /* A point in the ring; words that readers see whole. */
@@ -99,6 +98,12 @@ finish(struct history *h, const struct history_sums *sums, const uint64_t *upto_
 	publish(h, words);
 }
 
+bool
+history_is_due(const struct history *h, uint64_t now_ms)
+{
+	return number_at(now_ms) != h->number;
+}
+
 void
 history_note(struct history *h, const struct history_sums *sums, const uint64_t *upto_us, size_t buckets,
         uint64_t now_ms)
@@ -106,7 +111,7 @@ history_note(struct history *h, const struct history_sums *sums, const uint64_t 
 	uint64_t number = number_at(now_ms);
 	if (buckets > HISTORY_BUCKETS)
 		buckets = HISTORY_BUCKETS;
-	if (number == h->number)
+	if (!history_is_due(h, now_ms))
 		return;
 	bool known = h->number != 0 && number > h->number;
 	if (known && now_ms > h->base_ms && now_ms - h->base_ms < 2 * HISTORY_STEP_MS)

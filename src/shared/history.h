@@ -8,6 +8,7 @@
 #ifndef DOTWARD_SHARED_HISTORY_H
 #define DOTWARD_SHARED_HISTORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,8 @@ struct history_point {
 
 /* What it needs of shared memory, zeroed. */
 size_t history_bytes(void) __attribute__((const));
+/* Would history_note() write anything? */
+bool history_is_due(const struct history *history, uint64_t now_ms);
 /*
  * For the writer, at least once in a step; more often makes the steps more even. `upto_us` are the upper
  * bounds of the buckets, ascending, the last one for all that took longer. After a pause of two steps and

@@ -80,7 +80,10 @@ static void
 a_step_is_told_when_it_is_over(void **state)
 {
 	(void)state;
+	assert_true(history_is_due(history, begin_ms));
 	note(1000, begin_ms);
+	assert_false(history_is_due(history, begin_ms + STEP - 1));
+	assert_true(history_is_due(history, begin_ms + STEP));
 	note(1040, begin_ms + 4000);
 	assert_int_equal(read_at(begin_ms + 4000), 0);
 	note(1100, begin_ms + STEP);
