@@ -297,6 +297,25 @@ on_cache(void *arg, struct verbs_cache *out)
 }
 
 static bool
+on_overview(void *arg, struct overview_sources *out)
+{
+	struct master *m = arg;
+	struct generation *generations[LINEAGE_MOST];
+	unsigned count = lineage_all(&m->line, generations);
+	if (count == 0)
+		return false;
+	m->unlisted = (struct stats_slab){0};
+	for (unsigned i = 0; i < count; i++)
+		stats_retire(generation_stats(generations[i]), &m->unlisted);
+	*out = (struct overview_sources){.version = DOTWARD_VERSION,
+	        .world = m->world,
+	        .config = generation_config(generations[0]),
+	        .cache = generation_cache(generations[0]),
+	        .unlisted = &m->unlisted};
+	return true;
+}
+
+static bool
 on_lists(void *arg, struct verbs_lists *out)
 {
 	const struct master *m = arg;
@@ -485,6 +504,7 @@ master_run(const struct master_setup *setup)
 	        .upgrade = upgrade,
 	        .stop = on_stop_asked,
 	        .cache = on_cache,
+	        .overview = on_overview,
 	        .lists = on_lists};
 	m.admin = admin_new(&deeds);
 	m.successor.line = &m.line;

@@ -48,6 +48,7 @@ struct master {
 	struct hosts *hosts;
 	struct herald *herald;
 	struct spending spending;
+	struct stats_slab unlisted; /* sums outside of the roster, for the last overview */
 	struct generation *held; /* made, and not started before its lists are read, and its hosts have
 	                            addresses, or for so long */
 	struct config *held_config;
