@@ -205,6 +205,14 @@ log_set_hearer(log_hearer_fn *hearer, void *arg)
 	the_log.hearer_arg = arg;
 }
 
+int
+log_output(void)
+{
+	if (the_log.kind == LOG_TO_STDERR)
+		return STDERR_FILENO;
+	return the_log.kind == LOG_TO_FILE ? the_log.fd : -1;
+}
+
 bool
 log_wants(enum log_level level)
 {

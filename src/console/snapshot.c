@@ -139,8 +139,10 @@ snapshot_read(struct snapshot *out, const char *json, size_t bytes)
 	json_t *root = json_loadb(json, bytes, JSON_ALLOW_NUL, NULL);
 	memset(out, 0, sizeof *out);
 	bool good = json_is_object(root);
+	/* "stats" has the flat counters outside, and all there is to tell in this member */
+	const json_t *overview = json_object_get(root, "overview");
 	if (good)
-		take_all(out, root);
+		take_all(out, json_is_object(overview) ? overview : root);
 	json_decref(root);
 	return good;
 }

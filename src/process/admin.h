@@ -30,6 +30,7 @@ struct admin_deeds {
 	bool (*cache)(void *arg, struct verbs_cache *out);
 	bool (*lists)(void *arg, struct verbs_lists *out);
 	const struct events *events; /* what has happened; NULL: nobody can watch */
+	bool (*overview)(void *arg, struct overview_sources *out);
 };
 
 enum admin_matter { ADMIN_RELOAD, ADMIN_LISTS, ADMIN_UPGRADE, ADMIN_STOP, ADMIN_MATTERS };

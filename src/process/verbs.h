@@ -8,6 +8,7 @@
 #include "process/aside.h"
 #include "process/control.h"
 #include "process/hosts.h"
+#include "process/overview.h"
 #include "process/report.h"
 #include "query/shelf.h"
 #include "shared/events.h"
@@ -45,6 +46,8 @@ struct verbs_master {
 	bool (*cache)(void *arg, struct verbs_cache *out);
 	/* The same. */
 	bool (*lists)(void *arg, struct verbs_lists *out);
+	/* The same, for what an overview is taken from. */
+	bool (*overview)(void *arg, struct overview_sources *out);
 	struct asides *asides;
 	struct asides *watches; /* those who watch, counted apart */
 	const struct events *events; /* NULL: not in this build */

@@ -147,7 +147,7 @@ what_is_wrong_is_marked(void **state)
 	frame_compose(&frame, &before, &now);
 	assert_line("serving, no upstream answers", FRAME_WORRY);
 	assert_line("servfail     2.0/s", FRAME_WORRY);
-	assert_line("one      192.0.2.1 down     12.3 ms    10.0        0  Connection refused", FRAME_WORRY);
+	assert_line("one      192.0.2.1 down     12.3 ms      10        0  Connection refused", FRAME_WORRY);
 	assert_line("signal=11 (Segment", FRAME_WORRY);
 }
 
