@@ -13,6 +13,7 @@
 #include "process/fds.h"
 #include "process/handover.h"
 #include "process/spending.h"
+#include "query/popular.h"
 #include "query/query.h"
 #include "query/querylog.h"
 
@@ -42,6 +43,7 @@ struct worker {
 	struct shelf *shelf;       /* lists of names; NULL: none */
 	struct querylog *querylog; /* NULL: none */
 	struct bell *bell;         /* of who writes it */
+	struct popular popular;
 	struct listener_stream *tcp;
 	struct listener_udp **udp; /* by listen address; NULL where there is none */
 	ev_signal terminate;
@@ -393,6 +395,7 @@ put_together(struct worker *w)
 	        .memory = setup->room.queries,
 	};
 	w->queries = queries_new(&queries);
+	popular_listen(&w->popular, w->queries, setup->tops, setup->config);
 	queries_set_lists(w->queries, shelf_lists(w->shelf));
 	open_querylog(w);
 	if (atomic_load(&setup->room.state->steered) == SLOTS_SPARED)
