@@ -98,6 +98,7 @@ judge_upgrade(struct master *m, bool readable, uint64_t now_ms)
 	if (!successor_judge(&m->successor, readable, now_ms))
 		return;
 	m->handed_over = m->stopping = true;
+	herald_stop(m->herald);
 	master_change_stop(m);
 }
 
@@ -113,7 +114,8 @@ on_child(void *arg)
 		if (lineage_bury(&m->line, pid, status, clock_now_ms()))
 			keeper_member_died(m->keeper, clock_now_ms());
 		else if (!keeper_bury(m->keeper, pid, status) && !librarian_bury(m->librarian, pid, status) &&
-		         !hosts_bury(m->hosts, pid, status, clock_now_ms()))
+		         !hosts_bury(m->hosts, pid, status, clock_now_ms()) &&
+		         !herald_bury(m->herald, pid, status, clock_now_ms()))
 			admin_bury(m->admin, pid, status);
 }
 
@@ -132,6 +134,8 @@ on_stop(void *arg)
 	successor_give_up(&m->successor);
 	master_change_stop(m);
 	admin_begins(ADMIN_STOP);
+	if (!m->handed_over)
+		atomic_store(&m->world->roster->state, ROSTER_STOPPING);
 	log_notice("draining workers=%u limit=%ums", m->line.serving ? generation_alive(m->line.serving) : 0,
 	        m->line.serving ? generation_config(m->line.serving)->drain_timeout_ms : 0);
 	if (m->line.starting != NULL)
@@ -153,6 +157,7 @@ on_reopen(void *arg)
 		return;
 	}
 	lineage_give_log(&m->line);
+	herald_renew(m->herald, clock_now_ms());
 	log_notice("log reopened");
 }
 
@@ -191,7 +196,7 @@ wait_ms(const struct master *m)
 	next_ms = earlier(next_ms, earlier(hosts_next_ms(m->hosts), master_change_ms(m)));
 	if (m->line.starting != NULL)
 		next_ms = earlier(next_ms, m->starting_until_ms);
-	next_ms = earlier(next_ms, librarian_next_ms(m->librarian));
+	next_ms = earlier(next_ms, earlier(librarian_next_ms(m->librarian), herald_next_ms(m->herald)));
 	if (m->relisting && m->handing_until_ms != 0)
 		next_ms = earlier(next_ms, now_ms + MASTER_HAND_LOOK_MS);
 	next_ms = earlier(next_ms, successor_due_ms(&m->successor));
@@ -207,6 +212,8 @@ tend(struct master *m, uint64_t now_ms)
 {
 	struct generation *all[LINEAGE_MOST + 1];
 	lineage_tend(&m->line, now_ms);
+	herald_tend(m->herald, now_ms);
+	spending_tell(&m->spending, now_ms);
 	lineage_free_drained(&m->line, m->world->retired);
 	unsigned count = lineage_all(&m->line, all);
 	if (m->held != NULL) /* it has a cache already */
@@ -319,6 +326,9 @@ come_up(struct master *m)
 	if (m->line.serving == NULL)
 		return false;
 	survey_log_serving(m->line.serving);
+	roster_serve(m->world->roster, getpid(), m->started_ms,
+	        clock_wall_ms() - (clock_now_ms() - m->started_ms));
+	atomic_store(&m->world->roster->state, ROSTER_SERVING);
 	admin_serves(generation_alive(m->line.serving));
 	if (master_write_pid_file(m, generation_config(m->line.serving)->pid_file) < 0)
 		on_stop(m);
@@ -345,6 +355,10 @@ static void
 wait_for_all(struct master *m)
 {
 	while (!lineage_is_empty(&m->line) || keeper_is_busy(m->keeper))
+		turn(m);
+	/* To the end, so that who watches sees how it stops. */
+	herald_stop(m->herald);
+	while (herald_is_busy(m->herald))
 		turn(m);
 }
 
@@ -379,6 +393,7 @@ take_apart(struct master *m)
 	log_share_level(NULL);
 	keeper_free(m->keeper);
 	librarian_free(m->librarian);
+	herald_free(m->herald, m->handed_over);
 	hosts_free(m->hosts);
 	lookout_close(m->lookout);
 	/* last but for the memory, so that who hears of the end can start the next one at once */
@@ -434,6 +449,14 @@ master_run(const struct master_setup *setup)
 	const struct hosts_setup looking_up = {
 	        .inherited = m.inheritance.hosts, .leave_master = leave_master, .arg = &m};
 	m.hosts = hosts_new(&looking_up);
+	const struct herald_setup telling = {.world = m.world,
+	        .inherited = m.inheritance.sockets,
+	        .inherited_count = m.inheritance.socket_count,
+	        .leave_master = leave_master,
+	        .arg = &m};
+	m.herald = herald_new(&telling);
+	struct roster_process *us = &m.world->roster->helpers[ROSTER_MASTER];
+	spending_open(&m.spending, &us->cpu_us, &us->memory_bytes, &us->beat_ms);
 	log_share_level(m.world->log_level);
 	log_set_level(setup->config->log.level);
 	const struct admin_deeds deeds = {.arg = &m,
@@ -450,6 +473,7 @@ master_run(const struct master_setup *setup)
 	m.successor.admin = m.admin;
 	m.successor.world = m.world;
 	m.successor.hosts = m.hosts;
+	m.successor.herald = m.herald;
 	struct generation *first = master_make(&m, setup->config, why);
 	if (first == NULL) {
 		master_fail(&m, why);

@@ -10,6 +10,7 @@
 
 #include "process/admin.h"
 #include "process/background.h"
+#include "process/herald.h"
 #include "process/hosts.h"
 #include "process/keeper.h"
 #include "process/librarian.h"
@@ -17,6 +18,7 @@
 #include "process/lookout.h"
 #include "process/master.h"
 #include "process/pid_file.h"
+#include "process/spending.h"
 #include "process/successor.h"
 #include "process/upgrade.h"
 #include "shared/world.h"
@@ -42,6 +44,8 @@ struct master {
 	bool relisting, relist_again; /* the lists of what serves are read anew; and that was asked for */
 	uint64_t handing_until_ms;    /* ... and its workers are given them; 0: not yet */
 	struct hosts *hosts;
+	struct herald *herald;
+	struct spending spending;
 	struct generation *held; /* made, and not started before its lists are read, and its hosts have
 	                            addresses, or for so long */
 	struct config *held_config;
