@@ -51,7 +51,19 @@ async function open({width = 1280, height = 900, ...options} = {}) {
 
 const live = (page) => page.waitForSelector('body[data-link=live]', {timeout: PATIENCE_MS});
 const text = (page, selector) => page.locator(selector).innerText();
-const json = async () => (await fetch(`${PAGE}status.json`)).json();
+
+// A connection that was kept may end with the process that served it, when a reload replaces that.
+async function json(tries = 3) {
+	try {
+		return await (await fetch(`${PAGE}status.json`)).json();
+	} catch (e) {
+		if (tries === 0)
+			throw e;
+		await sleep(100);
+		return json(tries - 1);
+	}
+}
+
 const tile = (page, name) => text(page, `.tiles > div:has(dt:text-is("${name}")) .big`);
 
 async function shot(page, name) {
@@ -71,14 +83,19 @@ const fits = (page) => page.evaluate(() => document.documentElement.scrollWidth 
 // --- nobody has asked anything yet ------------------------------------------------------------------------------------------
 
 const page = await open();
+await page.goto('about:blank'); // the browser's own beginning is not the page's
 
 await claim('is there in less than a second, with numbers', async () => {
-	const begun = performance.now();
-	await page.goto(PAGE);
-	await live(page);
-	const took = performance.now() - begun;
-	assert.ok(took < 1000 * Number(process.env.PATIENCE ?? 1), `${took.toFixed(0)} ms`);
-	return `${took.toFixed(0)} ms`;
+	const all = [];
+	for (let i = 0; i < 5; i++) {
+		const begun = performance.now();
+		await page.goto(PAGE);
+		await live(page);
+		all.push(Math.round(performance.now() - begun));
+	}
+	const told = `${all.join(', ')} ms`, middle = all.sort((a, b) => a - b)[2];
+	assert.ok(middle < 1000 * Number(process.env.PATIENCE ?? 1), told);
+	return told;
 });
 
 await claim('comes with a policy that allows itself and nothing else', async () => {
@@ -245,13 +262,7 @@ async function reload(queries) {
 	const {generation} = await json();
 	fs.writeFileSync(CONFIG, fs.readFileSync(CONFIG, 'utf8').replace(/queries = \w+/, `queries = ${queries}`));
 	process.kill(MASTER, 'SIGHUP');
-	await until('another generation', async () => {
-		try {
-			return (await json()).generation > generation;
-		} catch {
-			return false;
-		}
-	});
+	await until('another generation', async () => (await json()).generation > generation);
 }
 
 await claim('keeps its history over a reload', async () => {
@@ -274,7 +285,7 @@ await claim('names names and clients where log.queries says so, as text', async 
 
 await claim('forgets them when it is switched off', async () => {
 	await reload(false);
-	await until('no names', async () => !/often/.test(await text(page, 'main')));
+	await until('no names', async () => !/often\d/.test(await text(page, 'main')));
 	assert.doesNotMatch(JSON.stringify(await json()), /often\d/);
 	await reload(true);
 	const {top} = await json();
@@ -306,7 +317,8 @@ await claim('says that the connection is lost, and comes back', async () => {
 	process.kill(MASTER, 'SIGSTOP');
 	process.kill(pid, 'SIGKILL');
 	await page.waitForSelector('body[data-link=lost]', {timeout: PATIENCE_MS});
-	await until('how old it is', async () => /connection to the daemon is lost.*is [2-9] s old/.test(await text(page, '#lost')));
+	await until('how old it is', async () => /connection to the daemon is lost.*is \d+ s old/.test(await text(page, '#lost')))
+		.catch(async (e) => assert.fail(`${e.message}: ${await text(page, '#lost')}`));
 	await shot(page, 'lost');
 	process.kill(MASTER, 'SIGCONT');
 	await live(page);

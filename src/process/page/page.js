@@ -394,8 +394,10 @@ function show(s) {
 	const points = pointsOf(s), minute = lately(s, points, 60), now = points.at(-1);
 	showVerdict(s, minute);
 	showTiles(s, now, minute);
-	rates.show(points, s.now);
-	delays.show(points, s.now);
+	const range = RANGES_S.find((r) => !(points[0]?.t < s.now - r)) ?? HOUR_S;
+	rates.show(points, s.now, range);
+	delays.show(points, s.now, range);
+	setText($('hour'), range === HOUR_S ? 'The last hour' : `The last ${range / 60} minutes`);
 	showHourTable(points);
 	showUpstreams(s);
 	showWorkers(s);
@@ -417,7 +419,7 @@ function showFreshness(trouble) {
 	setText($('fresh'), heard === 0 ? 'Loading…' : trouble !== undefined ? 'Not connected' : old ? `${span(age / 1000)} old` : 'Live');
 }
 
-let timer, trouble;
+let timer, trouble, misses = 0;
 
 async function poll() {
 	clearTimeout(timer);
@@ -429,14 +431,18 @@ async function poll() {
 		const fresh = await answer.json();
 		heard = performance.now();
 		trouble = undefined;
+		misses = 0;
 		show(fresh);
 	} catch (e) {
-		trouble = e instanceof TypeError || e.name === 'TimeoutError' || e.name === 'AbortError' ? 'The connection to the daemon is lost.' : e.message;
-		console.info(`status.json: ${e.message}`);
+		misses++;
+		const words = e instanceof TypeError || e.name === 'TimeoutError' || e.name === 'AbortError' ? 'The connection to the daemon is lost.' : e.message;
+		// once is nothing: a reload replaces the process that answers here
+		if (misses > 1)
+			trouble = words;
 	}
 	showFreshness(trouble);
 	if (!document.hidden)
-		timer = setTimeout(poll, first && heard > 0 ? POLL_MS / 2 : POLL_MS);
+		timer = setTimeout(poll, misses === 1 ? POLL_MS / 4 : first && heard > 0 ? POLL_MS / 2 : POLL_MS);
 }
 
 $('charts').append(rates.figure, delays.figure);
