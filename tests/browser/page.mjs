@@ -5,7 +5,8 @@ import fs from 'node:fs';
 import {chromium} from 'playwright-core';
 import {Load} from './load.mjs';
 
-const {PAGE, DNS_PORT, MASTER, FIRST, CONFIG, SHOTS, CHROMIUM, WORK} = process.env;
+const {PAGE, DNS_PORT, FIRST, CONFIG, SHOTS, CHROMIUM, WORK} = process.env;
+let MASTER = Number(process.env.MASTER); // another one after an upgrade
 const QPS = 300, PATIENCE_MS = 20000 * Number(process.env.PATIENCE ?? 1);
 const axe = fs.readFileSync(new URL('node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 const complaints = [], strangers = [];
@@ -271,6 +272,21 @@ await claim('keeps its history over a reload', async () => {
 	const after = (await json()).history.points;
 	assert.ok(after.length >= before.length, `${before.length} points before, ${after.length} after`);
 	assert.ok(Math.abs(after[0].t - before[0].t) < 0.1, 'the first one is another');
+	await live(page);
+	return `${before.length} points, ${after.length} after it`;
+});
+
+await claim('keeps its history over an upgrade', async () => {
+	const before = (await json()).history.points;
+	process.kill(MASTER, 'SIGUSR2');
+	MASTER = await until('another master', async () => {
+		const {pid, state} = await json();
+		return state === 'serving' && pid !== MASTER && pid;
+	});
+	const after = (await json()).history.points;
+	assert.ok(after.length >= before.length, `${before.length} points before, ${after.length} after`);
+	assert.ok(Math.abs(after[0].t - before[0].t) < 0.1, 'the first one is another');
+	await until('it on the page', async () => (await text(page, '#process-facts')).includes(`${MASTER}`));
 	await live(page);
 	return `${before.length} points, ${after.length} after it`;
 });

@@ -247,7 +247,7 @@ function showUpstreams(s) {
 		return row(names, [
 			[make('span', {}, u.name ?? ''), under(host(u.address, u.port))],
 			[pill(u.state), ...(u.why ? [under(u.why)] : [])],
-			{n: [millis(u.latency_ms ?? undefined), ...(p99 === undefined ? [] : [under(`99 % within ${millis(p99)}`)])]},
+			{n: [millis(u.latency_ms || undefined), ...(p99 === undefined ? [] : [under(`99 % within ${millis(p99)}`)])]},
 			{n: [count(u.asked), under(`${count(u.answered)} answered`)]},
 			{n: [count(u.failed), ...(u.failed > 0 ? [under(percent(u.failed, u.asked))] : [])]},
 			{n: [count(hands.full), under(`${count(hands.resumed)} resumed${hands.failed > 0 ? `, ${count(hands.failed)} failed` : ''}`)]},
@@ -324,6 +324,7 @@ function showTop(s) {
 	setText($('names'), s.top ? `Most asked names${since}` : 'Names and clients');
 	setText($('clients'), `Busiest clients${since}`);
 	$('clients').parentNode.hidden = !s.top;
+	$('names').parentNode.classList.toggle('whole', !s.top);
 }
 
 // --- the last hour ----------------------------------------------------------------------------------------------------------
