@@ -196,6 +196,14 @@ log_descriptor(void)
 	return the_log.kind == LOG_TO_FILE ? the_log.fd : -1;
 }
 
+int
+log_output(void)
+{
+	if (the_log.kind == LOG_TO_STDERR)
+		return STDERR_FILENO;
+	return the_log.kind == LOG_TO_FILE ? the_log.fd : -1;
+}
+
 bool
 log_wants(enum log_level level)
 {

@@ -52,6 +52,8 @@ const char *log_level_word(enum log_level level);
 void log_set_role(const char *role);
 /* The descriptor of a file target, -1 for others; for whoever closes descriptors. */
 int log_descriptor(void);
+/* The descriptor that lines are written to, standard error's too; -1: they go another way (syslog). */
+int log_output(void);
 bool log_wants(enum log_level level);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* True when a line may be written now; *suppressed is how many were not since the last. */

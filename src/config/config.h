@@ -224,7 +224,11 @@ struct config_limits {
 struct config_log {
 	char *target;
 	enum log_level level;
+	bool json; /* format = "json" */
 	bool queries;
+	char *queries_target; /* "": where the log goes; else "file:PATH" */
+	unsigned sample;      /* one question in so many is logged */
+	bool anonymise;       /* clients are logged as networks */
 };
 
 /* Counters and the status page, over HTTP. */

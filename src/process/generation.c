@@ -214,6 +214,8 @@ setup_of(const struct generation *g, unsigned slot, int log_end)
 	        .shelf = g->shelf,
 	        .hits = g->world->hits,
 	        .tops = g->world->tops,
+	        .bureau = g->world->bureau,
+	        .generation = g->number,
 	        .cookies = g->world->cookies,
 	        .seed = g->world->seed,
 	        .room = g->slots[slot].room,

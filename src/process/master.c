@@ -113,7 +113,8 @@ on_child(void *arg)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (lineage_bury(&m->line, pid, status, clock_now_ms()))
 			keeper_member_died(m->keeper, clock_now_ms());
-		else if (!keeper_bury(m->keeper, pid, status) && !librarian_bury(m->librarian, pid, status) &&
+		else if (!bureau_bury(m->bureau, pid, status, clock_now_ms()) &&
+		         !keeper_bury(m->keeper, pid, status) && !librarian_bury(m->librarian, pid, status) &&
 		         !hosts_bury(m->hosts, pid, status, clock_now_ms()) &&
 		         !herald_bury(m->herald, pid, status, clock_now_ms()))
 			admin_bury(m->admin, pid, status);
@@ -128,6 +129,7 @@ on_stop(void *arg)
 	if (m->impatient) {
 		log_warn("asked to stop twice: workers are killed");
 		lineage_kill(&m->line);
+		bureau_kill(m->bureau);
 		keeper_hurry(m->keeper);
 		return;
 	}
@@ -157,6 +159,7 @@ on_reopen(void *arg)
 		return;
 	}
 	lineage_give_log(&m->line);
+	bureau_reopen(m->bureau);
 	herald_renew(m->herald, clock_now_ms());
 	log_notice("log reopened");
 }
@@ -196,7 +199,8 @@ wait_ms(const struct master *m)
 	next_ms = earlier(next_ms, earlier(hosts_next_ms(m->hosts), master_change_ms(m)));
 	if (m->line.starting != NULL)
 		next_ms = earlier(next_ms, m->starting_until_ms);
-	next_ms = earlier(next_ms, earlier(librarian_next_ms(m->librarian), herald_next_ms(m->herald)));
+	next_ms = earlier(next_ms, earlier(librarian_next_ms(m->librarian), bureau_next_ms(m->bureau)));
+	next_ms = earlier(next_ms, herald_next_ms(m->herald));
 	if (m->relisting && m->handing_until_ms != 0)
 		next_ms = earlier(next_ms, now_ms + MASTER_HAND_LOOK_MS);
 	next_ms = earlier(next_ms, successor_due_ms(&m->successor));
@@ -208,6 +212,15 @@ wait_ms(const struct master *m)
 }
 
 static void
+tend_bureau(struct master *m, struct generation *const *all, unsigned count, uint64_t now_ms)
+{
+	unsigned numbers[LINEAGE_MOST];
+	for (unsigned i = 0; i < count; i++)
+		numbers[i] = generation_number(all[i]);
+	bureau_tend(m->bureau, numbers, count, now_ms);
+}
+
+static void
 tend(struct master *m, uint64_t now_ms)
 {
 	struct generation *all[LINEAGE_MOST + 1];
@@ -216,6 +229,7 @@ tend(struct master *m, uint64_t now_ms)
 	spending_tell(&m->spending, now_ms);
 	lineage_free_drained(&m->line, m->world->retired);
 	unsigned count = lineage_all(&m->line, all);
+	tend_bureau(m, all, count, now_ms);
 	if (m->held != NULL) /* it has a cache already */
 		all[count++] = m->held;
 	keeper_tend(m->keeper, all, count, now_ms);
@@ -280,6 +294,25 @@ on_cache(void *arg, struct verbs_cache *out)
 	bool serves = survey_cache(m->world, generations, lineage_all(&m->line, generations), out);
 	out->hosts = m->hosts;
 	return serves;
+}
+
+static bool
+on_overview(void *arg, struct overview_sources *out)
+{
+	struct master *m = arg;
+	struct generation *generations[LINEAGE_MOST];
+	unsigned count = lineage_all(&m->line, generations);
+	if (count == 0)
+		return false;
+	m->unlisted = (struct stats_slab){0};
+	for (unsigned i = 0; i < count; i++)
+		stats_retire(generation_stats(generations[i]), &m->unlisted);
+	*out = (struct overview_sources){.version = DOTWARD_VERSION,
+	        .world = m->world,
+	        .config = generation_config(generations[0]),
+	        .cache = generation_cache(generations[0]),
+	        .unlisted = &m->unlisted};
+	return true;
 }
 
 static bool
@@ -354,7 +387,7 @@ remember(struct master *m, const struct generation *first)
 static void
 wait_for_all(struct master *m)
 {
-	while (!lineage_is_empty(&m->line) || keeper_is_busy(m->keeper))
+	while (!lineage_is_empty(&m->line) || !bureau_is_empty(m->bureau) || keeper_is_busy(m->keeper))
 		turn(m);
 	/* To the end, so that who watches sees how it stops. */
 	herald_stop(m->herald);
@@ -391,6 +424,7 @@ take_apart(struct master *m)
 		close(m->signal_fd);
 	upgrade_forget(&m->inheritance);
 	log_share_level(NULL);
+	bureau_free(m->bureau);
 	keeper_free(m->keeper);
 	librarian_free(m->librarian);
 	herald_free(m->herald, m->handed_over);
@@ -442,6 +476,10 @@ master_run(const struct master_setup *setup)
 	        .leave_master = leave_master,
 	        .arg = &m};
 	m.keeper = keeper_new(&keeping);
+	const struct bureau_setup writing = {
+	        .leave_master = leave_master, .arg = &m, .retired = m.world->retired};
+	m.bureau = bureau_new(&writing);
+	m.shared.bureau = m.bureau;
 	m.inheritance.cache = -1;
 	const struct librarian_setup listing = {
 	        .inherited = m.inheritance.lists, .leave_master = leave_master, .arg = &m};
@@ -466,6 +504,7 @@ master_run(const struct master_setup *setup)
 	        .upgrade = upgrade,
 	        .stop = on_stop_asked,
 	        .cache = on_cache,
+	        .overview = on_overview,
 	        .lists = on_lists};
 	m.admin = admin_new(&deeds);
 	m.successor.line = &m.line;

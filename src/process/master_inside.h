@@ -11,6 +11,7 @@
 #include "process/admin.h"
 #include "process/background.h"
 #include "process/herald.h"
+#include "process/bureau.h"
 #include "process/hosts.h"
 #include "process/keeper.h"
 #include "process/librarian.h"
@@ -37,6 +38,7 @@ struct master {
 	struct generation_world shared;
 	struct lineage line;
 	struct keeper *keeper;
+	struct bureau *bureau;
 	struct lookout *lookout;
 	uint64_t starting_until_ms, starting_since_ms;
 	bool reload_again; /* asked for while one was under way */
@@ -46,6 +48,7 @@ struct master {
 	struct hosts *hosts;
 	struct herald *herald;
 	struct spending spending;
+	struct stats_slab unlisted; /* sums outside of the roster, for the last overview */
 	struct generation *held; /* made, and not started before its lists are read, and its hosts have
 	                            addresses, or for so long */
 	struct config *held_config;
