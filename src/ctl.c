@@ -27,7 +27,17 @@
 #endif
 
 /* Words of verbs that look like options; none of a single letter. 1 is what getopt calls any other word. */
-enum { CTL_WORD = 1, CTL_SUBTREE = 256, CTL_ALL, CTL_PROBE, CTL_CLIENT, CTL_TCP, CTL_ONCE, CTL_EVERY };
+enum {
+	CTL_WORD = 1,
+	CTL_SUBTREE = 256,
+	CTL_ALL,
+	CTL_PROBE,
+	CTL_PROMETHEUS,
+	CTL_CLIENT,
+	CTL_TCP,
+	CTL_ONCE,
+	CTL_EVERY
+};
 
 enum { CTL_MOST_PATIENCE_S = 86400, CTL_REQUEST_BYTES = 2048, CTL_WORD_BYTES = 1024 };
 
@@ -128,6 +138,7 @@ static const struct option long_options[] = {
         {"subtree", no_argument, NULL, CTL_SUBTREE},
         {"all", no_argument, NULL, CTL_ALL},
         {"probe", no_argument, NULL, CTL_PROBE},
+        {"prometheus", no_argument, NULL, CTL_PROMETHEUS},
         {"client", required_argument, NULL, CTL_CLIENT},
         {"tcp", no_argument, NULL, CTL_TCP},
         {"once", no_argument, NULL, CTL_ONCE},
@@ -337,7 +348,7 @@ static int
 take_option(struct ctl *c, int option, char *text)
 {
 	static char subtree[] = "--subtree", all[] = "--all", probe[] = "--probe", tcp[] = "--tcp";
-	static char client[CTL_WORD_BYTES];
+	static char client[CTL_WORD_BYTES], prometheus[] = "--prometheus";
 	switch (option) {
 	case CTL_WORD:
 		return add_word(c, text);
@@ -347,6 +358,8 @@ take_option(struct ctl *c, int option, char *text)
 		return add_word(c, all);
 	case CTL_PROBE:
 		return add_word(c, probe);
+	case CTL_PROMETHEUS:
+		return add_word(c, prometheus);
 	case CTL_TCP:
 		return add_word(c, tcp);
 	case CTL_CLIENT:

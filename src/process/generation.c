@@ -182,7 +182,7 @@ generation_free(struct generation *g)
 		return;
 	must(generation_alive(g) == 0);
 	for (unsigned slot = 0; slot < g->config->workers; slot++) {
-		roster_release(g->slots[slot].room.roster.row);
+		roster_release(g->slots[slot].room.roster.row, getpid());
 		worker_room_free(&g->slots[slot].room);
 	}
 	for (int end = 0; end < 2; end++)

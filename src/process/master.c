@@ -72,9 +72,12 @@ detach(struct master *m, int *status)
 {
 	if (m->setup->foreground || m->inheritance.ready >= 0)
 		return false;
+	pid_t launcher = getpid();
 	const char *why = background_detach(&m->background, status);
-	if (why == NULL)
+	if (why == NULL) {
+		roster_move(m->world->roster, launcher, getpid());
 		return false;
+	}
 	if (why[0] != '\0')
 		master_fail(m, why);
 	return true;

@@ -81,9 +81,18 @@ still(struct roster_row *row)
 }
 
 void
-roster_release(struct roster_row *row)
+roster_move(struct roster *roster, int32_t from, int32_t to)
 {
-	if (row == NULL)
+	for (unsigned i = 0; i < ROSTER_ROWS; i++) {
+		int32_t owner = from;
+		atomic_compare_exchange_strong(&roster->rows[i].owner, &owner, to);
+	}
+}
+
+void
+roster_release(struct roster_row *row, int32_t owner)
+{
+	if (row == NULL || atomic_load(&row->owner) != owner)
 		return;
 	still(row);
 	atomic_store(&row->owner, 0);

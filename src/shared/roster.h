@@ -94,8 +94,11 @@ size_t roster_bytes(void);
  */
 bool roster_claim(struct roster *roster, int32_t owner, unsigned generation, unsigned slot,
         struct roster_hold *out) __attribute__((warn_unused_result));
-/* All its workers are gone. What they counted stays. NULL does no harm. */
-void roster_release(struct roster_row *row);
+/* What one process has claimed is another's from now on: a master that went to the background. */
+void roster_move(struct roster *roster, int32_t from, int32_t to);
+/* All its workers are gone. What they counted stays. NULL, or a row that is not this owner's, comes to no
+ * harm. */
+void roster_release(struct roster_row *row, int32_t owner);
 
 /* The master, about a worker; `roster` may be NULL. */
 void roster_born(struct roster *roster, struct roster_row *row, int32_t pid, uint64_t now_ms);
