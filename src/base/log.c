@@ -1,11 +1,12 @@
 /*
  * The log. File globals on purpose: there is one log in a process, and passing it through every function
  * would say nothing. A line is built on the stack and leaves in one write(2); what cannot be written is lost,
- * never waited for beyond what the descriptor itself does.
+ * never waited for.
  */
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/outlet.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,7 @@ static struct {
 	int fd;                         /* of a file */
 	char *path;
 	char role[32];
+	unsigned lost; /* lines since the last that could be written */
 } the_log = {.kind = LOG_TO_STDERR, .own_level = LOG_LEVEL_NOTICE, .fd = -1};
 
 static const struct {
@@ -225,6 +227,24 @@ line_head(char *line, size_t room, enum log_level level)
 	return used < 0 ? 0 : (size_t)used;
 }
 
+/* Who is slow to read the log loses lines; that is said once it can be. */
+static void
+put(int fd, const char *line, size_t used)
+{
+	char rest[128];
+	if (!outlet_put(fd, line, used)) {
+		the_log.lost++;
+		return;
+	}
+	if (the_log.lost == 0)
+		return;
+	size_t head = line_head(rest, sizeof rest, LOG_LEVEL_WARN);
+	int body = snprintf(
+	        rest + head, sizeof rest - head, "log lines lost: nobody took them lost=%u\n", the_log.lost);
+	if (body > 0 && head + (size_t)body < sizeof rest && outlet_put(fd, rest, head + (size_t)body))
+		the_log.lost = 0;
+}
+
 void
 log_write(enum log_level level, const char *format, ...)
 {
@@ -242,8 +262,7 @@ log_write(enum log_level level, const char *format, ...)
 		syslog(levels[level].syslog, "%s%s%s", the_log.role, the_log.role[0] ? ": " : "", line);
 	} else {
 		line[used++] = '\n';
-		ssize_t ignored = write(the_log.kind == LOG_TO_FILE ? the_log.fd : STDERR_FILENO, line, used);
-		(void)ignored;
+		put(log_output(), line, used);
 	}
 	errno = saved;
 }

@@ -127,6 +127,7 @@ const struct call calls_errand[] = {
 	CALL(read), CALL(readv), CALL(pread64), CALL(write), CALL(writev), CALL(lseek), CALL(_llseek), CALL(close),
 	CALL(fstat), CALL(fstat64), CALL(newfstatat), CALL(statx), /* stdio looks at what it writes to */
 	CALL_IF(fcntl, 1, IS(1, F_GETFL)), CALL_IF(fcntl, 1, IS(1, F_SETFL)), CALL_IF(fcntl64, 1, IS(1, F_GETFL)), CALL_IF(fcntl64, 1, IS(1, F_SETFL)),
+	CALL(poll), CALL(ppoll), CALL(ppoll_time64), /* does the log take a line? */
 	CALL(fsync), CALL(renameat), CALL(renameat2), CALL(unlinkat), /* what is saved, in the folder that is open */
 	CALL(send), CALL(sendto), CALL(sendmsg), CALL(connect), SOCKET(AF_UNIX, SOCK_DGRAM), SOCKET(AF_UNIX, SOCK_STREAM), /* syslogd */
 	CALL(clock_gettime), CALL(clock_gettime64), CALL(gettimeofday), CALL(time), CALL(getrandom), CALL(sched_yield),
@@ -141,7 +142,7 @@ const struct call calls_errand[] = {
 /* It is handed what it writes to, and it rests. */
 const struct call calls_scribe[] = {
 	CALL(recvmsg), CALL(recv), CALL(recvfrom), CALL(shutdown), OPTION(getsockopt, SOL_SOCKET, SO_ERROR),
-	CALL(poll), CALL(ppoll), CALL(ppoll_time64), CALL(nanosleep), CALL(clock_nanosleep), CALL(clock_nanosleep_time64),
+	CALL(nanosleep), CALL(clock_nanosleep), CALL(clock_nanosleep_time64),
 };
 
 const struct call calls_loader[] = {

@@ -318,11 +318,27 @@ dotward_stop() {
   return "$status"
 }
 
-# The workers' pids, from the kernel.
+# The workers' pids, from the kernel. Other children of the master have names of their own.
 workers() {
-  local children
+  local children pid name pids=()
   read -r children <"/proc/$DOTWARD_PID/task/$DOTWARD_PID/children" || true
-  echo "$children"
+  for pid in $children; do
+    name=
+    { read -r name <"/proc/$pid/comm"; } 2>/dev/null || true
+    [[ $name == dotward-* ]] || pids+=("$pid")
+  done
+  echo "${pids[*]}"
+}
+
+# The pids of those who write what workers say.
+scribes() {
+  local children pid name
+  read -r children <"/proc/$DOTWARD_PID/task/$DOTWARD_PID/children" || true
+  for pid in $children; do
+    name=
+    { read -r name <"/proc/$pid/comm"; } 2>/dev/null || true
+    [[ $name != dotward-scribe ]] || echo "$pid"
+  done
 }
 
 # worker_count: how many there are, those of a generation that drains included.
