@@ -224,6 +224,7 @@ struct config_limits {
 struct config_log {
 	char *target;
 	enum log_level level;
+	bool json; /* format = "json" */
 	bool queries;
 };
 

@@ -7,6 +7,7 @@
 #include "process/worker.h"
 
 #include "base/clock.h"
+#include "base/logflood.h"
 #include "base/must.h"
 #include "client/listener_stream.h"
 #include "client/listener_udp.h"
@@ -205,6 +206,7 @@ on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
 	(void)events;
 	beat(w);
 	count_work(w);
+	log_settle(w->setup->room.state->heartbeat_ms);
 	if (w->draining && queries_in_flight(w->queries) == 0 && listener_stream_clients(w->tcp) == 0)
 		ev_break(loop, EVBREAK_ALL);
 }
@@ -464,5 +466,6 @@ worker_run(const struct worker_setup *setup)
 	unblock_signals();
 	ev_run(w.loop, 0);
 	take_apart(&w);
+	log_repeats_tell(UINT64_MAX);
 	return EXIT_SUCCESS;
 }
