@@ -51,7 +51,7 @@ enum { CALLS_SOCKET_TYPE = 0xf }; /* what is left of a socket's type without SOC
 const struct call calls_worker[] = {
 	/* --- messages; recv and the like stand for what 32 bits call by these names */
 	CALL(recvmmsg), CALL(recvmmsg_time64), CALL(sendmmsg), CALL(recvmsg), CALL(sendmsg), CALL(recvfrom), CALL(sendto),
-	CALL(recv), CALL(send), CALL(read), CALL(readv), CALL(write), CALL(writev), CALL(close), CALL(shutdown),
+	CALL(recv), CALL(send), CALL(read), CALL(readv), CALL(pread64), CALL(write), CALL(writev), CALL(close), CALL(shutdown),
 
 	/* --- connections: upstreams by TCP, the log by a local socket. A worker binds nothing, and the UDP
 	 * sockets it has are all it will ever have. */

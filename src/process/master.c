@@ -416,6 +416,7 @@ master_run(const struct master_setup *setup)
 	        .hits = m.world->hits,
 	        .stek = m.world->stek,
 	        .cookies = m.world->cookies,
+	        .roster = m.world->roster,
 	        .epoch = m.world->epoch,
 	        .qps = m.world->qps,
 	        .seed = m.world->seed,

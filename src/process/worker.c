@@ -13,6 +13,7 @@
 #include "client/listener_udp.h"
 #include "process/fds.h"
 #include "process/handover.h"
+#include "process/spending.h"
 #include "query/query.h"
 
 #include <errno.h>
@@ -50,6 +51,7 @@ struct worker {
 	uint32_t epoch; /* that the upstream connections belong to */
 	uint64_t woken_us;
 	struct worker_window window;
+	struct spending spending;
 	bool draining;
 };
 
@@ -115,9 +117,11 @@ on_patience(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 static void
-beat(const struct worker *w)
+beat(struct worker *w)
 {
-	atomic_store_explicit(&w->setup->room.state->heartbeat_ms, clock_now_ms(), memory_order_relaxed);
+	uint64_t now_ms = clock_now_ms();
+	atomic_store_explicit(&w->setup->room.state->heartbeat_ms, now_ms, memory_order_relaxed);
+	spending_tell(&w->spending, now_ms);
 }
 
 /* Nothing to do but to come round: the hooks below write the heartbeat, and look at the epoch. */
@@ -190,12 +194,16 @@ static void
 count_work(struct worker *w)
 {
 	struct slot_state *state = w->setup->room.state;
+	struct roster_row *row = w->setup->room.roster.row;
 	uint64_t now_us = clock_now_us(),
 	         busy_us = atomic_load_explicit(&state->busy_us, memory_order_relaxed);
 	if (w->woken_us != 0)
 		busy_us += now_us - w->woken_us;
 	atomic_store_explicit(&state->busy_us, busy_us, memory_order_relaxed);
-	atomic_store_explicit(&state->tcp_clients, listener_stream_clients(w->tcp), memory_order_relaxed);
+	uint32_t tcp_clients = listener_stream_clients(w->tcp);
+	atomic_store_explicit(&state->tcp_clients, tcp_clients, memory_order_relaxed);
+	atomic_store_explicit(&row->tcp_clients, tcp_clients, memory_order_relaxed);
+	atomic_store_explicit(&row->in_flight, queries_in_flight(w->queries), memory_order_relaxed);
 	cry_for_help(w, busy_us, now_us);
 }
 
@@ -331,6 +339,7 @@ static void
 tell_ready(const struct worker_setup *setup)
 {
 	atomic_store(&setup->room.state->serving, 1);
+	atomic_store(&setup->room.roster.row->serving, 1);
 	const char word = WORKER_SAYS_READY;
 	ssize_t ignored = write(setup->ready_fd, &word, 1);
 	(void)ignored;
@@ -375,16 +384,25 @@ put_together(struct worker *w)
 	return true;
 }
 
+/* Where no roster has room for it, it tells of itself here. */
+struct worker_unlisted {
+	struct roster_row row;
+	_Atomic uint64_t cpu_us;
+};
+
 size_t
 worker_footprint(const struct config *config)
 {
 	return shm_footprint(sizeof(struct slot_state)) + shm_footprint(queries_footprint(config)) +
+	       shm_footprint(sizeof(struct worker_unlisted)) +
 	       config->listen_count * shm_footprint(listener_udp_footprint());
 }
 
 void
 worker_carve(struct shm *shm, const struct config *config, struct worker_room *room)
 {
+	struct worker_unlisted *unlisted = shm_carve(shm, sizeof *unlisted);
+	room->roster = (struct roster_hold){.row = &unlisted->row, .cpu_us = &unlisted->cpu_us};
 	room->state = shm_carve(shm, sizeof(struct slot_state));
 	room->queries = shm_carve(shm, queries_footprint(config));
 	room->udp = must_alloc(config->listen_count, sizeof(void *));
@@ -451,7 +469,9 @@ worker_run(const struct worker_setup *setup)
 		log_warn("limits.worker_memory cannot be set why=\"%s\"", strerror(errno));
 	if (setup->cache != NULL)
 		cache_join(setup->cache, setup->member, setup->room.stats);
+	const struct roster_hold *hold = &setup->room.roster;
 	struct worker w = {.setup = setup, .shelf = setup->shelf, .epoch = epoch_now(setup->epoch)};
+	spending_open(&w.spending, hold->cpu_us, &hold->row->memory_bytes, &hold->row->beat_ms);
 	if (!put_together(&w))
 		return EXIT_FAILURE;
 	if (shut(setup, why) < 0) {

@@ -16,6 +16,7 @@
 #include "shared/hits.h"
 #include "shared/limits.h"
 #include "shared/quarantine.h"
+#include "shared/roster.h"
 #include "shared/shm.h"
 #include "shared/slots.h"
 #include "shared/stats.h"
@@ -26,6 +27,7 @@
 struct worker_room {
 	struct slot_state *state;
 	struct stats_slab *stats;
+	struct roster_hold roster; /* what everybody may know of it; but for the slab */
 	void *queries;
 	void **udp; /* by listen address */
 };

@@ -606,6 +606,7 @@ uconn_ask(struct uconn *conn, struct uconn_ask *ask, uint64_t now_ms)
 	must(bytes > 0);
 	stream_commit(conn->stream, bytes);
 	stats_one(conn->stats, STATS_upstream_asked);
+	health_asked(conn->target->health);
 	log_debug("q=%u asks upstream=%s address=%s id=%u bytes=%zu tls=%s", ask->number,
 	        conn->target->upstream->name, conn->target->text, ask->id, bytes,
 	        conn->open ? stream_tls_version(conn->stream) : "connecting");
