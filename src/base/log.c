@@ -152,21 +152,31 @@ log_set_role(const char *role)
 	last.again = 0;
 }
 
+int
+log_output(void)
+{
+	return logtarget_output();
+}
+
 bool
 log_wants(enum log_level level)
 {
 	return (unsigned)level <= level_now();
 }
 
+void
+log_relay(enum log_level level, const char *role, const char *text)
+{
+	struct logform form = {
+	        .level = levels[level].word, .priority = levels[level].syslog, .role = role, .text = text};
+	clock_gettime(CLOCK_REALTIME, &form.now);
+	logtarget_put(&form, the_log.json);
+}
+
 static void
 put(enum log_level level, const char *text)
 {
-	struct logform form = {.level = levels[level].word,
-	        .priority = levels[level].syslog,
-	        .role = the_log.role,
-	        .text = text};
-	clock_gettime(CLOCK_REALTIME, &form.now);
-	logtarget_put(&form, the_log.json);
+	log_relay(level, the_log.role, text);
 }
 
 uint64_t

@@ -49,7 +49,12 @@ void log_set_json(bool json);
 void log_set_role(const char *role);
 /* The descriptor of a file target, -1 for others; for whoever closes descriptors. */
 int log_descriptor(void);
+/* The descriptor that lines are written to, standard error's too; -1: they go another way (syslog, the
+ * journal). */
+int log_output(void);
 bool log_wants(enum log_level level);
+/* A line that another process has put together, in its name; as log_notice() and the like have it. */
+void log_relay(enum log_level level, const char *role, const char *text);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /*
  * A line that is the same as the one before it is counted, not written, until another comes: then, or 10 s

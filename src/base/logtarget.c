@@ -161,6 +161,12 @@ logtarget_descriptor(void)
 	return the_target.kind == LOG_TO_FILE ? the_target.fd : -1;
 }
 
+int
+logtarget_output(void)
+{
+	return the_target.kind == LOG_TO_STDERR ? STDERR_FILENO : logtarget_descriptor();
+}
+
 /* The line without what syslogd and the journal put before it themselves. */
 static void
 put_bare(const struct logform *form, bool json, char *out, size_t room)

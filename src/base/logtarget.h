@@ -12,10 +12,11 @@
 /* "stderr", "syslog" or "file:PATH" (appended to, mode 0640). 0 or -errno; on failure the old one stays. */
 int logtarget_open(const char *target) __attribute__((warn_unused_result));
 int logtarget_reopen(void) __attribute__((warn_unused_result));
-/* As log_adopt(), log_reconnect() and log_descriptor(). */
+/* As log_adopt(), log_reconnect(), log_descriptor() and log_output(). */
 void logtarget_adopt(int fd);
 void logtarget_reconnect(void);
 int logtarget_descriptor(void);
+int logtarget_output(void);
 void logtarget_close(void);
 /* One line in one write, as JSON or as text. What cannot be written is lost. */
 void logtarget_put(const struct logform *form, bool json);

@@ -226,6 +226,9 @@ struct config_log {
 	enum log_level level;
 	bool json; /* format = "json" */
 	bool queries;
+	char *queries_target; /* "": where the log goes; else "file:PATH" */
+	unsigned sample;      /* one question in so many is logged */
+	bool anonymise;       /* clients are logged as networks */
 };
 
 struct config {

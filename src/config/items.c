@@ -550,6 +550,17 @@ item_check_log_target(const char *text, struct why *why)
 }
 
 bool
+item_check_queries_target(const char *text, struct why *why)
+{
+	static const char file[] = "file:";
+	if (*text == '\0' || (strncmp(text, file, sizeof file - 1) == 0 && text[sizeof file - 1] != '\0'))
+		return true;
+	if (*text == '/')
+		return why_not(why, "write \"file:%.150s\"", text);
+	return why_not(why, "\"\", for where log.target says, or \"file:PATH\"");
+}
+
+bool
 item_check_size(const char *text, struct why *why)
 {
 	uint64_t bytes;

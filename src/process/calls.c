@@ -119,6 +119,12 @@ const struct call calls_errand[] = {
 	TOOLS_LEAKS
 };
 
+/* It is handed what it writes to, and it rests. */
+const struct call calls_scribe[] = {
+	CALL(recvmsg), CALL(recv), CALL(recvfrom), CALL(shutdown), OPTION(getsockopt, SOL_SOCKET, SO_ERROR),
+	CALL(poll), CALL(ppoll), CALL(ppoll_time64), CALL(nanosleep), CALL(clock_nanosleep), CALL(clock_nanosleep_time64),
+};
+
 const struct call calls_loader[] = {
 	CALL(fallocate), CALL(sysinfo), /* qsort() asks how much memory there is */
 };
@@ -155,5 +161,6 @@ const struct call calls_master_refused[] = {
 const size_t calls_worker_count = sizeof calls_worker / sizeof calls_worker[0];
 const size_t calls_worker_source_count = sizeof calls_worker_source / sizeof calls_worker_source[0];
 const size_t calls_errand_count = sizeof calls_errand / sizeof calls_errand[0];
+const size_t calls_scribe_count = sizeof calls_scribe / sizeof calls_scribe[0];
 const size_t calls_loader_count = sizeof calls_loader / sizeof calls_loader[0];
 const size_t calls_master_refused_count = sizeof calls_master_refused / sizeof calls_master_refused[0];

@@ -213,6 +213,8 @@ setup_of(const struct generation *g, unsigned slot, int log_end)
 	        .member = g->slots[slot].member,
 	        .shelf = g->shelf,
 	        .hits = g->world->hits,
+	        .bureau = g->world->bureau,
+	        .generation = g->number,
 	        .cookies = g->world->cookies,
 	        .seed = g->world->seed,
 	        .room = g->slots[slot].room,

@@ -8,6 +8,7 @@
 #include "cache/cache.h"
 #include "config/config.h"
 #include "net/sockets.h"
+#include "process/bureau.h"
 #include "process/sandbox.h"
 #include "query/shelf.h"
 #include "shared/epoch.h"
@@ -31,6 +32,7 @@ struct generation_world {
 	struct limits *limits;       /* NULL: there are none */
 	struct hits *hits;           /* of lists of names; NULL: not counted */
 	struct stek *stek;           /* of tickets for clients; NULL: they are given none */
+	const struct bureau *bureau; /* who writes down what workers say; NULL: nobody */
 	struct roster *roster;       /* who is there; NULL: nobody is told, and counters end with it */
 	struct epoch *epoch;         /* of the network */
 	_Atomic uint32_t *qps;       /* questions in a second of late, over all generations */

@@ -15,6 +15,7 @@
 #include "process/handover.h"
 #include "process/spending.h"
 #include "query/query.h"
+#include "query/querylog.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -39,7 +40,9 @@ struct worker {
 	struct ev_loop *loop;
 	struct stream_room *room;
 	struct queries *queries;
-	struct shelf *shelf; /* lists of names; NULL: none */
+	struct shelf *shelf;       /* lists of names; NULL: none */
+	struct querylog *querylog; /* NULL: none */
+	struct bell *bell;         /* of who writes it */
 	struct listener_stream *tcp;
 	struct listener_udp **udp; /* by listen address; NULL where there is none */
 	ev_signal terminate;
@@ -215,6 +218,8 @@ on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
 	beat(w);
 	count_work(w);
 	log_settle(w->setup->room.state->heartbeat_ms);
+	if (w->bell != NULL)
+		bell_ring(w->bell);
 	if (w->draining && queries_in_flight(w->queries) == 0 && listener_stream_clients(w->tcp) == 0)
 		ev_break(loop, EVBREAK_ALL);
 }
@@ -289,6 +294,7 @@ take_apart(struct worker *w)
 	free(w->udp);
 	listener_stream_free(w->tcp);
 	queries_free(w->queries);
+	querylog_free(w->querylog);
 	shelf_drop(w->shelf);
 	stream_room_free(w->room);
 	ev_signal_stop(w->loop, &w->terminate);
@@ -348,6 +354,19 @@ tell_ready(const struct worker_setup *setup)
 		close(setup->ready_fd);
 }
 
+static void
+open_querylog(struct worker *w)
+{
+	const struct worker_setup *setup = w->setup;
+	struct spool *spool = bureau_spool(setup->bureau, setup->generation, BUREAU_QUERYLOG, setup->slot);
+	if (spool == NULL)
+		return;
+	w->bell = bureau_bell(setup->bureau, setup->generation, BUREAU_QUERYLOG);
+	w->querylog = querylog_new(setup->config, spool, setup->room.stats, setup->slot);
+	const struct tale_hearer hearer = querylog_hearer(w->querylog);
+	queries_add_hearer(w->queries, &hearer);
+}
+
 /* Order matters: the hooks that send must be there before what they send. */
 static bool
 put_together(struct worker *w)
@@ -377,6 +396,7 @@ put_together(struct worker *w)
 	};
 	w->queries = queries_new(&queries);
 	queries_set_lists(w->queries, shelf_lists(w->shelf));
+	open_querylog(w);
 	if (atomic_load(&setup->room.state->steered) == SLOTS_SPARED)
 		queries_stay_cold(w->queries);
 	listen_all(w);

@@ -47,6 +47,8 @@
 	X(servfail, "no upstream answered, answered SERVFAIL")                                               \
 	X(replayed, "questions of a dead worker, taken up by its successor")                                 \
 	X(quarantined, "questions that had crashed workers, answered SERVFAIL untouched")                    \
+	X(log_dropped,                                                                                       \
+	        "lines of the query log that were lost: what it is written to was too slow, or failed")      \
 	X(truncated, "answers sent with TC")                                                                 \
 	X(tcp_clients, "TCP connections accepted")                                                           \
 	X(tcp_refused, "TCP connections closed at once, for a limit")                                        \
