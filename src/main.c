@@ -1,6 +1,7 @@
 /*
  * The command line: read it, load the configuration, and hand over to the master.
  */
+#include "autoconf.h"
 #include "base/log.h"
 #include "base/must.h"
 #include "config/config.h"
@@ -28,6 +29,11 @@
 #define BUILD_KIND " (fault injection)"
 #else
 #define BUILD_KIND ""
+#endif
+#ifdef DOTWARD_DNSTAP
+#define BUILD_DNSTAP ""
+#else
+#define BUILD_DNSTAP " (without dnstap)"
 #endif
 
 enum { MAIN_USAGE = 2, MAIN_OVERRIDES = 64 };
@@ -180,7 +186,7 @@ take_option(struct command *c, int option, char *value)
 		c->json = true;
 		return;
 	case 'V':
-		puts("dotward " DOTWARD_VERSION BUILD_KIND);
+		puts("dotward " DOTWARD_VERSION BUILD_KIND BUILD_DNSTAP);
 		c->done = true;
 		return;
 	case 'h':
