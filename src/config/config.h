@@ -243,6 +243,15 @@ struct config_metrics {
 	char *user, *password_file, *token_file; /* "": not asked for */
 };
 
+/* Copies of questions and answers, as dnstap messages. */
+struct config_dnstap {
+	char *socket, *file; /* "": not there; one of them at most */
+	char *identity;      /* "": the host's name */
+	char *version;       /* "": dotward's */
+	bool client, forwarder;
+	unsigned sample; /* one question in so many */
+};
+
 struct config {
 	struct config_listen *listens;
 	size_t listen_count;
@@ -260,6 +269,7 @@ struct config {
 	struct config_limits limits;
 	struct config_log log;
 	struct config_metrics metrics;
+	struct config_dnstap dnstap;
 	unsigned workers;     /* never 0 here: the number to fork */
 	bool steer_all;       /* new questions go to all workers, however few they are */
 	char *user;           /* "": stay who we are */

@@ -430,6 +430,23 @@ const struct key keys[] = {
 		.help = "The password of metrics.user is its first line. Need only be readable for who starts dotward." },
 	{ "metrics.token_file", KEY_TEXT, KEY_NOW, CONFIG(metrics.token_file), .fallback = "", .check = item_check_path,
 		.help = "The same with a bearer token, the first line of this file; with both, either will do." },
+	{ "dnstap", KEY_GROUP, KEY_NOW, NO_FIELD,
+		.help = "Copies of questions and answers, with names and clients, for a reader of dnstap. Those of a group\n"
+			"with log = false are left out." },
+	{ "dnstap.socket", KEY_TEXT, KEY_NOW, CONFIG(dnstap.socket), .fallback = "", .check = item_check_tap_socket,
+		.help = "Local socket of a reader (Frame Streams, both ways), which must be open to the user. \"\": none." },
+	{ "dnstap.file", KEY_TEXT, KEY_NOW, CONFIG(dnstap.file), .fallback = "", .check = item_check_tap_file,
+		.help = "File to append to instead; opened anew on SIGUSR1. \"\": none." },
+	{ "dnstap.identity", KEY_TEXT, KEY_NOW, CONFIG(dnstap.identity), .fallback = "",
+		.help = "What this machine is called there. \"\": its host name." },
+	{ "dnstap.version", KEY_TEXT, KEY_NOW, CONFIG(dnstap.version), .fallback = "",
+		.help = "What this program is called there. \"\": \"dotward\" and its version." },
+	{ "dnstap.client", KEY_BOOL, KEY_NOW, CONFIG(dnstap.client), .fallback = "true",
+		.help = "Whether what clients ask and get is told (CLIENT_QUERY, CLIENT_RESPONSE)." },
+	{ "dnstap.forwarder", KEY_BOOL, KEY_NOW, CONFIG(dnstap.forwarder), .fallback = "true",
+		.help = "Whether what upstreams are asked and say is told (FORWARDER_QUERY, FORWARDER_RESPONSE)." },
+	{ "dnstap.sample", KEY_NUMBER, KEY_NOW, CONFIG(dnstap.sample), RANGE(1, 1000000), .fallback = "1",
+		.help = "One question in so many is told, with all its messages; 1: all." },
 };
 /* clang-format on */
 

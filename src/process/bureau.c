@@ -16,6 +16,7 @@
 #include "process/death.h"
 #include "process/handover.h"
 #include "process/ledger.h"
+#include "process/tapster.h"
 #include "shared/shm.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@ enum { BUREAU_FORK_RETRY_MS = 1000 };
 
 static const struct scribe_craft *const crafts[BUREAU_CRAFTS] = {
         [BUREAU_QUERYLOG] = &ledger_craft,
+        [BUREAU_DNSTAP] = &tapster_craft,
 };
 
 struct seat {

@@ -127,11 +127,10 @@ const struct call calls_errand[] = {
 	CALL(read), CALL(readv), CALL(pread64), CALL(write), CALL(writev), CALL(lseek), CALL(_llseek), CALL(close),
 	CALL(fstat), CALL(fstat64), CALL(newfstatat), CALL(statx), /* stdio looks at what it writes to */
 	CALL_IF(fcntl, 1, IS(1, F_GETFL)), CALL_IF(fcntl, 1, IS(1, F_SETFL)), CALL_IF(fcntl64, 1, IS(1, F_GETFL)), CALL_IF(fcntl64, 1, IS(1, F_SETFL)),
-	CALL(poll), CALL(ppoll), CALL(ppoll_time64), /* does the log take a line? */
 	CALL(fsync), CALL(renameat), CALL(renameat2), CALL(unlinkat), /* what is saved, in the folder that is open */
 	CALL(send), CALL(sendto), CALL(sendmsg), CALL(connect), SOCKET(AF_UNIX, SOCK_DGRAM), SOCKET(AF_UNIX, SOCK_STREAM), /* syslogd */
 	CALL(clock_gettime), CALL(clock_gettime64), CALL(gettimeofday), CALL(time), CALL(getrandom), CALL(sched_yield),
-	CALL(poll), CALL(ppoll), CALL(ppoll_time64), /* has whoever watches gone? */
+	CALL(poll), CALL(ppoll), CALL(ppoll_time64), /* does the log take a line? has whoever watches gone? */
 	CALL_IF(mmap, 1, NOT_EXECUTABLE), CALL_IF(mmap2, 1, NOT_EXECUTABLE), CALL_IF(mprotect, 1, NOT_EXECUTABLE),
 	CALL(munmap), CALL(mremap), CALL(madvise), CALL(brk), CALL(futex), CALL(futex_time64), CALL(restart_syscall),
 	CALL_IF(rt_sigaction, 1, IS_NOT(0, SIGSYS)), CALL(rt_sigprocmask), CALL(rt_sigreturn), CALL(sigreturn), CALL(sigaltstack),
@@ -143,7 +142,8 @@ const struct call calls_errand[] = {
 /* It is handed what it writes to, and it rests. */
 const struct call calls_scribe[] = {
 	CALL(recvmsg), CALL(recv), CALL(recvfrom), CALL(shutdown), OPTION(getsockopt, SOL_SOCKET, SO_ERROR),
-	CALL(nanosleep), CALL(clock_nanosleep), CALL(clock_nanosleep_time64),
+	CALL(poll), CALL(ppoll), CALL(ppoll_time64), CALL(nanosleep), CALL(clock_nanosleep), CALL(clock_nanosleep_time64),
+	CALL(flock), CALL(ftruncate), CALL(ftruncate64), /* dnstap's file: who may end it, and half a frame is taken back */
 };
 
 const struct call calls_loader[] = {

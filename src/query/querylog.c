@@ -4,6 +4,7 @@
  */
 #include "query/querylog.h"
 
+#include "base/log.h"
 #include "base/must.h"
 #include "base/pen.h"
 #include "config/list.h"
@@ -42,10 +43,14 @@ querylog_new(const struct config *config, struct spool *spool, struct stats_slab
 	log->config = config;
 	log->stats = stats;
 	log->odds = UINT32_MAX / config->log.sample;
-	log->json = config->log.json;
+	/* where the log goes by lines, it makes objects of them itself */
+	log->json = config->log.json && (config->log.queries_target[0] != '\0' || log_output() >= 0);
 	for (unsigned byte = 0; byte < 256; byte++)
 		log->plain[byte] = is_plain(byte);
-	snprintf(log->role, sizeof log->role, "worker %u", slot);
+	if (log->json)
+		snprintf(log->role, sizeof log->role, "worker\",\"slot\":%u", slot);
+	else
+		snprintf(log->role, sizeof log->role, "worker %u: ", slot);
 	spool_write_begin(&log->spool, spool);
 	return log;
 }
@@ -237,9 +242,7 @@ write_event(const struct querylog *log, struct pen *p, const struct tale *tale)
 {
 	pen_text(p, log->role);
 	if (log->json)
-		pen_word(p, "\",\"event\":\"");
-	else
-		pen_word(p, ": ");
+		pen_word(p, ",\"event\":\"");
 	if (!log->json) {
 		pen_word(p, "q=");
 		pen_number(p, tale->number, 1);
