@@ -145,6 +145,11 @@ verify_sources() {
   done
 }
 
+# The mirror of those.
+verify_mirror() {
+  sed -n -E 's/^(URIs:|deb( \[[^]]*\])?) +([^ ]+).*/\3/p' "$(verify_sources)" | head -n 1
+}
+
 verify_make_base() {
   verify_install mmdebstrap &&
     mmdebstrap --quiet --variant=minbase --include=ca-certificates "$verify_suite" "$1.new.tar" "$(verify_sources)" &&
