@@ -115,8 +115,11 @@ sandbox_enter_worker(const struct sandbox_user *user, pid_t master, char why[SAN
 {
 	/* The bounding set can be emptied only while there is CAP_SETPCAP; without it there is nothing worth
 	 * bounding. */
+	capng_get_caps_process();
+	bool bounds = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) != 0;
 	capng_clear(CAPNG_SELECT_BOTH);
-	capng_apply(CAPNG_SELECT_BOUNDS);
+	if (bounds)
+		capng_apply(CAPNG_SELECT_BOUNDS);
 	int failed = become(user);
 	if (failed < 0) {
 		snprintf(why, SANDBOX_WHY_BYTES, "cannot become uid %u gid %u: %s", user->uid, user->gid,
