@@ -27,9 +27,12 @@ boot_tar() {
 boot_make_tar() {
   local file=$1 root=$scratch/making
   shift
-  mkdir "$root" && verify_unpack "$root" &&
-    chroot "$root" apt-get -q update >"$scratch/apt" 2>&1 &&
-    chroot "$root" apt-get -q install -y --no-install-recommends "$@" >>"$scratch/apt" 2>&1 || { tail "$scratch/apt" && return 1; }
+  mkdir "$root" && verify_unpack "$root" || return
+  if ! chroot "$root" apt-get -q update >"$scratch/apt" 2>&1 ||
+    ! chroot "$root" apt-get -q install -y --no-install-recommends "$@" >>"$scratch/apt" 2>&1; then
+    tail "$scratch/apt"
+    return 1
+  fi
   umount "$root/proc" "$root/dev"
   rm -f "$root/usr/sbin/policy-rc.d" "$root"/var/cache/apt/archives/*.deb
   tar -C "$root" -cf "$file.new" . && mv "$file.new" "$file"
