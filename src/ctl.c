@@ -36,7 +36,8 @@ enum {
 	CTL_CLIENT,
 	CTL_TCP,
 	CTL_ONCE,
-	CTL_EVERY
+	CTL_EVERY,
+	CTL_VERBS
 };
 
 enum { CTL_MOST_PATIENCE_S = 86400, CTL_REQUEST_BYTES = 2048, CTL_WORD_BYTES = 1024 };
@@ -119,6 +120,7 @@ static const char help_text[] =
         "on "
         "a\n"
         "                         long task (reload, upgrade, stop) gives signs of life meanwhile.\n"
+        "      --verbs            print all verbs with what follows them, a line for each, and exit\n"
         "  -V, --version          print the version and exit\n"
         "  -h, --help             print this and exit\n"
         "\n"
@@ -144,6 +146,7 @@ static const struct option long_options[] = {
         {"once", no_argument, NULL, CTL_ONCE},
         {"every", required_argument, NULL, CTL_EVERY},
         {"timeout", required_argument, NULL, 't'},
+        {"verbs", no_argument, NULL, CTL_VERBS},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -343,6 +346,13 @@ add_word(struct ctl *c, char *word)
 	return TALK_DONE;
 }
 
+static void
+print_verbs(void)
+{
+	for (size_t i = 0; i < VERBS; i++)
+		printf("%s%s%s\n", verbs[i].name, *verbs[i].words != '\0' ? " " : "", verbs[i].words);
+}
+
 /* TALK_DONE, TALK_USAGE, or -1: answered, and there is nothing more to do. */
 static int
 take_option(struct ctl *c, int option, char *text)
@@ -381,6 +391,9 @@ take_option(struct ctl *c, int option, char *text)
 		return read_patience(text, &c->patience_ms)
 		               ? TALK_DONE
 		               : usage_error("-t needs seconds, more than 0 and at most 86400: ", text);
+	case CTL_VERBS:
+		print_verbs();
+		return -1;
 	case 'V':
 		puts("dotwardctl " DOTWARD_VERSION);
 		return -1;

@@ -367,7 +367,10 @@ come_up(struct master *m)
 	roster_serve(m->world->roster, getpid(), m->started_ms,
 	        clock_wall_ms() - (clock_now_ms() - m->started_ms));
 	atomic_store(&m->world->roster->state, ROSTER_SERVING);
-	admin_serves(generation_alive(m->line.serving));
+	if (m->inheritance.ready < 0)
+		admin_serves(m->admin, generation_alive(m->line.serving), NULL);
+	else
+		admin_succeeds(m->admin);
 	if (master_write_pid_file(m, generation_config(m->line.serving)->pid_file) < 0)
 		on_stop(m);
 	upgrade_serves(&m->inheritance);

@@ -106,7 +106,7 @@ reload_answer(struct master *m, bool good, char *text)
 		text[--length] = '\0';
 	admin_done(m->admin, ADMIN_RELOAD, good, text);
 	roster_note(m->world->roster, good ? ROSTER_RELOADED : ROSTER_RELOAD_FAILED);
-	admin_serves(generation_alive(m->line.serving));
+	admin_serves(m->admin, generation_alive(m->line.serving), good ? NULL : text);
 	if (good) {
 		log_notice("%s", text);
 		return;
