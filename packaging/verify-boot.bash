@@ -64,6 +64,7 @@ boot_prepare() {
   cp "$VERIFY_DEB" "$machine/t/dotward.deb" && cp "$VERIFY_DEB_NEXT" "$machine/t/next.deb" || return
   # neither may take port 53, or a name from us
   rm -f "$machine"/etc/systemd/system/multi-user.target.wants/{unbound,dnsmasq}.service "$machine"/etc/rc?.d/*{unbound,dnsmasq}
+  rm -f "$machine/etc/resolv.conf" # or a link
   echo 'nameserver 127.0.0.1' >"$machine/etc/resolv.conf"
   boot_config "$machine/t/good.conf"
 }
