@@ -31,7 +31,7 @@
 enum { CTL_DONE, CTL_FAILED, CTL_USAGE, CTL_NOT_RUNNING, CTL_NO_ANSWER };
 
 /* Words of verbs that look like options; none of a single letter. 1 is what getopt calls any other word. */
-enum { CTL_WORD = 1, CTL_SUBTREE = 256, CTL_ALL, CTL_PROBE, CTL_CLIENT, CTL_TCP };
+enum { CTL_WORD = 1, CTL_SUBTREE = 256, CTL_ALL, CTL_PROBE, CTL_CLIENT, CTL_TCP, CTL_VERBS };
 
 enum {
 	CTL_PATIENCE_MS = 5000,
@@ -111,6 +111,7 @@ static const char help_text[] =
         "on "
         "a\n"
         "                         long task (reload, upgrade, stop) gives signs of life meanwhile.\n"
+        "      --verbs            print all verbs with what follows them, a line for each, and exit\n"
         "  -V, --version          print the version and exit\n"
         "  -h, --help             print this and exit\n"
         "\n"
@@ -133,6 +134,7 @@ static const struct option long_options[] = {
         {"client", required_argument, NULL, CTL_CLIENT},
         {"tcp", no_argument, NULL, CTL_TCP},
         {"timeout", required_argument, NULL, 't'},
+        {"verbs", no_argument, NULL, CTL_VERBS},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -407,6 +409,13 @@ add_word(struct ctl *c, char *word)
 	return CTL_DONE;
 }
 
+static void
+print_verbs(void)
+{
+	for (size_t i = 0; i < VERBS; i++)
+		printf("%s%s%s\n", verbs[i].name, *verbs[i].words != '\0' ? " " : "", verbs[i].words);
+}
+
 /* CTL_DONE, CTL_USAGE, or -1: answered, and there is nothing more to do. */
 static int
 take_option(struct ctl *c, int option, char *text)
@@ -437,6 +446,9 @@ take_option(struct ctl *c, int option, char *text)
 		return read_patience(text, &c->patience_ms)
 		               ? CTL_DONE
 		               : usage_error("-t needs seconds, more than 0 and at most 86400: ", text);
+	case CTL_VERBS:
+		print_verbs();
+		return -1;
 	case 'V':
 		puts("dotwardctl " DOTWARD_VERSION);
 		return -1;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/must.h"
 #include "config/config.h"
+#include "config/keys.h"
 #include "net/source.h"
 #include "net/tls.h"
 #include "process/ask.h"
@@ -33,7 +34,7 @@
 
 enum { MAIN_USAGE = 2, MAIN_OVERRIDES = 64 };
 
-enum { OPT_LISTEN = 256, OPT_UPSTREAM, OPT_CA_FILE, OPT_LOG_LEVEL, OPT_ASK, OPT_JSON, OPT_ALIVE };
+enum { OPT_LISTEN = 256, OPT_UPSTREAM, OPT_CA_FILE, OPT_LOG_LEVEL, OPT_ASK, OPT_JSON, OPT_KEYS, OPT_ALIVE };
 
 static const char help_text[] =
         "dotward, a DNS-over-TLS forwarder: plain DNS in, verified TLS out.\n"
@@ -80,6 +81,8 @@ static const char help_text[] =
         "      --log-level LEVEL    error, warn, notice, info or debug\n"
         "      --ask ADDR[@PORT] NAME [TYPE]\n"
         "                           ask a running dotward one question; exit status 0 if it answers NOERROR\n"
+        "      --keys               print all keys of the configuration: name, kind, words it may be, "
+        "default\n"
         "  -V, --version            print the version and exit\n"
         "  -h, --help               print this and exit\n"
         "\n"
@@ -102,6 +105,7 @@ static const struct option long_options[] = {
         {"ask", required_argument, NULL, OPT_ASK},
         {"json", no_argument, NULL, OPT_JSON},
         {"alive", no_argument, NULL, OPT_ALIVE},
+        {"keys", no_argument, NULL, OPT_KEYS},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -192,6 +196,10 @@ take_option(struct command *c, int option, char *value)
 		return;
 	case OPT_ALIVE:
 		c->alive = true;
+		return;
+	case OPT_KEYS:
+		keys_print(stdout);
+		c->done = true;
 		return;
 	case 'V':
 		puts("dotward " DOTWARD_VERSION BUILD_KIND);

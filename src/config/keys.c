@@ -189,13 +189,13 @@ const struct key keys[] = {
 	{ "forward.attempt_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(forward.attempt_timeout_ms), RANGE(10, 60000),
 		.fallback = "1500", IN_MS, .help = "When to ask another upstream; at most timeout_ms." },
 	{ "forward.connect_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(forward.connect_timeout_ms), RANGE(10, 60000),
-		.fallback = "2000", IN_MS, .help = "For the TCP connection." },
+		.fallback = "2000", IN_MS, .help = "When a TCP connection that does not open is given up." },
 	{ "forward.connect_patience_ms", KEY_NUMBER, KEY_NOW, CONFIG(forward.connect_patience_ms), RANGE(10, 60000),
 		.fallback = "150", IN_MS,
 		.help = "What waits for a connection for longer than this is asked elsewhere as well (RFC 8305), and another\n"
 			"attempt to connect is made; sooner or later where connections are known to open faster or slower." },
 	{ "forward.handshake_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(forward.handshake_timeout_ms), RANGE(10, 60000),
-		.fallback = "3000", IN_MS, .help = "For the TLS handshake." },
+		.fallback = "3000", IN_MS, .help = "When a TLS handshake that does not end is given up." },
 	{ "forward.attempts", KEY_NUMBER, KEY_NOW, CONFIG(forward.attempts), RANGE(1, 16), .fallback = "3",
 		.help = "How often a question is asked before it is given up; upstreams that cannot be reached do not count." },
 	{ "forward.hedge", KEY_BOOL, KEY_NOW, CONFIG(forward.hedge), .fallback = "true",
@@ -232,7 +232,7 @@ const struct key keys[] = {
 	{ "cache.stale_answer_ttl_s", KEY_NUMBER, KEY_NOW, CONFIG(cache.stale_answer_ttl_s), RANGE(1, 3600), .fallback = "30", IN_S,
 		.help = "TTL of such an answer." },
 	{ "cache.stale_wait_ms", KEY_NUMBER, KEY_NOW, CONFIG(cache.stale_wait_ms), RANGE(0, 60000), .fallback = "1800", IN_MS,
-		.help = "How long a fresh answer is waited for before." },
+		.help = "How long a fresh answer is waited for before an expired one is given." },
 	{ "cache.prefetch", KEY_BOOL, KEY_NOW, CONFIG(cache.prefetch), .fallback = "true",
 		.help = "Renew what is asked often before it expires." },
 	{ "cache.file", KEY_TEXT, KEY_NOW, CONFIG(cache.file), .fallback = "", .check = item_check_path,
@@ -240,13 +240,13 @@ const struct key keys[] = {
 			"starts, as whoever started it. \"\": nowhere." },
 
 	/* --- limits */
-	{ "limits", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "Bounds, each for one worker." },
+	{ "limits", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "Bounds, each for one worker, but rate and response_rate, for which all workers count together." },
 	{ "limits.queries_in_flight", KEY_NUMBER, KEY_NOW, CONFIG(limits.queries_in_flight), RANGE(1, 65536), .fallback = "4096",
 		.help = "Questions that wait for an answer; more are REFUSED at once." },
 	{ "limits.tcp_clients", KEY_NUMBER, KEY_NOW, CONFIG(limits.tcp_clients), RANGE(1, 65536), .fallback = "1024",
 		.help = "Clients connected by TCP." },
 	{ "limits.tcp_clients_per_address", KEY_NUMBER, KEY_NOW, CONFIG(limits.tcp_clients_per_address), RANGE(1, 65536),
-		.fallback = "64", .help = "The same, from one address." },
+		.fallback = "64", .help = "Clients connected by TCP from one address." },
 	{ "limits.tcp_idle_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(limits.tcp_idle_timeout_ms), RANGE(10, 600000),
 		.fallback = "10000", IN_MS, .help = "When an idle client is disconnected." },
 	{ "limits.tcp_queries_per_client", KEY_NUMBER, KEY_NOW, CONFIG(limits.tcp_queries_per_client), RANGE(1, 4096),
@@ -255,7 +255,7 @@ const struct key keys[] = {
 		.help = "TLS handshakes with clients that are under way at once. Beyond that, those that stand still\n"
 			"give way for new ones, or new ones wait." },
 	{ "limits.tls_handshake_timeout_ms", KEY_NUMBER, KEY_NOW, CONFIG(limits.tls_handshake_timeout_ms), RANGE(100, 60000),
-		.fallback = "5000", IN_MS, .help = "How long one may take." },
+		.fallback = "5000", IN_MS, .help = "How long such a handshake may take." },
 	{ "limits.udp_answer_size", KEY_NUMBER, KEY_NOW, CONFIG(limits.udp_answer_size), RANGE(512, 4096), .fallback = "1232",
 		.unit = "bytes", .help = "Longer answers are truncated, and the client asks again by TCP." },
 	{ "limits.cookies", KEY_BOOL, KEY_NOW, CONFIG(limits.cookies), .fallback = "true",
@@ -271,7 +271,7 @@ const struct key keys[] = {
 		.help = "Questions of each client network, counted over all workers: once for UDP, where addresses can be\n"
 			"forged, and once for TCP and DNS cookies. Loopback has no exception unless it is listed." },
 	{ "limits.rate.queries_per_second", KEY_NUMBER, KEY_NOW, CONFIG(limits.rate.per_second), RANGE(0, 1000000), .fallback = "0",
-		.help = "0: no limit." },
+		.help = "How many go on being answered. 0: no limit." },
 	{ "limits.rate.burst", KEY_NUMBER, KEY_NOW, CONFIG(limits.rate.burst), RANGE(0, 1000000), .fallback = "0",
 		.help = "How many at once, after a pause. 0: as many as in one second." },
 	{ "limits.rate.slip", KEY_NUMBER, KEY_NOW, CONFIG(limits.rate.slip), RANGE(0, 100), .fallback = "2",
@@ -288,7 +288,7 @@ const struct key keys[] = {
 		.help = "UDP answers to each client network that say the same: for who forges addresses to have a third party\n"
 			"flooded. The same is said of one name, of no such names in one zone, by errors, and by answers to ANY." },
 	{ "limits.response_rate.per_second", KEY_NUMBER, KEY_NOW, CONFIG(limits.response_rate.per_second), RANGE(0, 1000000),
-		.fallback = "0", .help = "Of each. 0: no limit." },
+		.fallback = "0", .help = "How many of each are given in a second. 0: no limit." },
 	{ "limits.response_rate.slip", KEY_NUMBER, KEY_NOW, CONFIG(limits.response_rate.slip), RANGE(0, 100), .fallback = "2",
 		.help = "As limits.rate.slip." },
 	{ "limits.response_rate.ipv4_prefix", KEY_NUMBER, KEY_NOW, CONFIG(limits.response_rate.ipv4_prefix), RANGE(8, 32),
@@ -300,7 +300,7 @@ const struct key keys[] = {
 		.help = "Networks without that limit." },
 
 	/* --- names answered here */
-	{ "policy", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "Names that are answered here." },
+	{ "policy", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "Lists of names that are not resolved, and names that are answered here." },
 	{ "policy.block_lists", KEY_LIST, KEY_NOW, .offset = offsetof(struct config, lists.block),
 		.count_offset = offsetof(struct config, lists.block_count), .bytes = sizeof(struct config_list),
 		.help = "Lists of names that are not resolved; at most 64 lists with those below. They are read at the\n"
@@ -399,7 +399,7 @@ const struct key keys[] = {
 	{ "log.target", KEY_TEXT, KEY_NOW, CONFIG(log.target), .fallback = "stderr", .check = item_check_log_target,
 		.help = "\"stderr\", \"syslog\" or \"file:PATH\"; a file is opened anew on SIGUSR1." },
 	{ "log.level", KEY_WORD, KEY_NOW, CONFIG(log.level), WORDS("error", "warn", "notice", "info", "debug"),
-		.fallback = "notice", .help = "How much." },
+		.fallback = "notice", .help = "How much: from what a human must see to, to every question." },
 	{ "log.format", KEY_WORD, KEY_NOW, NO_FIELD, WORDS("text"), LATER("json"), .fallback = "text", .help = "Form of the lines." },
 	{ "log.queries", KEY_BOOL, KEY_NOW, CONFIG(log.queries), .fallback = "false",
 		.help = "Whether names and clients may appear in the log." },
@@ -498,7 +498,8 @@ say_words(struct phrase *p, const char *const *words)
 static void
 say_range(struct phrase *p, const struct key *key)
 {
-	say(p, "%s%ld to %ld", key->or_zero ? "0 or " : "", key->min, key->max);
+	bool from_zero = key->or_zero && key->min == 1;
+	say(p, "%s%ld to %ld", key->or_zero && !from_zero ? "0 or " : "", from_zero ? 0 : key->min, key->max);
 	if (key->unit != NULL)
 		say(p, " %s", key->unit);
 }

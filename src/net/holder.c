@@ -1,11 +1,14 @@
 /*
- * /proc/net/{udp,tcp}{,6} gives the inode of the socket on a port, /proc/PID/fd the process that has it open.
- * Only used when start-up has failed already, so it may be slow, and any doubt is "not found".
+ * /proc/self/net/{udp,tcp}{,6} gives the inode of the socket on a port, /proc/PID/fd the process that has it
+ * open. A process of somebody else cannot be looked into without the right to trace it, but the table has its
+ * user as well, and daemons have users of their own. Only used when start-up has failed already, so it may be
+ * slow, and any doubt is "not found".
  */
 #include "net/holder.h"
 
 #include <ctype.h>
 #include <dirent.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +19,7 @@ enum { HOLDER_INODES = 64 };
 struct inodes {
 	unsigned long numbers[HOLDER_INODES];
 	size_t count;
+	uid_t user; /* of the first one */
 };
 
 /* The address as the tables have it: the words of memory in hexadecimal. */
@@ -44,15 +48,17 @@ inodes_collect(
 	table_text(address, wanted);
 	FILE *f = fopen(table, "re");
 	while (f != NULL && fgets(line, sizeof line, f) != NULL) {
-		unsigned port, state;
+		unsigned port, state, user;
 		unsigned long inode;
-		if (sscanf(line, " %*d: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*u %lu",
-		            local, &port, &state, &inode) != 4)
+		if (sscanf(line, " %*d: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %u %*u %lu", local,
+		            &port, &state, &user, &inode) != 5)
 			continue;
 		bool same_port = port == addr_port(address) && inode != 0 && (!listeners || state == 0x0a);
 		bool clash = strspn(local, "0") == strlen(local);
 		if (!foreign)
 			clash = clash || addr_is_wildcard(address) || strcmp(local, wanted) == 0;
+		if (same_port && clash && found->count == 0)
+			found->user = user;
 		if (same_port && clash && found->count < HOLDER_INODES)
 			found->numbers[found->count++] = inode;
 	}
@@ -119,16 +125,35 @@ static const struct {
         {"named", "; stop it, or let dotward listen on another address or port"},
 };
 
+static const char *
+remedy_for(const char *name)
+{
+	for (size_t i = 0; i < sizeof remedies / sizeof remedies[0]; i++)
+		if (strcmp(name, remedies[i].name) == 0)
+			return remedies[i].remedy;
+	return "; stop it, or let dotward listen on another address or port";
+}
+
 static void
 holder_name(const char *pid, char out[HOLDER_TEXT_BYTES])
 {
 	char name[32];
 	process_name(pid, name, sizeof name);
-	const char *remedy = "; stop it, or let dotward listen on another address or port";
-	for (size_t i = 0; i < sizeof remedies / sizeof remedies[0]; i++)
-		if (strcmp(name, remedies[i].name) == 0)
-			remedy = remedies[i].remedy;
-	snprintf(out, HOLDER_TEXT_BYTES, " by %s (pid %.20s)%s", name, pid, remedy);
+	snprintf(out, HOLDER_TEXT_BYTES, " by %s (pid %.20s)%s", name, pid, remedy_for(name));
+}
+
+/* A user of the system's own, who is named like the daemon; root and people have processes of all kinds. */
+static bool
+holder_user(uid_t uid, char out[HOLDER_TEXT_BYTES])
+{
+	enum { PEOPLE = 1000 };
+	const struct passwd *user = uid > 0 && uid < PEOPLE ? getpwuid(uid) : NULL;
+	if (user == NULL)
+		return false;
+	char name[16]; /* as the kernel cuts names of processes */
+	snprintf(name, sizeof name, "%s", user->pw_name);
+	snprintf(out, HOLDER_TEXT_BYTES, " by a process of user %.32s%s", user->pw_name, remedy_for(name));
+	return true;
 }
 
 const char *
@@ -137,10 +162,12 @@ holder_find(const struct addr *address, bool udp, char out[HOLDER_TEXT_BYTES])
 	struct inodes found = {.count = 0};
 	bool four = address->any.sa_family == AF_INET;
 	if (four)
-		inodes_collect(udp ? "/proc/net/udp" : "/proc/net/tcp", address, false, !udp, &found);
+		inodes_collect(
+		        udp ? "/proc/self/net/udp" : "/proc/self/net/tcp", address, false, !udp, &found);
 	/* Ours of IPv6 speak nothing else, so that one of IPv4 is never in their way; the reverse may be. */
 	if (found.count == 0)
-		inodes_collect(udp ? "/proc/net/udp6" : "/proc/net/tcp6", address, four, !udp, &found);
+		inodes_collect(
+		        udp ? "/proc/self/net/udp6" : "/proc/self/net/tcp6", address, four, !udp, &found);
 	DIR *processes = found.count > 0 ? opendir("/proc") : NULL;
 	bool known = false;
 	for (struct dirent *e; processes != NULL && !known && (e = readdir(processes)) != NULL;) {
@@ -150,7 +177,7 @@ holder_find(const struct addr *address, bool udp, char out[HOLDER_TEXT_BYTES])
 	}
 	if (processes != NULL)
 		closedir(processes);
-	if (!known)
+	if (!known && !(found.count > 0 && holder_user(found.user, out)))
 		snprintf(out, HOLDER_TEXT_BYTES,
 		        " by a process that cannot be seen from here; \"ss -lnp 'sport = :%u'\" as root "
 		        "tells",

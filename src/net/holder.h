@@ -11,8 +11,9 @@
 enum { HOLDER_TEXT_BYTES = 384 };
 
 /*
- * Writes " by systemd-resolve (pid 312); ..." with a remedy for the usual holders, or a hint how to look when
- * the holder cannot be seen (another user's process, or another pid namespace). Returns `out`.
+ * Writes " by systemd-resolve (pid 312); ..." with a remedy for the usual holders; " by a process of user
+ * systemd-resolve; ..." when only that can be seen (another user's process), or a hint how to look when
+ * nothing can be (another pid namespace). Returns `out`.
  */
 const char *holder_find(const struct addr *address, bool udp, char out[HOLDER_TEXT_BYTES]);
 

@@ -91,6 +91,17 @@ make_folder(const char *path)
 		return;
 }
 
+/* Only where it is another: a service manager may refuse chown() as such, and then the group is right
+ * already. */
+static int
+give_to_group(const char *path, gid_t group)
+{
+	struct stat found;
+	if (group == (gid_t)-1 || (lstat(path, &found) == 0 && found.st_gid == group))
+		return 0;
+	return lchown(path, (uid_t)-1, group);
+}
+
 /* Nobody else can connect before group and mode are right. */
 static int
 bind_private(int fd, const struct sockaddr_un *address, gid_t group)
@@ -100,7 +111,7 @@ bind_private(int fd, const struct sockaddr_un *address, gid_t group)
 	umask(before);
 	if (failed < 0)
 		return failed;
-	if (lchown(address->sun_path, (uid_t)-1, group) < 0 || chmod(address->sun_path, 0660) < 0 ||
+	if (give_to_group(address->sun_path, group) < 0 || chmod(address->sun_path, 0660) < 0 ||
 	        listen(fd, LOCAL_BACKLOG) < 0) {
 		failed = -errno;
 		unlink(address->sun_path);

@@ -94,7 +94,7 @@ admin_new(const struct admin_deeds *deeds)
 	        .asides = &admin->asides};
 	for (int matter = 0; matter < ADMIN_MATTERS; matter++)
 		list_init(&admin->waiting[matter]);
-	admin->watchdog_ms = notify_watchdog_interval_ms() > 0 ? 0 : UINT64_MAX;
+	admin->watchdog_ms = UINT64_MAX; /* nobody is to hear of us before we serve */
 	return admin;
 }
 
@@ -127,6 +127,7 @@ admin_leave(struct admin *admin)
 {
 	control_leave(admin->control);
 	admin->control = NULL;
+	admin->watchdog_ms = UINT64_MAX;
 }
 
 /* A machine that does not let us have the socket gets its DNS all the same; a second dotward does not start.
@@ -224,9 +225,22 @@ admin_begins(enum admin_matter matter)
 }
 
 void
-admin_serves(unsigned workers)
+admin_serves(struct admin *admin, unsigned workers, const char *refused)
 {
-	notify_ready("%u workers serve", workers);
+	int first_line = refused != NULL ? (int)strcspn(refused, "\n") : 0;
+	notify_ready("%u workers serve%s%.*s", workers,
+	        first_line > 0 ? "; the last reload was refused: " : "", first_line,
+	        first_line > 0 ? refused : "");
+	if (admin->watchdog_ms == UINT64_MAX && notify_watchdog_interval_ms() > 0)
+		admin->watchdog_ms = 0;
+}
+
+void
+admin_succeeds(struct admin *admin)
+{
+	unsigned interval_ms = notify_watchdog_interval_ms();
+	if (interval_ms > 0)
+		admin->watchdog_ms = clock_now_ms() + interval_ms;
 }
 
 void

@@ -36,7 +36,8 @@ enum admin_matter { ADMIN_RELOAD, ADMIN_LISTS, ADMIN_UPGRADE, ADMIN_STOP, ADMIN_
 struct admin *admin_new(const struct admin_deeds *deeds);
 /* Who still waits hears `last_words`. The path goes, unless a successor has it. */
 void admin_free(struct admin *admin, bool leave_path, const char *last_words);
-/* In a child: without a trace at the path. */
+/* In a child, or when a successor has taken over: without a trace at the path, or another word to the service
+ * manager. */
 void admin_leave(struct admin *admin);
 
 /*
@@ -59,7 +60,10 @@ void admin_bury(struct admin *admin, pid_t pid, int status);
 
 /* Tells the service manager. */
 void admin_begins(enum admin_matter matter);
-void admin_serves(unsigned workers);
+/* It serves. `refused`: the configuration that it should have taken up, and why not; or NULL. */
+void admin_serves(struct admin *admin, unsigned workers, const char *refused);
+/* It serves in the place of another master, which is still the one that the manager listens to. */
+void admin_succeeds(struct admin *admin);
 /* Whoever waits for this hears how it ended. */
 void admin_done(struct admin *admin, enum admin_matter matter, bool good, const char *text);
 /* After an upgrade that failed: we are the ones behind the socket again. */

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { CONTROL_PAUSE_MS = 1000, CONTROL_DRAIN_TRIES = 16 };
@@ -423,10 +424,22 @@ client_tick(struct control_client *client, uint64_t now_ms)
 /* --- the door --------------------------------------------------------------------------------------------
  */
 
+/* Where we were not started as root our workers are who we are. */
+static bool
+is_child(pid_t pid)
+{
+	siginfo_t info;
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 static bool
 may_ask(const struct control *control, int fd, const struct local_peer *peer)
 {
-	if (peer->uid == 0 || peer->uid == geteuid())
+	if (peer->uid == 0)
+		return true;
+	if (is_child(peer->pid))
+		return false;
+	if (peer->uid == geteuid())
 		return true;
 	return peer->uid != control->setup.workers && local_is_member(fd, peer, control->setup.group);
 }

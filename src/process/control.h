@@ -7,7 +7,8 @@
  * comes once a second, so that a client can tell a master that works from one that hangs.
  *
  * root, the master's own user and members of the socket's group may ask. The workers' user may not, although
- * it is in that group: a worker that a stranger took over has nothing to say to the master.
+ * it is in that group, and a child of the master may not, whoever it is: a worker that a stranger took over
+ * has nothing to say to the master.
  */
 #ifndef DOTWARD_PROCESS_CONTROL_H
 #define DOTWARD_PROCESS_CONTROL_H

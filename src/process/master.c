@@ -319,7 +319,10 @@ come_up(struct master *m)
 	if (m->line.serving == NULL)
 		return false;
 	survey_log_serving(m->line.serving);
-	admin_serves(generation_alive(m->line.serving));
+	if (m->inheritance.ready < 0)
+		admin_serves(m->admin, generation_alive(m->line.serving), NULL);
+	else
+		admin_succeeds(m->admin);
 	if (master_write_pid_file(m, generation_config(m->line.serving)->pid_file) < 0)
 		on_stop(m);
 	upgrade_serves(&m->inheritance);

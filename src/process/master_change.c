@@ -93,7 +93,7 @@ reload_answer(struct master *m, bool good, char *text)
 	while (length > 0 && text[length - 1] == '\n')
 		text[--length] = '\0';
 	admin_done(m->admin, ADMIN_RELOAD, good, text);
-	admin_serves(generation_alive(m->line.serving));
+	admin_serves(m->admin, generation_alive(m->line.serving), good ? NULL : text);
 	if (good) {
 		log_notice("%s", text);
 		return;

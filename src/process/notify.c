@@ -124,7 +124,7 @@ int
 notify_main_pid(pid_t pid)
 {
 	char message[NOTIFY_MESSAGE_BYTES];
-	snprintf(message, sizeof message, "MAINPID=%d", (int)pid);
+	snprintf(message, sizeof message, "MAINPID=%d\nWATCHDOG=1", (int)pid);
 	return notify_send(message, NOTIFY_OR_WAIT);
 }
 

@@ -23,7 +23,9 @@ int notify_reloading(void);
 int notify_stopping(void);
 /* One line for `systemctl status`. */
 int notify_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Another process is the master from now on; said by the old one. */
+/* Another process is the master from now on; said by the old one, as its last word: the manager listens to
+ * the new one from then on. Counts as a sign of life, so that the new one has the whole time for its first.
+ */
 int notify_main_pid(pid_t pid);
 int notify_watchdog(void);
 /* How often notify_watchdog() is to be called: half of what the manager allows. 0: never; also when the

@@ -93,20 +93,40 @@ become(const struct sandbox_user *user)
 	return 0;
 }
 
+/*
+ * A service manager may have given us one capability beyond our user, to bind low ports, and may refuse
+ * capset() (systemd's ~@privileged). Then what is left is of no use: the seal lets a worker neither listen
+ * nor make a UDP socket, and nothing that it could execute would inherit it.
+ */
+static bool
+is_harmless_rest(void)
+{
+	if (geteuid() == 0 || prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return false;
+	capng_get_caps_process();
+	for (unsigned cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (cap != CAP_NET_BIND_SERVICE && capng_have_capability(CAPNG_PERMITTED, cap) != 0)
+			return false;
+	return true;
+}
+
 int
 sandbox_enter_worker(const struct sandbox_user *user, pid_t master, char why[SANDBOX_WHY_BYTES])
 {
 	/* The bounding set can be emptied only while there is CAP_SETPCAP; without it there is nothing worth
 	 * bounding. */
+	capng_get_caps_process();
+	bool bounds = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) != 0;
 	capng_clear(CAPNG_SELECT_BOTH);
-	capng_apply(CAPNG_SELECT_BOUNDS);
+	if (bounds)
+		capng_apply(CAPNG_SELECT_BOUNDS);
 	int failed = become(user);
 	if (failed < 0) {
 		snprintf(why, SANDBOX_WHY_BYTES, "cannot become uid %u gid %u: %s", user->uid, user->gid,
 		        strerror(-failed));
 		return failed;
 	}
-	if (capng_apply(CAPNG_SELECT_CAPS) != 0)
+	if (capng_apply(CAPNG_SELECT_CAPS) != 0 && !is_harmless_rest())
 		failed = -EPERM;
 	if (failed == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		failed = -errno;

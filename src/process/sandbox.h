@@ -50,7 +50,8 @@ void sandbox_keep_secrets(void);
 int sandbox_enter_master(void) __attribute__((warn_unused_result));
 /*
  * In a worker: becomes the user, drops every capability for good, forbids new privileges, and dies with the
- * master. -errno with a line in `why`; the worker must not serve then.
+ * master. Where capset() is refused to us the right to bind low ports may stay. -errno with a line in `why`;
+ * the worker must not serve then.
  */
 int sandbox_enter_worker(const struct sandbox_user *user, pid_t master, char why[SANDBOX_WHY_BYTES])
         __attribute__((warn_unused_result));

@@ -84,6 +84,28 @@ what_may_be_written_is_said(void **state)
 	assert_string_equal(keys_expected(keys_find("workers"), out, 8), "a whole");
 }
 
+static void
+keys_are_printed_a_line_each(void **state)
+{
+	size_t bytes, lines = 0, wanted = 0;
+	char *text = NULL;
+	(void)state;
+	FILE *out = open_memstream(&text, &bytes);
+	assert_non_null(out);
+	keys_print(out);
+	assert_int_equal(fclose(out), 0);
+	for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+		lines++;
+	for (size_t i = 0; i < keys_count; i++)
+		wanted += keys[i].effect == KEY_NOW;
+	assert_int_equal(lines, wanted);
+	assert_non_null(
+	        strstr(text, "\nforward.policy\tword\tsequential round-robin fastest hashed\t\"fastest\"\n"));
+	assert_non_null(strstr(text, "\nworkers\tnumber\t\t0\n"));
+	assert_non_null(strstr(text, "\nsandbox\tboolean\ttrue false\ttrue\n"));
+	free(text);
+}
+
 /* The shipped file, as it is or with the # taken from before every key. */
 static char *
 shipped_file(bool uncommented)
@@ -174,6 +196,7 @@ main(void)
 	        cmocka_unit_test(rows_have_what_their_type_needs),
 	        cmocka_unit_test(slips_of_the_pen_are_recognised),
 	        cmocka_unit_test(what_may_be_written_is_said),
+	        cmocka_unit_test(keys_are_printed_a_line_each),
 	        cmocka_unit_test(the_shipped_file_has_every_key_in_effect),
 	        cmocka_unit_test(the_shipped_file_shows_the_defaults),
 	        cmocka_unit_test(the_shipped_lists_are_the_defaults),

@@ -80,7 +80,7 @@ each_message_is_what_the_protocol_says(void **state)
 	assert_int_equal(notify_watchdog(), 0);
 	assert_string_equal(received(), "WATCHDOG=1");
 	assert_int_equal(notify_main_pid(4711), 0);
-	assert_string_equal(received(), "MAINPID=4711");
+	assert_string_equal(received(), "MAINPID=4711\nWATCHDOG=1");
 	assert_string_equal(received(), "");
 }
 
