@@ -9,6 +9,7 @@
 #include "net/source.h"
 #include "net/tls.h"
 #include "process/ask.h"
+#include "process/checkup.h"
 #include "process/live.h"
 #include "process/master.h"
 
@@ -39,7 +40,7 @@
 
 enum { MAIN_USAGE = 2, MAIN_OVERRIDES = 64 };
 
-enum { OPT_LISTEN = 256, OPT_UPSTREAM, OPT_CA_FILE, OPT_LOG_LEVEL, OPT_ASK, OPT_JSON, OPT_KEYS };
+enum { OPT_LISTEN = 256, OPT_UPSTREAM, OPT_CA_FILE, OPT_LOG_LEVEL, OPT_ASK, OPT_JSON, OPT_KEYS, OPT_ALIVE };
 
 static const char help_text[] =
         "dotward, a DNS-over-TLS forwarder: plain DNS in, verified TLS out.\n"
@@ -48,6 +49,7 @@ static const char help_text[] =
         "ADDR[@PORT][#NAME]]...\n"
         "       dotward -t | -T            check the configuration, or print it\n"
         "       dotward check-live [-c FILE] [-o PATH=VALUE]... [--json] [NAME [TYPE]]\n"
+        "       dotward check-health [--alive] [ADDR[@PORT] [ZONE]]\n"
         "       dotward --ask ADDR[@PORT] NAME [TYPE]\n"
         "\n"
         "  check-live [NAME [TYPE]] ask every address of every upstream for real, here and now, and tell how "
@@ -60,6 +62,14 @@ static const char help_text[] =
         "3 none;\n"
         "                           2: the command line or the configuration is wrong\n"
         "      --json               with check-live: one object of JSON\n"
+        "  check-health [ADDR[@PORT] [ZONE]]\n"
+        "                           ask the dotward that runs here (or there) for a name that no cache "
+        "knows, "
+        "below ZONE\n"
+        "                           (example.). Exit status: 0 an upstream answered it; 1 none did, or "
+        "dotward is silent\n"
+        "      --alive              with check-health: ask what needs no upstream; 0 when there is any "
+        "answer\n"
         "  -f, --foreground         stay in the foreground (under systemd, in containers); else go to the "
         "background\n"
         "                           once it serves\n"
@@ -100,6 +110,7 @@ static const struct option long_options[] = {
         {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
         {"ask", required_argument, NULL, OPT_ASK},
         {"json", no_argument, NULL, OPT_JSON},
+        {"alive", no_argument, NULL, OPT_ALIVE},
         {"keys", no_argument, NULL, OPT_KEYS},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
@@ -125,7 +136,7 @@ struct command {
 	size_t path_count;
 	const char *ask;
 	char *const *argv;
-	bool foreground, test, print, json;
+	bool foreground, test, print, json, alive;
 	int status; /* when done is set */
 	bool done;
 };
@@ -188,6 +199,9 @@ take_option(struct command *c, int option, char *value)
 		return;
 	case OPT_JSON:
 		c->json = true;
+		return;
+	case OPT_ALIVE:
+		c->alive = true;
 		return;
 	case OPT_KEYS:
 		keys_print(stdout);
@@ -316,10 +330,12 @@ is_live(int rest_count, char *const *rest)
 }
 
 static bool
-is_understood(const struct command *c, bool live, int rest_count)
+is_understood(const struct command *c, bool live, bool health, int rest_count)
 {
 	bool other = c->foreground || c->test || c->print || c->ask != NULL;
-	return live ? !other : rest_count == 0 && !c->json;
+	if (live || health)
+		return !other && !(live ? c->alive : c->json);
+	return rest_count == 0 && !c->json && !c->alive;
 }
 
 static int
@@ -330,16 +346,51 @@ check_live(const struct command *c, const struct config *config, int rest_count,
 	return live_main(config, &question, c->json);
 }
 
+/* Words behind the options: "check-health [ADDR[@PORT] [ZONE]]". */
+static bool
+is_health(int rest_count, char *const *rest)
+{
+	return rest_count >= 1 && rest_count <= 3 && strcmp(rest[0], "check-health") == 0;
+}
+
+/* Without an address it is asked where the configuration has it listen. */
+static int
+find_server(const struct config_sources *sources, struct addr *out)
+{
+	struct config *config = config_load(sources, stderr);
+	if (config == NULL)
+		return CHECKUP_UNHEALTHY;
+	bool found = checkup_find_server(config, out);
+	config_free(config);
+	if (!found)
+		fprintf(stderr,
+		        "dotward: check-health: nothing listens for plain UDP; name an ADDR[@PORT]\n");
+	return found ? CHECKUP_HEALTHY : CHECKUP_USAGE;
+}
+
+static int
+check_health(const struct command *c, const struct config_sources *sources, int rest_count, char *const *rest)
+{
+	struct checkup checkup = {.alive = c->alive, .zone = rest_count > 2 ? rest[2] : NULL};
+	if (rest_count > 1 && addr_parse(&checkup.server, rest[1], 53) < 0) {
+		fprintf(stderr, "dotward: check-health: %s is not ADDR[@PORT]\n", rest[1]);
+		return CHECKUP_USAGE;
+	}
+	int status = rest_count > 1 ? CHECKUP_HEALTHY : find_server(sources, &checkup.server);
+	return status == CHECKUP_HEALTHY ? (int)checkup_run(&checkup) : status;
+}
+
 /* What the command line asks for. */
 static int
 obey(struct command *c, int rest_count, char *const *rest)
 {
 	if (c->ask != NULL && rest_count >= 1 && rest_count <= 2)
 		return ask_run(c->ask, rest[0], rest_count == 2 ? rest[1] : NULL);
-	bool live = is_live(rest_count, rest);
-	if (c->ask != NULL || !is_understood(c, live, rest_count)) {
+	bool live = is_live(rest_count, rest), health = is_health(rest_count, rest);
+	if (c->ask != NULL || !is_understood(c, live, health, rest_count)) {
 		usage_error(c, c->ask != NULL ? "--ask needs ADDR[@PORT] NAME [TYPE]"
 		               : live         ? "check-live goes with none of -f, -t, -T"
+		               : health       ? "check-health goes with none of -f, -t, -T, --json"
 		                              : "arguments without an option are not understood");
 		return c->status;
 	}
@@ -349,6 +400,8 @@ obey(struct command *c, int rest_count, char *const *rest)
 	        .override_count = c->override_count,
 	        .environment = environ,
 	};
+	if (health)
+		return check_health(c, &sources, rest_count, rest);
 	bool serves = !c->print && !c->test && !live;
 	struct config *config = serves ? load(c, &sources) : config_load(&sources, stderr);
 	if (config == NULL)

@@ -261,6 +261,23 @@ dotward_start_bare() {
   [[ $status != 0 ]]
 }
 
+@test "config: check-health is not taken in by the cache, and --alive asks no upstream" {
+  faultup_start up
+  dotward_config "$(upstream up "$up_port")"
+  dotward_start
+  run -0 dotward check-health -c "$CONFIG"
+  assert_has "$output" "^127\.0\.0\.1@$PORT: healthy: "
+  run -0 q cached.test
+  end "$up_pid" || true
+  run -1 dotward check-health "127.0.0.1@$PORT"
+  assert_has "$output" ': unhealthy: SERVFAIL \(.*up 127\.0\.0\.1'
+  run -0 q cached.test
+  assert_has "$output" 'status: NOERROR'
+  run -0 dotward check-health --alive "127.0.0.1@$PORT"
+  run -1 dotward check-health --alive "127.0.0.1@$(free_port)"
+  run -2 dotward check-health --json
+}
+
 @test "config: priorities of TLS are obeyed" {
   faultup_start up --tls 1.2
   dotward_config "$(upstream up "$up_port" "auth_name = \"upstream.test\"; ca_file = \"$CERTS/ca.pem\"; tls_priority = \"NORMAL:-VERS-ALL:+VERS-TLS1.3\";")"
