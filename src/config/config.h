@@ -224,7 +224,20 @@ struct config_limits {
 struct config_log {
 	char *target;
 	enum log_level level;
+	bool json; /* format = "json" */
 	bool queries;
+	char *queries_target; /* "": where the log goes; else "file:PATH" */
+	unsigned sample;      /* one question in so many is logged */
+	bool anonymise;       /* clients are logged as networks */
+};
+
+/* Copies of questions and answers, as dnstap messages. */
+struct config_dnstap {
+	char *socket, *file; /* "": not there; one of them at most */
+	char *identity;      /* "": the host's name */
+	char *version;       /* "": dotward's */
+	bool client, forwarder;
+	unsigned sample; /* one question in so many */
 };
 
 struct config {
@@ -243,6 +256,7 @@ struct config {
 	struct config_cache cache;
 	struct config_limits limits;
 	struct config_log log;
+	struct config_dnstap dnstap;
 	unsigned workers;     /* never 0 here: the number to fork */
 	bool steer_all;       /* new questions go to all workers, however few they are */
 	char *user;           /* "": stay who we are */

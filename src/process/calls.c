@@ -51,7 +51,7 @@ enum { CALLS_SOCKET_TYPE = 0xf }; /* what is left of a socket's type without SOC
 const struct call calls_worker[] = {
 	/* --- messages; recv and the like stand for what 32 bits call by these names */
 	CALL(recvmmsg), CALL(recvmmsg_time64), CALL(sendmmsg), CALL(recvmsg), CALL(sendmsg), CALL(recvfrom), CALL(sendto),
-	CALL(recv), CALL(send), CALL(read), CALL(readv), CALL(write), CALL(writev), CALL(close), CALL(shutdown),
+	CALL(recv), CALL(send), CALL(read), CALL(readv), CALL(pread64), CALL(write), CALL(writev), CALL(close), CALL(shutdown),
 
 	/* --- connections: upstreams by TCP, the log by a local socket. A worker binds nothing, and the UDP
 	 * sockets it has are all it will ever have. */
@@ -119,6 +119,13 @@ const struct call calls_errand[] = {
 	TOOLS_LEAKS
 };
 
+/* It is handed what it writes to, and it rests. */
+const struct call calls_scribe[] = {
+	CALL(recvmsg), CALL(recv), CALL(recvfrom), CALL(shutdown), OPTION(getsockopt, SOL_SOCKET, SO_ERROR),
+	CALL(poll), CALL(ppoll), CALL(ppoll_time64), CALL(nanosleep), CALL(clock_nanosleep), CALL(clock_nanosleep_time64),
+	CALL(flock), CALL(ftruncate), CALL(ftruncate64), /* dnstap's file: who may end it, and half a frame is taken back */
+};
+
 const struct call calls_loader[] = {
 	CALL(fallocate), CALL(sysinfo), /* qsort() asks how much memory there is */
 };
@@ -155,5 +162,6 @@ const struct call calls_master_refused[] = {
 const size_t calls_worker_count = sizeof calls_worker / sizeof calls_worker[0];
 const size_t calls_worker_source_count = sizeof calls_worker_source / sizeof calls_worker_source[0];
 const size_t calls_errand_count = sizeof calls_errand / sizeof calls_errand[0];
+const size_t calls_scribe_count = sizeof calls_scribe / sizeof calls_scribe[0];
 const size_t calls_loader_count = sizeof calls_loader / sizeof calls_loader[0];
 const size_t calls_master_refused_count = sizeof calls_master_refused / sizeof calls_master_refused[0];

@@ -28,6 +28,10 @@ extern const size_t calls_worker_source_count;
 extern const struct call calls_errand[];
 extern const size_t calls_errand_count;
 
+/* What one may do besides that writes down what workers say (scribe.h). */
+extern const struct call calls_scribe[];
+extern const size_t calls_scribe_count;
+
 /* What one may do besides that makes memory to be sealed (loader.h). */
 extern const struct call calls_loader[];
 extern const size_t calls_loader_count;

@@ -10,6 +10,7 @@
 #include "process/master_inside.h"
 
 #include "base/clock.h"
+#include "base/logflood.h"
 #include "base/must.h"
 #include "process/notify.h"
 #include "process/signals.h"
@@ -112,7 +113,8 @@ on_child(void *arg)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (lineage_bury(&m->line, pid, status, clock_now_ms()))
 			keeper_member_died(m->keeper, clock_now_ms());
-		else if (!keeper_bury(m->keeper, pid, status) && !librarian_bury(m->librarian, pid, status) &&
+		else if (!bureau_bury(m->bureau, pid, status, clock_now_ms()) &&
+		         !keeper_bury(m->keeper, pid, status) && !librarian_bury(m->librarian, pid, status) &&
 		         !hosts_bury(m->hosts, pid, status, clock_now_ms()))
 			admin_bury(m->admin, pid, status);
 }
@@ -126,6 +128,7 @@ on_stop(void *arg)
 	if (m->impatient) {
 		log_warn("asked to stop twice: workers are killed");
 		lineage_kill(&m->line);
+		bureau_kill(m->bureau);
 		keeper_hurry(m->keeper);
 		return;
 	}
@@ -153,6 +156,7 @@ on_reopen(void *arg)
 		return;
 	}
 	lineage_give_log(&m->line);
+	bureau_reopen(m->bureau);
 	log_notice("log reopened");
 }
 
@@ -191,15 +195,24 @@ wait_ms(const struct master *m)
 	next_ms = earlier(next_ms, earlier(hosts_next_ms(m->hosts), master_change_ms(m)));
 	if (m->line.starting != NULL)
 		next_ms = earlier(next_ms, m->starting_until_ms);
-	next_ms = earlier(next_ms, librarian_next_ms(m->librarian));
+	next_ms = earlier(next_ms, earlier(librarian_next_ms(m->librarian), bureau_next_ms(m->bureau)));
 	if (m->relisting && m->handing_until_ms != 0)
 		next_ms = earlier(next_ms, now_ms + MASTER_HAND_LOOK_MS);
-	next_ms = earlier(next_ms, successor_due_ms(&m->successor));
+	next_ms = earlier(next_ms, earlier(log_settle_ms(), successor_due_ms(&m->successor)));
 	next_ms = earlier(earlier(next_ms, admin_due_ms(m->admin)), lookout_due_ms(m->lookout));
 	next_ms = earlier(next_ms, now_ms + cookies_wait_ms(m->world->cookies, clock_boot_ms()));
 	if (next_ms == UINT64_MAX)
 		return -1;
 	return next_ms > now_ms ? (int)earlier(next_ms - now_ms, 60000) : 0;
+}
+
+static void
+tend_bureau(struct master *m, struct generation *const *all, unsigned count, uint64_t now_ms)
+{
+	unsigned numbers[LINEAGE_MOST];
+	for (unsigned i = 0; i < count; i++)
+		numbers[i] = generation_number(all[i]);
+	bureau_tend(m->bureau, numbers, count, now_ms);
 }
 
 static void
@@ -209,6 +222,7 @@ tend(struct master *m, uint64_t now_ms)
 	lineage_tend(&m->line, now_ms);
 	lineage_free_drained(&m->line, m->world->retired);
 	unsigned count = lineage_all(&m->line, all);
+	tend_bureau(m, all, count, now_ms);
 	if (m->held != NULL) /* it has a cache already */
 		all[count++] = m->held;
 	keeper_tend(m->keeper, all, count, now_ms);
@@ -241,6 +255,7 @@ turn(struct master *m)
 	}
 	if (!m->handed_over)
 		cookies_rotate(m->world->cookies, clock_boot_ms());
+	log_settle(now_ms);
 	judge_upgrade(m, polled && fds[2].revents != 0, now_ms);
 	hosts_tend(m->hosts, now_ms);
 	master_tend_lists(m, now_ms);
@@ -347,7 +362,7 @@ remember(struct master *m, const struct generation *first)
 static void
 wait_for_all(struct master *m)
 {
-	while (!lineage_is_empty(&m->line) || keeper_is_busy(m->keeper))
+	while (!lineage_is_empty(&m->line) || !bureau_is_empty(m->bureau) || keeper_is_busy(m->keeper))
 		turn(m);
 }
 
@@ -380,6 +395,7 @@ take_apart(struct master *m)
 		close(m->signal_fd);
 	upgrade_forget(&m->inheritance);
 	log_share_level(NULL);
+	bureau_free(m->bureau);
 	keeper_free(m->keeper);
 	librarian_free(m->librarian);
 	hosts_free(m->hosts);
@@ -417,6 +433,7 @@ master_run(const struct master_setup *setup)
 	        .hits = m.world->hits,
 	        .stek = m.world->stek,
 	        .cookies = m.world->cookies,
+	        .roster = m.world->roster,
 	        .epoch = m.world->epoch,
 	        .qps = m.world->qps,
 	        .seed = m.world->seed,
@@ -428,6 +445,10 @@ master_run(const struct master_setup *setup)
 	        .leave_master = leave_master,
 	        .arg = &m};
 	m.keeper = keeper_new(&keeping);
+	const struct bureau_setup writing = {
+	        .leave_master = leave_master, .arg = &m, .retired = m.world->retired};
+	m.bureau = bureau_new(&writing);
+	m.shared.bureau = m.bureau;
 	m.inheritance.cache = -1;
 	const struct librarian_setup listing = {
 	        .inherited = m.inheritance.lists, .leave_master = leave_master, .arg = &m};

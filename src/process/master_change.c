@@ -38,6 +38,10 @@ master_make(struct master *m, struct config *config, char why[GENERATION_WHY_BYT
 	struct generation *g = generation_new(
 	        &m->shared, *m->world->generation + 1, config, cache, bound.count > 0 ? &bound : NULL, why);
 	free(fds);
+	if (g != NULL && bureau_provide(m->bureau, generation_number(g), config, why) < 0) {
+		generation_free(g);
+		return NULL;
+	}
 	if (g != NULL && config_has_tls(config))
 		sandbox_keep_secrets();
 	return g;
@@ -47,7 +51,10 @@ int
 master_open_log(const struct config *config, bool foreground)
 {
 	bool unread = strcmp(config->log.target, "stderr") == 0 && !foreground;
-	return log_open(unread ? "syslog" : config->log.target, config->log.level);
+	int failed = log_open(unread ? "syslog" : config->log.target, config->log.level);
+	if (failed == 0)
+		log_set_json(config->log.json);
+	return failed;
 }
 
 static void
@@ -82,6 +89,7 @@ start(struct master *m, struct generation *g)
 	count_hits(m, generation_config(g));
 	m->starting_since_ms = clock_now_ms();
 	m->starting_until_ms = m->starting_since_ms + MASTER_START_MS;
+	bureau_begin(m->bureau, generation_number(g), generation_user(g), m->starting_since_ms);
 	generation_bear(g, m->starting_since_ms);
 }
 

@@ -10,6 +10,7 @@
 
 #include "process/admin.h"
 #include "process/background.h"
+#include "process/bureau.h"
 #include "process/hosts.h"
 #include "process/keeper.h"
 #include "process/librarian.h"
@@ -35,6 +36,7 @@ struct master {
 	struct generation_world shared;
 	struct lineage line;
 	struct keeper *keeper;
+	struct bureau *bureau;
 	struct lookout *lookout;
 	uint64_t starting_until_ms, starting_since_ms;
 	bool reload_again; /* asked for while one was under way */

@@ -23,6 +23,7 @@ enum sandbox_role {
 	SANDBOX_MASTER,
 	SANDBOX_WORKER,
 	SANDBOX_WORKER_SOURCE, /* with upstreams that have a source_address */
+	SANDBOX_SCRIBE,        /* writes what workers say to what is open, or to a local socket */
 	SANDBOX_LOADER,        /* an errand that makes memory to be sealed */
 	SANDBOX_ERRAND, /* a short life with what is open already: it reads, writes, renames, and ends */
 };

@@ -1,5 +1,6 @@
 /*
- * Sums and lists. Counters of generations that are gone lie in the world.
+ * Sums and lists. Counters lie in the world, but for those of generations that found no room in its
+ * roster.
  */
 #include "process/survey.h"
 
@@ -53,9 +54,20 @@ fill_listens(struct report *r, const struct generation *g)
 }
 
 void
+survey_sum(const struct world *world, struct generation *const *generations, unsigned count,
+        struct stats_slab *into)
+{
+	stats_fold(into, world->retired);
+	roster_sum(world->roster, into);
+	for (unsigned i = 0; i < count; i++)
+		stats_retire(generation_stats(generations[i]), into);
+}
+
+void
 survey_fill(struct report *r, const struct world *world, struct generation *const *generations,
         unsigned count, uint64_t now_ms)
 {
+	struct stats_slab sums = {0};
 	size_t workers = 0;
 	for (unsigned i = 0; i < count; i++)
 		workers += generation_config(generations[i])->workers;
@@ -66,11 +78,9 @@ survey_fill(struct report *r, const struct world *world, struct generation *cons
 	r->pid = getpid();
 	r->generation = *world->generation;
 	r->log_level = log_get_level();
-	for (unsigned c = 0; c < STATS_COUNT; c++) {
-		r->counters[c] = atomic_load(&world->retired->counters[c]);
-		for (unsigned i = 0; i < count; i++)
-			r->counters[c] += stats_sum(generation_stats(generations[i]), c);
-	}
+	survey_sum(world, generations, count, &sums);
+	for (unsigned c = 0; c < STATS_COUNT; c++)
+		r->counters[c] = sums.counters[c];
 	if (count == 0)
 		return;
 	r->workers_wanted = generation_config(generations[0])->workers;
@@ -122,9 +132,11 @@ void
 survey_log_stopped(const struct world *world)
 {
 	static char line[STATS_COUNT * 40];
+	struct stats_slab sums = {0};
 	size_t used = 0;
+	survey_sum(world, NULL, 0, &sums);
 	for (unsigned i = 0; i < STATS_COUNT && used < sizeof line; i++)
 		used += (size_t)snprintf(line + used, sizeof line - used, " %s=%llu", stats_name(i),
-		        (unsigned long long)atomic_load(&world->retired->counters[i]));
+		        (unsigned long long)sums.counters[i]);
 	log_notice("stopped%s", line);
 }

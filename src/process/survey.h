@@ -13,6 +13,9 @@
  * whose listens count. */
 void survey_fill(struct report *report, const struct world *world, struct generation *const *generations,
         unsigned count, uint64_t now_ms);
+/* Adds what all workers of all times have counted. */
+void survey_sum(const struct world *world, struct generation *const *generations, unsigned count,
+        struct stats_slab *into);
 /* What the verbs about the cache work with; false without a generation. */
 bool survey_cache(const struct world *world, struct generation *const *generations, unsigned count,
         struct verbs_cache *out);

@@ -15,7 +15,7 @@
 struct world_header {
 	char magic[16];
 	uint64_t header_bytes, quarantine_bytes, health_bytes, stats_count, tickets_bytes, limits_bytes,
-	        hits_bytes, stek_bytes, cookies_bytes;
+	        hits_bytes, stek_bytes, cookies_bytes, roster_bytes;
 };
 
 struct world_memory {
@@ -45,6 +45,7 @@ header_of_ours(void)
 	        .hits_bytes = hits_bytes(),
 	        .stek_bytes = sizeof(struct stek),
 	        .cookies_bytes = cookies_bytes(),
+	        .roster_bytes = roster_bytes(),
 	};
 	memcpy(h.magic, "dotward-world-1", sizeof h.magic);
 	return h;
@@ -56,7 +57,8 @@ footprint(void)
 	return shm_footprint(sizeof(struct world_memory)) + shm_footprint(sizeof(struct quarantine)) +
 	       shm_footprint(health_footprint()) + shm_footprint(sizeof(struct stats_slab)) +
 	       shm_footprint(tickets_bytes()) + shm_footprint(limits_bytes()) + shm_footprint(hits_bytes()) +
-	       shm_footprint(sizeof(struct stek)) + shm_footprint(cookies_bytes());
+	       shm_footprint(sizeof(struct stek)) + shm_footprint(cookies_bytes()) +
+	       shm_footprint(roster_bytes());
 }
 
 /* Somebody else's memory with the same header, or NULL. */
@@ -93,6 +95,7 @@ world_open(int descriptor)
 	w->world.hits = shm_carve(shm, hits_bytes());
 	w->world.stek = shm_carve(shm, sizeof(struct stek));
 	w->world.cookies = shm_carve(shm, cookies_bytes());
+	w->world.roster = shm_carve(shm, roster_bytes());
 	shm_hide(shm);
 	if (fresh) {
 		memory->header = header_of_ours();

@@ -25,7 +25,7 @@ lib_dir() {
 
 lib_check() {
   local tool
-  for tool in faultup dload dpace dtalk rawdns; do
+  for tool in djournal faultup dload dpace dtalk rawdns; do
     [[ -x ${HELPERS:?set HELPERS to the folder of the built helpers}/$tool ]] || {
       echo "$HELPERS/$tool is missing" >&2
       return 1
