@@ -24,18 +24,28 @@ boot_tar() {
   verify_base && verify_once "$boot_tar_file" boot_make_tar "$boot_tar_file" "$@" $depends
 }
 
+# In a shell of its own (verify_once), so what is mounted is unmounted here. `boot_download`: packages that lie ready in /packages.
 boot_make_tar() {
-  local file=$1 root=$scratch/making
+  local file=$1 root=$scratch/making status=0
   shift
-  mkdir "$root" && verify_unpack "$root" || return
-  if ! chroot "$root" apt-get -q update >"$scratch/apt" 2>&1 ||
-    ! chroot "$root" apt-get -q install -y --no-install-recommends "$@" >>"$scratch/apt" 2>&1; then
-    tail "$scratch/apt"
-    return 1
+  if ! mkdir "$root" || ! verify_unpack "$root" || ! boot_fill "$root" "$@"; then
+    status=1
   fi
   umount "$root/proc" "$root/dev"
+  [ "$status" -eq 0 ] || { tail "$scratch/apt" && return 1; }
   rm -f "$root/usr/sbin/policy-rc.d" "$root"/var/cache/apt/archives/*.deb
-  tar -C "$root" -cf "$file.new" . && mv "$file.new" "$file"
+  tar -C "$root" -cf "$file.new" . && mv "$file.new" "$file" && rm -rf --one-file-system "$root"
+}
+
+boot_fill() {
+  local root=$1
+  shift
+  {
+    # downloads first: a package may be one that changes how names are resolved
+    chroot "$root" apt-get -q update && mkdir "$root/packages" &&
+      { [ -z "${boot_download:-}" ] || chroot "$root" sh -c "cd /packages && apt-get -q -o APT::Sandbox::User=root download $boot_download"; } &&
+      chroot "$root" apt-get -q install -y --no-install-recommends "$@"
+  } >"$scratch/apt" 2>&1
 }
 
 # The servers and the load, from the sources of the tests.
@@ -113,9 +123,10 @@ resolves() {
   [ "$(inside dig "$address" +tries=1 +time=2 +short "$@" www.example A)" = 192.0.2.80 ]
 }
 
-# load_begin SECONDS: a thousand questions a second, each its own, some of them in flight at any moment.
+# load_begin SECONDS: a thousand questions a second, each its own, some of them in flight at any moment. Lost is what was not
+# answered within the five seconds that clients usually wait.
 load_begin() {
-  inside /t/dpace 127.0.0.1 53 --qps 1000 --seconds "$1" --slow-ms "$slow_ms" --prefix "p$((load_count = ${load_count:-0} + 1))" \
+  inside /t/dpace 127.0.0.1 53 --qps 1000 --seconds "$1" --deadline-ms 5000 --slow-ms "$slow_ms" --prefix "p$((load_count = ${load_count:-0} + 1))" \
     >"$scratch/load" 2>&1 &
   load_pid=$!
   sleep 0.5
