@@ -3,7 +3,7 @@
 #
 # The network is a namespace, and so is that of whoever asks from elsewhere. The engine's command is in the array $engine. All
 # waiting is for something that can be seen.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154  # the scripts and verify-lib.bash have those
 
 net=dotward-verify-$$
 upstream_address=10.99.0.1 # in no container, but every container can reach it
