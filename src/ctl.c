@@ -49,6 +49,7 @@ static const char help_text[] =
         "Verbs:\n"
         "  status                 is it serving, since when, where, with how many workers\n"
         "  stats                  all counters, summed over the workers, and what they count\n"
+        "  stats --prometheus     all there is to tell, as the exporter tells Prometheus\n"
         "  workers                each worker: process, state, uptime, deaths, how the last one died\n"
         "  reload                 read the configuration anew. If anything is wrong with it the old one "
         "stays\n"
@@ -144,6 +145,7 @@ static const struct option long_options[] = {
 static const struct control_verb verbs[] = {
         {.name = "status", .words = ""},
         {.name = "stats", .words = ""},
+        {.name = "stats --prometheus", .words = ""},
         {.name = "workers", .words = ""},
         {.name = "reload", .words = ""},
         {.name = "upgrade", .words = ""},

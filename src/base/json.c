@@ -129,6 +129,14 @@ json_thousandths(struct json *j, const char *key, uint64_t thousandths)
 }
 
 void
+json_millionths(struct json *j, const char *key, uint64_t millionths)
+{
+	begin(j, key);
+	fprintf(j->out, "%llu.%06llu", (unsigned long long)(millionths / 1000000),
+	        (unsigned long long)(millionths % 1000000));
+}
+
+void
 json_bool(struct json *j, const char *key, bool value)
 {
 	begin(j, key);

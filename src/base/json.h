@@ -30,6 +30,8 @@ void json_text(struct json *j, const char *key, const char *text);
 void json_number(struct json *j, const char *key, uint64_t number);
 /* 873 becomes 0.873. */
 void json_thousandths(struct json *j, const char *key, uint64_t thousandths);
+/* 50 becomes 0.000050. */
+void json_millionths(struct json *j, const char *key, uint64_t millionths);
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
 

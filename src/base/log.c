@@ -1,7 +1,7 @@
 /*
  * The log. File globals on purpose: there is one log in a process, and passing it through every function
  * would say nothing. A line is built on the stack and leaves in one write; what cannot be written is lost,
- * never waited for beyond what the descriptor itself does. Where it leaves to is logtarget.c, in which form
+ * never waited for. Where it leaves to is logtarget.c, in which form
  * logform.c.
  *
  * The same line in a row is written once, and counted until another one comes or it has been for a while.
@@ -25,6 +25,7 @@ static struct {
 	_Atomic unsigned *shared_level; /* NULL: own_level counts */
 	bool json;
 	char role[LOG_ROLE_BYTES];
+	unsigned lost; /* lines since the last that could be written */
 } the_log = {.own_level = LOG_LEVEL_NOTICE};
 
 /* The line written last. */
@@ -164,13 +165,29 @@ log_wants(enum log_level level)
 	return (unsigned)level <= level_now();
 }
 
-void
-log_relay(enum log_level level, const char *role, const char *text)
+static bool
+put_line(enum log_level level, const char *role, const char *text)
 {
 	struct logform form = {
 	        .level = levels[level].word, .priority = levels[level].syslog, .role = role, .text = text};
 	clock_gettime(CLOCK_REALTIME, &form.now);
-	logtarget_put(&form, the_log.json);
+	return logtarget_put(&form, the_log.json);
+}
+
+/* Who is slow to read the log loses lines; that is said once it can be. */
+void
+log_relay(enum log_level level, const char *role, const char *text)
+{
+	char rest[64];
+	if (!put_line(level, role, text)) {
+		the_log.lost++;
+		return;
+	}
+	if (the_log.lost == 0)
+		return;
+	snprintf(rest, sizeof rest, "log lines lost: nobody took them lost=%u", the_log.lost);
+	if (put_line(LOG_LEVEL_WARN, the_log.role, rest))
+		the_log.lost = 0;
 }
 
 static void
@@ -185,11 +202,12 @@ log_repeats_ms(void)
 	return last.again > 0 ? last.until_ms : UINT64_MAX;
 }
 
-/* At debug every line is wanted. */
+/* What is noticed are births, deaths and the like, and at debug every line is wanted. */
 static bool
 is_again(enum log_level level, const char *text)
 {
-	if (level == LOG_LEVEL_DEBUG || level != last.level || strcmp(text, last.text) != 0)
+	bool each = level == LOG_LEVEL_DEBUG || level == LOG_LEVEL_NOTICE;
+	if (each || level != last.level || strcmp(text, last.text) != 0)
 		return false;
 	if (last.again++ == 0)
 		last.until_ms = clock_now_ms() + LOG_REPEATS_MS;

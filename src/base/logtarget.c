@@ -6,6 +6,8 @@
  */
 #include "base/logtarget.h"
 
+#include "base/outlet.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -177,7 +179,7 @@ put_bare(const struct logform *form, bool json, char *out, size_t room)
 		snprintf(out, room, "%s%s%s", form->role, form->role[0] != '\0' ? ": " : "", form->text);
 }
 
-static void
+static bool
 put_line(const struct logform *form, bool json, int fd, bool priority)
 {
 	char line[LOG_LINE_BYTES];
@@ -187,8 +189,7 @@ put_line(const struct logform *form, bool json, int fd, bool priority)
 	used += json ? logform_json(form, line + used, room - used)
 	             : logform_text(form, line + used, room - used);
 	line[used++] = '\n';
-	ssize_t ignored = write(fd, line, used);
-	(void)ignored;
+	return outlet_put(fd, line, used);
 }
 
 static bool
@@ -203,30 +204,27 @@ put_journal(const struct logform *form, bool json)
 	               (const struct sockaddr *)&the_target.journal, sizeof the_target.journal) >= 0;
 }
 
-static void
+static bool
 put_syslog(const struct logform *form, bool json)
 {
 	char message[LOG_LINE_BYTES];
 	put_bare(form, json, message, sizeof message);
 	syslog(form->priority, "%s", message);
+	return true;
 }
 
-void
+bool
 logtarget_put(const struct logform *form, bool json)
 {
 	switch (the_target.kind) {
 	case LOG_TO_SYSLOG:
-		put_syslog(form, json);
-		break;
+		return put_syslog(form, json);
 	case LOG_TO_JOURNAL:
-		if (!put_journal(form, json))
-			put_line(form, json, STDERR_FILENO, true);
-		break;
+		return put_journal(form, json) || put_line(form, json, STDERR_FILENO, true);
 	case LOG_TO_FILE:
-		put_line(form, json, the_target.fd, false);
-		break;
+		return put_line(form, json, the_target.fd, false);
 	case LOG_TO_STDERR:
-		put_line(form, json, STDERR_FILENO, false);
 		break;
 	}
+	return put_line(form, json, STDERR_FILENO, false);
 }

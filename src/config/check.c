@@ -6,6 +6,7 @@
 
 #include "config/check_clients.h"
 #include "config/check_lists.h"
+#include "config/check_metrics.h"
 #include "config/check_routes.h"
 #include "config/check_tls.h"
 #include "config/keys.h"
@@ -274,4 +275,5 @@ check_draft(struct draft *draft)
 	check_routes(draft);
 	check_clients(draft);
 	check_lists(draft);
+	check_metrics(draft);
 }

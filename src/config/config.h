@@ -240,6 +240,18 @@ struct config_dnstap {
 	unsigned sample; /* one question in so many */
 };
 
+/* Counters and the status page, over HTTP. */
+struct config_metrics {
+	bool enabled;
+	struct addr *addresses; /* port 0: `port` */
+	size_t address_count;
+	uint16_t port;
+	struct addr_net *allow; /* who may ask by TCP */
+	size_t allow_count;
+	char *socket;                            /* a unix socket as well; "": none */
+	char *user, *password_file, *token_file; /* "": not asked for */
+};
+
 struct config {
 	struct config_listen *listens;
 	size_t listen_count;
@@ -257,6 +269,7 @@ struct config {
 	struct config_limits limits;
 	struct config_log log;
 	struct config_dnstap dnstap;
+	struct config_metrics metrics;
 	unsigned workers;     /* never 0 here: the number to fork */
 	bool steer_all;       /* new questions go to all workers, however few they are */
 	char *user;           /* "": stay who we are */

@@ -105,6 +105,23 @@ upstream_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
 }
 
 static bool
+metrics_take(void *value, const void *object, const char *text, struct why *why)
+{
+	(void)object;
+	return address_take(value, text, 0, why);
+}
+
+static void
+metrics_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
+{
+	(void)object;
+	if (addr_port(value) == 0)
+		addr_host_text(value, out);
+	else
+		addr_text(value, out);
+}
+
+static bool
 source_take(void *value, const void *object, const char *text, struct why *why)
 {
 	struct addr address = {.any.sa_family = AF_UNSPEC};
@@ -429,6 +446,7 @@ secret_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
 
 const struct item item_listen_address = {sizeof(struct addr), "an address", listen_take, listen_show};
 const struct item item_upstream_address = {sizeof(struct addr), "an address", upstream_take, upstream_show};
+const struct item item_metrics_address = {sizeof(struct addr), "an address", metrics_take, metrics_show};
 const struct item item_net = {sizeof(struct addr_net), "a network", net_take, net_show};
 const struct item item_pin = {CONFIG_PIN_BYTES, "a pin", pin_take, pin_show};
 const struct item item_memory = {sizeof(uint64_t), "a size", memory_take, memory_show};

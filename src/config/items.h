@@ -36,6 +36,7 @@ struct item {
 extern const struct item item_listen_address;   /* struct addr in struct config_listen */
 extern const struct item item_upstream_address; /* struct addr in struct config_upstream */
 extern const struct item item_source_address;   /* struct addr without port; AF_UNSPEC for "" */
+extern const struct item item_metrics_address;  /* struct addr; port 0: that of metrics.port */
 extern const struct item item_net;              /* struct addr_net */
 extern const struct item item_pin;              /* uint8_t[CONFIG_PIN_BYTES] */
 extern const struct item item_memory;           /* uint64_t of bytes: 0, or what a worker can live with */

@@ -427,10 +427,26 @@ const struct key keys[] = {
 		.help = "Whether what upstreams are asked and say is told (FORWARDER_QUERY, FORWARDER_RESPONSE)." },
 	{ "dnstap.sample", KEY_NUMBER, KEY_NOW, CONFIG(dnstap.sample), RANGE(1, 1000000), .fallback = "1",
 		.help = "One question in so many is told, with all its messages; 1: all." },
-	{ "metrics", KEY_GROUP, KEY_LATER, NO_FIELD, .help = "Counters over HTTP." },
-	{ "metrics.address", KEY_TEXT, KEY_LATER, NO_FIELD, .fallback = "127.0.0.1", .help = "Where." },
-	{ "metrics.port", KEY_NUMBER, KEY_LATER, NO_FIELD, RANGE(1, 65535), .fallback = "9353", .help = "TCP port." },
-	{ "metrics.enabled", KEY_BOOL, KEY_LATER, NO_FIELD, .fallback = "false", .help = "Whether." },
+	{ "metrics", KEY_GROUP, KEY_NOW, NO_FIELD, .help = "Counters, health and a status page, over HTTP." },
+	{ "metrics.enabled", KEY_BOOL, KEY_NOW, CONFIG(metrics.enabled), .fallback = "false",
+		.help = "Whether. /metrics is for Prometheus, / for people, /healthz and /readyz for who watches over it." },
+	{ "metrics.address", KEY_ITEMS, KEY_NOW, ITEMS(struct config, metrics.addresses, metrics.address_count),
+		.item = &item_metrics_address, .alone = true, .fallback = "127.0.0.1",
+		.help = "Where: one address or an array of them; \"ADDRESS@PORT\" is understood, too. [ ]: none, socket\n"
+			"is all there is." },
+	{ "metrics.port", KEY_NUMBER, KEY_NOW, CONFIG(metrics.port), RANGE(1, 65535), .fallback = "9353", .help = "TCP port." },
+	{ "metrics.allow", KEY_ITEMS, KEY_NOW, ITEMS(struct config, metrics.allow, metrics.allow_count), .item = &item_net,
+		.fallback = "127.0.0.0/8 ::1/128",
+		.help = "Networks that may connect; for others the connection is closed at once." },
+	{ "metrics.socket", KEY_TEXT, KEY_NOW, CONFIG(metrics.socket), .fallback = "", .check = item_check_socket,
+		.help = "Unix socket that speaks the same, for root and members of the group of user. \"\": none." },
+	{ "metrics.user", KEY_TEXT, KEY_NOW, CONFIG(metrics.user), .fallback = "", .check = item_check_name,
+		.help = "Who asks by TCP must say this name and the password (HTTP basic authentication), but for\n"
+			"/healthz and /readyz. It goes in clear text, so use it on loopback or behind a proxy with TLS." },
+	{ "metrics.password_file", KEY_TEXT, KEY_NOW, CONFIG(metrics.password_file), .fallback = "", .check = item_check_file,
+		.help = "The password of metrics.user is its first line. Need only be readable for who starts dotward." },
+	{ "metrics.token_file", KEY_TEXT, KEY_NOW, CONFIG(metrics.token_file), .fallback = "", .check = item_check_file,
+		.help = "The same with a bearer token, the first line of this file; with both, either will do." },
 };
 /* clang-format on */
 

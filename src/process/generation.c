@@ -213,6 +213,7 @@ setup_of(const struct generation *g, unsigned slot, int log_end)
 	        .member = g->slots[slot].member,
 	        .shelf = g->shelf,
 	        .hits = g->world->hits,
+	        .tops = g->world->tops,
 	        .bureau = g->world->bureau,
 	        .generation = g->number,
 	        .cookies = g->world->cookies,

@@ -31,6 +31,7 @@ struct generation_world {
 	struct tickets *tickets;     /* NULL: none are kept */
 	struct limits *limits;       /* NULL: there are none */
 	struct hits *hits;           /* of lists of names; NULL: not counted */
+	struct tops *tops;           /* NULL: not counted */
 	struct stek *stek;           /* of tickets for clients; NULL: they are given none */
 	const struct bureau *bureau; /* who writes down what workers say; NULL: nobody */
 	struct roster *roster;       /* who is there; NULL: nobody is told, and counters end with it */

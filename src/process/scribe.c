@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -189,6 +190,7 @@ scribe_run(const struct scribe_setup *setup)
 {
 	struct scribe s = {.setup = setup};
 	log_set_role("scribe");
+	prctl(PR_SET_NAME, "dotward-scribe"); /* in ps and top; who counts workers counts others */
 	reset_signals();
 	open_spools(&s);
 	s.arg = setup->craft->begin(setup->config, setup->fd);

@@ -4,6 +4,8 @@
  */
 #include "process/survey.h"
 
+#include "query/lists.h"
+
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -87,6 +89,16 @@ survey_fill(struct report *r, const struct world *world, struct generation *cons
 	r->upstream_count = generation_config(generations[0])->upstream_count;
 	r->cache_bytes = generation_config(generations[0])->cache.size;
 	fill_listens(r, generations[0]);
+}
+
+void
+survey_tell(struct roster *roster, const struct generation *g)
+{
+	const struct lists *lists = shelf_lists(generation_lists(g));
+	unsigned count = lists != NULL ? lists_count(lists) : 0;
+	for (unsigned i = 0; i < HITS_LISTS; i++)
+		atomic_store(&roster->list_names[i], i < count ? lists_list(lists, i)->names : 0);
+	atomic_store(&roster->generation, generation_number(g));
 }
 
 bool

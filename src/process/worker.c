@@ -14,6 +14,7 @@
 #include "process/fds.h"
 #include "process/handover.h"
 #include "process/spending.h"
+#include "query/popular.h"
 #include "query/query.h"
 #include "query/querylog.h"
 #include "query/tapping.h"
@@ -46,6 +47,7 @@ struct worker {
 	struct bell *bell;         /* of who writes it */
 	struct tapping *tapping;   /* of dnstap; NULL: none */
 	struct bell *tap_bell;
+	struct popular popular;
 	struct listener_stream *tcp;
 	struct listener_udp **udp; /* by listen address; NULL where there is none */
 	ev_signal terminate;
@@ -414,6 +416,7 @@ put_together(struct worker *w)
 	        .memory = setup->room.queries,
 	};
 	w->queries = queries_new(&queries);
+	popular_listen(&w->popular, w->queries, setup->tops, setup->config);
 	queries_set_lists(w->queries, shelf_lists(w->shelf));
 	open_querylog(w);
 	open_tap(w);

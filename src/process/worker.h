@@ -49,6 +49,7 @@ struct worker_setup {
 	struct limits *limits;
 	struct shelf *shelf; /* lists of names; NULL: none */
 	struct hits *hits;   /* of them; NULL: not counted */
+	struct tops *tops;   /* NULL: not counted */
 	struct cache *cache; /* NULL: none */
 	uint32_t member;     /* of it */
 	struct epoch *epoch; /* of the network */

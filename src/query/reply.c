@@ -268,8 +268,10 @@ held_back(const struct replies *rs, const struct query *q, const struct wire_ans
 bool
 reply_judged(const struct replies *rs, const struct query *q, const struct judgement *judgement)
 {
-	const struct tale_cause cause = {
-	        .source = TALE_POLICY, .by = judgement->by, .list = judgement->list, .text = judgement->text};
+	const struct tale_cause cause = {.source = TALE_POLICY,
+	        .by = judgement->by,
+	        .list = judgement->list,
+	        .text = judgement->action == JUDGE_SILENCE ? NULL : judgement->text};
 	switch (judgement->action) {
 	case JUDGE_PASS:
 		return false;
