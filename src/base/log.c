@@ -25,9 +25,9 @@ static struct {
 	_Atomic unsigned *shared_level; /* NULL: own_level counts */
 	bool json;
 	char role[LOG_ROLE_BYTES];
-	unsigned lost; /* lines since the last that could be written */
 	log_hearer_fn *hearer; /* NULL: nobody */
 	void *hearer_arg;
+	unsigned lost; /* lines since the last that could be written */
 } the_log = {.own_level = LOG_LEVEL_NOTICE};
 
 /* The line written last. */
@@ -175,7 +175,7 @@ log_wants(enum log_level level)
 }
 
 static bool
-relay(enum log_level level, const char *role, const char *text)
+put_line(enum log_level level, const char *role, const char *text)
 {
 	struct logform form = {
 	        .level = levels[level].word, .priority = levels[level].syslog, .role = role, .text = text};
@@ -183,26 +183,26 @@ relay(enum log_level level, const char *role, const char *text)
 	return logtarget_put(&form, the_log.json);
 }
 
+/* Who is slow to read the log loses lines; that is said once it can be. */
 void
 log_relay(enum log_level level, const char *role, const char *text)
 {
-	(void)relay(level, role, text);
-}
-
-/* Who is slow to read the log loses lines; that is said once it can be. */
-static void
-put(enum log_level level, const char *text)
-{
 	char rest[64];
-	if (!relay(level, the_log.role, text)) {
+	if (!put_line(level, role, text)) {
 		the_log.lost++;
 		return;
 	}
 	if (the_log.lost == 0)
 		return;
 	snprintf(rest, sizeof rest, "log lines lost: nobody took them lost=%u", the_log.lost);
-	if (relay(LOG_LEVEL_WARN, the_log.role, rest))
+	if (put_line(LOG_LEVEL_WARN, the_log.role, rest))
 		the_log.lost = 0;
+}
+
+static void
+put(enum log_level level, const char *text)
+{
+	log_relay(level, the_log.role, text);
 }
 
 uint64_t
@@ -211,11 +211,12 @@ log_repeats_ms(void)
 	return last.again > 0 ? last.until_ms : UINT64_MAX;
 }
 
-/* At debug every line is wanted. */
+/* What is noticed are births, deaths and the like, and at debug every line is wanted. */
 static bool
 is_again(enum log_level level, const char *text)
 {
-	if (level == LOG_LEVEL_DEBUG || level != last.level || strcmp(text, last.text) != 0)
+	bool each = level == LOG_LEVEL_DEBUG || level == LOG_LEVEL_NOTICE;
+	if (each || level != last.level || strcmp(text, last.text) != 0)
 		return false;
 	if (last.again++ == 0)
 		last.until_ms = clock_now_ms() + LOG_REPEATS_MS;

@@ -204,12 +204,13 @@ put_journal(const struct logform *form, bool json)
 	               (const struct sockaddr *)&the_target.journal, sizeof the_target.journal) >= 0;
 }
 
-static void
+static bool
 put_syslog(const struct logform *form, bool json)
 {
 	char message[LOG_LINE_BYTES];
 	put_bare(form, json, message, sizeof message);
 	syslog(form->priority, "%s", message);
+	return true;
 }
 
 bool
@@ -217,14 +218,13 @@ logtarget_put(const struct logform *form, bool json)
 {
 	switch (the_target.kind) {
 	case LOG_TO_SYSLOG:
-		put_syslog(form, json);
-		return true;
+		return put_syslog(form, json);
 	case LOG_TO_JOURNAL:
 		return put_journal(form, json) || put_line(form, json, STDERR_FILENO, true);
 	case LOG_TO_FILE:
 		return put_line(form, json, the_target.fd, false);
 	case LOG_TO_STDERR:
-		return put_line(form, json, STDERR_FILENO, false);
+		break;
 	}
-	return true;
+	return put_line(form, json, STDERR_FILENO, false);
 }

@@ -18,7 +18,8 @@ void logtarget_reconnect(void);
 int logtarget_descriptor(void);
 int logtarget_output(void);
 void logtarget_close(void);
-/* One line in one write, as JSON or as text. False: it would have to be waited for, and is lost. */
+/* One line in one write, as JSON or as text. False: nobody took it, for who reads there is slow; nobody
+ * waits. */
 bool logtarget_put(const struct logform *form, bool json);
 
 #endif

@@ -315,6 +315,7 @@ died(struct desk *d, struct seat *s, int status, uint64_t now_ms)
 	char death[DEATH_BYTES];
 	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0, late = d->closed && now_ms >= d->kill_ms;
 	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	pid_t pid = s->pid;
 	s->pid = 0;
 	close_end(s->log_end);
 	s->log_end = -1;
@@ -327,7 +328,7 @@ died(struct desk *d, struct seat *s, int status, uint64_t now_ms)
 	if (late)
 		tell_lost(d, s);
 	else
-		log_warn("%s: scribe died pid=%s next=%llums", s->craft->name, death,
+		log_warn("%s: scribe died pid=%d %s next=%llums", s->craft->name, (int)pid, death,
 		        (unsigned long long)next_ms);
 }
 

@@ -142,7 +142,7 @@ const struct call calls_errand[] = {
 /* It is handed what it writes to, and it rests. */
 const struct call calls_scribe[] = {
 	CALL(recvmsg), CALL(recv), CALL(recvfrom), CALL(shutdown), OPTION(getsockopt, SOL_SOCKET, SO_ERROR),
-	CALL(poll), CALL(ppoll), CALL(ppoll_time64), CALL(nanosleep), CALL(clock_nanosleep), CALL(clock_nanosleep_time64),
+	CALL(nanosleep), CALL(clock_nanosleep), CALL(clock_nanosleep_time64),
 	CALL(flock), CALL(ftruncate), CALL(ftruncate64), /* dnstap's file: who may end it, and half a frame is taken back */
 };
 

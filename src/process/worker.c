@@ -45,9 +45,9 @@ struct worker {
 	struct shelf *shelf;       /* lists of names; NULL: none */
 	struct querylog *querylog; /* NULL: none */
 	struct bell *bell;         /* of who writes it */
-	struct popular popular;
 	struct tapping *tapping;   /* of dnstap; NULL: none */
 	struct bell *tap_bell;
+	struct popular popular;
 	struct listener_stream *tcp;
 	struct listener_udp **udp; /* by listen address; NULL where there is none */
 	ev_signal terminate;

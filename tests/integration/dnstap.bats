@@ -212,10 +212,10 @@ told() {
     assert_resolves "w$i.test"
     # both workers and the scribe
     # shellcheck disable=SC2046
-    kill -KILL $(workers)
+    kill -KILL $(workers) $(scribes)
     wait_for 5 resolves "after$i.test"
   done
-  wait_for 5 has_workers 3
+  wait_for 5 has_workers 2
   dotward_stop
   run -0 frames
   # a scribe that dies between writing and saying so has written twice

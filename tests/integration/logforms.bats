@@ -18,20 +18,6 @@ serve() {
   dotward_start "$@"
 }
 
-is_ready() {
-  logged '"event":"ready"' || dead "$DOTWARD_PID"
-}
-
-# serve_json OPTION...: dotward_start() looks for a line of text.
-serve_json() {
-  faultup_start up
-  dotward_config "$(upstream up "$up_port")"
-  : >"$(lib_dir)/dotward.log"
-  spawn_dotward -c "$CONFIG" -o log.format=json "$@"
-  wait_for 10 is_ready
-  logged '"event":"ready"' || fail "dotward did not start: $(dotward_log)"
-}
-
 # All lines are objects with these members; prints how many there are.
 assert_all_json() {
   local lines
@@ -42,7 +28,7 @@ assert_all_json() {
 }
 
 @test "log.format: json: every line of every process is one object, its pairs are members" {
-  serve_json --log-level debug -o log.queries=true
+  serve --log-level debug -o log.format=json -o log.queries=true
   assert_resolves first.test
   # a quote, an escape and a line feed in the name
   raw udp hex:000301000001000000000000080a22411b5b6d5c2200010001 hex:0004010000010000000000000a0a77617277617277617200010001 --wait-ms 500 >/dev/null || true
@@ -58,7 +44,7 @@ assert_all_json() {
 
 @test "log.format: json: a worker's death is an object that says how" {
   KILLS=yes
-  serve_json
+  serve -o log.format=json
   kill -SEGV "$(cut -d' ' -f1 <<<"$(workers)")"
   wait_for 5 logged 'worker died'
   assert_equal "$(jq -c 'select(.event == "worker died") | [.signal, .detail, .next_ms, (.uptime_s | type)]' "$BATS_TEST_TMPDIR/dotward.log")" \

@@ -149,11 +149,11 @@ the_same_line_in_a_row_is_counted(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 4; i++)
-		log_notice("no room for=it");
+		log_error("no room for=it");
 	assert_string_equal(written(), "no room for=it|");
 	log_notice("another");
 	assert_string_equal(written(), "no room for=it|no room for=it repeated=3|another|");
-	log_notice("no room for=it");
+	log_error("no room for=it");
 	log_warn("no room for=it");
 	assert_string_equal(written(), "no room for=it|no room for=it repeated=3|another|no room for=it|"
 	                               "no room for=it|");
@@ -164,29 +164,31 @@ static void
 in_the_end_repetitions_are_told_as_well(void **state)
 {
 	(void)state;
-	log_notice("again");
-	log_notice("again");
+	log_warn("again");
+	log_warn("again");
 	uint64_t due_ms = log_settle_ms();
 	assert_true(due_ms > 0 && due_ms < UINT64_MAX);
 	log_settle(due_ms - 1);
 	assert_string_equal(written(), "again|");
 	log_settle(due_ms);
 	assert_string_equal(written(), "again|again repeated=1|");
-	log_notice("again");
+	log_warn("again");
 	assert_string_equal(written(), "again|again repeated=1|");
 	log_settle(UINT64_MAX);
 	assert_string_equal(written(), "again|again repeated=1|again repeated=1|");
 }
 
 static void
-at_debug_every_line_is_written(void **state)
+events_and_debug_are_written_each_time(void **state)
 {
 	(void)state;
+	log_notice("event");
+	log_notice("event");
 	log_set_level(LOG_LEVEL_DEBUG);
 	log_debug("again");
 	log_debug("again");
 	log_set_level(LOG_LEVEL_INFO);
-	assert_string_equal(written(), "again|again|");
+	assert_string_equal(written(), "event|event|again|again|");
 }
 
 int
@@ -199,7 +201,7 @@ main(void)
 	        cmocka_unit_test_setup(what_the_level_does_not_want_is_not_counted, fresh),
 	        cmocka_unit_test_setup(the_same_line_in_a_row_is_counted, fresh),
 	        cmocka_unit_test_setup(in_the_end_repetitions_are_told_as_well, fresh),
-	        cmocka_unit_test_setup(at_debug_every_line_is_written, fresh),
+	        cmocka_unit_test_setup(events_and_debug_are_written_each_time, fresh),
 	};
 	return cmocka_run_group_tests_name("logflood", tests, begin, finish);
 }
