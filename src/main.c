@@ -1,6 +1,7 @@
 /*
  * The command line: read it, load the configuration, and hand over to the master.
  */
+#include "autoconf.h"
 #include "base/log.h"
 #include "base/must.h"
 #include "config/config.h"
@@ -28,6 +29,11 @@
 #define BUILD_KIND " (fault injection)"
 #else
 #define BUILD_KIND ""
+#endif
+#ifdef DOTWARD_DNSTAP
+#define BUILD_DNSTAP ""
+#else
+#define BUILD_DNSTAP " (without dnstap)"
 #endif
 
 enum { MAIN_USAGE = 2, MAIN_OVERRIDES = 64 };
@@ -73,9 +79,9 @@ static const char help_text[] =
         "  -V, --version            print the version and exit\n"
         "  -h, --help               print this and exit\n"
         "\n"
-        "Environment: DOTWARD_LISTEN, DOTWARD_UPSTREAM, DOTWARD_CA_FILE, DOTWARD_LOG_LEVEL. The last wins: "
-        "file,\n"
-        "environment, command line. With a --listen and an --upstream no file is needed.\n"
+        "Environment: DOTWARD_LISTEN, DOTWARD_UPSTREAM, DOTWARD_CA_FILE, DOTWARD_LOG_LEVEL, "
+        "DOTWARD_LOG_FORMAT. The\n"
+        "last wins: file, environment, command line. With a --listen and an --upstream no file is needed.\n"
         "Signals: TERM and INT stop (questions in flight are answered first), USR1 opens the log file "
         "anew.\n";
 
@@ -180,7 +186,7 @@ take_option(struct command *c, int option, char *value)
 		c->json = true;
 		return;
 	case 'V':
-		puts("dotward " DOTWARD_VERSION BUILD_KIND);
+		puts("dotward " DOTWARD_VERSION BUILD_KIND BUILD_DNSTAP);
 		c->done = true;
 		return;
 	case 'h':
@@ -240,14 +246,50 @@ test(const struct config *config, const char *file)
 	return EXIT_SUCCESS;
 }
 
+/* Before the configuration is read, only who starts us can say so; the last word wins there, too. */
+static bool
+is_json_from_the_start(const struct command *c)
+{
+	const char *word = getenv("DOTWARD_LOG_FORMAT");
+	for (size_t i = 0; i < c->override_count; i++)
+		if (strcmp(c->overrides[i].path, "log.format") == 0)
+			word = c->overrides[i].value;
+	return word != NULL && strcmp(word, "json") == 0;
+}
+
+/* For who serves: complaints are lines of the log, where that is to be JSON to the first line. */
+static struct config *
+load(const struct command *c, const struct config_sources *sources)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	if (!is_json_from_the_start(c))
+		return config_load(sources, stderr);
+	log_set_json(true);
+	FILE *complaints = open_memstream(&text, &bytes);
+	must(complaints != NULL);
+	struct config *config = config_load(sources, complaints);
+	must(fclose(complaints) == 0);
+	char *rest = text;
+	for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n"))
+		if (line[0] != '\0')
+			log_at(config == NULL ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "%s", line);
+	free(text);
+	return config;
+}
+
 /* Takes the configuration over. */
 static int
 serve(const struct command *c, struct config *config, const struct config_sources *sources)
 {
 	int failed = master_open_log(config, c->foreground);
 	if (failed < 0) {
-		fprintf(stderr, "dotward: log.target = \"%s\" cannot be opened: %s\n", config->log.target,
-		        strerror(-failed));
+		if (is_json_from_the_start(c))
+			log_error("log.target = \"%s\" cannot be opened: %s", config->log.target,
+			        strerror(-failed));
+		else
+			fprintf(stderr, "dotward: log.target = \"%s\" cannot be opened: %s\n",
+			        config->log.target, strerror(-failed));
 		config_free(config);
 		return EXIT_FAILURE;
 	}
@@ -299,10 +341,11 @@ obey(struct command *c, int rest_count, char *const *rest)
 	        .override_count = c->override_count,
 	        .environment = environ,
 	};
-	struct config *config = config_load(&sources, stderr);
+	bool serves = !c->print && !c->test && !live;
+	struct config *config = serves ? load(c, &sources) : config_load(&sources, stderr);
 	if (config == NULL)
 		return live ? LIVE_CLASS_USAGE : EXIT_FAILURE;
-	if (!c->print && !c->test && !live)
+	if (serves)
 		return serve(c, config, &sources);
 	int status = live       ? check_live(c, config, rest_count, rest)
 	             : c->print ? print(config)

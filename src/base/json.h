@@ -35,4 +35,8 @@ void json_millionths(struct json *j, const char *key, uint64_t millionths);
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
 
+/* The bytes of the well-formed UTF-8 sequence at `text` (RFC 3629: no overlong forms, no surrogates), or 0.
+ * The text ends with a NUL. */
+size_t json_utf8_bytes(const char *text);
+
 #endif

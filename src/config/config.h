@@ -231,6 +231,15 @@ struct config_log {
 	bool anonymise;       /* clients are logged as networks */
 };
 
+/* Copies of questions and answers, as dnstap messages. */
+struct config_dnstap {
+	char *socket, *file; /* "": not there; one of them at most */
+	char *identity;      /* "": the host's name */
+	char *version;       /* "": dotward's */
+	bool client, forwarder;
+	unsigned sample; /* one question in so many */
+};
+
 /* Counters and the status page, over HTTP. */
 struct config_metrics {
 	bool enabled;
@@ -259,6 +268,7 @@ struct config {
 	struct config_cache cache;
 	struct config_limits limits;
 	struct config_log log;
+	struct config_dnstap dnstap;
 	struct config_metrics metrics;
 	unsigned workers;     /* never 0 here: the number to fork */
 	bool steer_all;       /* new questions go to all workers, however few they are */

@@ -3,6 +3,7 @@
  */
 #include "config/items.h"
 
+#include "autoconf.h"
 #include "base/addr.h"
 #include "config/config.h"
 #include "dns/name.h"
@@ -576,6 +577,31 @@ item_check_queries_target(const char *text, struct why *why)
 	if (*text == '/')
 		return why_not(why, "write \"file:%.150s\"", text);
 	return why_not(why, "\"\", for where log.target says, or \"file:PATH\"");
+}
+
+static bool
+is_built_with_dnstap(const char *text, struct why *why)
+{
+#ifdef DOTWARD_DNSTAP
+	(void)text;
+	(void)why;
+	return true;
+#else
+	return *text == '\0' ||
+	       why_not(why, "\"\": this dotward was built without dnstap (configure --without-dnstap)");
+#endif
+}
+
+bool
+item_check_tap_socket(const char *text, struct why *why)
+{
+	return is_built_with_dnstap(text, why) && item_check_socket(text, why);
+}
+
+bool
+item_check_tap_file(const char *text, struct why *why)
+{
+	return is_built_with_dnstap(text, why) && item_check_path(text, why);
 }
 
 bool

@@ -59,6 +59,9 @@ bool item_check_path(const char *text, struct why *why);
 bool item_check_list(const char *text, struct why *why);
 bool item_check_log_target(const char *text, struct why *why);
 bool item_check_queries_target(const char *text, struct why *why);
+/* Paths for dnstap; none where it is left out of the build. */
+bool item_check_tap_socket(const char *text, struct why *why);
+bool item_check_tap_file(const char *text, struct why *why);
 bool item_check_size(const char *text, struct why *why);
 
 #endif

@@ -16,6 +16,7 @@
 #include "process/death.h"
 #include "process/handover.h"
 #include "process/ledger.h"
+#include "process/tapster.h"
 #include "shared/shm.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@ enum { BUREAU_FORK_RETRY_MS = 1000 };
 
 static const struct scribe_craft *const crafts[BUREAU_CRAFTS] = {
         [BUREAU_QUERYLOG] = &ledger_craft,
+        [BUREAU_DNSTAP] = &tapster_craft,
 };
 
 struct seat {
@@ -313,6 +315,7 @@ died(struct desk *d, struct seat *s, int status, uint64_t now_ms)
 	char death[DEATH_BYTES];
 	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0, late = d->closed && now_ms >= d->kill_ms;
 	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	pid_t pid = s->pid;
 	s->pid = 0;
 	close_end(s->log_end);
 	s->log_end = -1;
@@ -325,7 +328,7 @@ died(struct desk *d, struct seat *s, int status, uint64_t now_ms)
 	if (late)
 		tell_lost(d, s);
 	else
-		log_warn("%s: scribe died pid=%s next=%llums", s->craft->name, death,
+		log_warn("%s: scribe died pid=%d %s next=%llums", s->craft->name, (int)pid, death,
 		        (unsigned long long)next_ms);
 }
 

@@ -20,7 +20,7 @@ struct bureau;
 enum { BUREAU_WHY_BYTES = SCRIBE_WHY_BYTES };
 
 /* What can be written, each by a scribe of its own. */
-enum bureau_craft { BUREAU_QUERYLOG, BUREAU_CRAFTS };
+enum bureau_craft { BUREAU_QUERYLOG, BUREAU_DNSTAP, BUREAU_CRAFTS };
 
 struct bureau_setup {
 	/* In a scribe: closes what belongs to the master alone. */

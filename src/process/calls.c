@@ -143,6 +143,7 @@ const struct call calls_errand[] = {
 const struct call calls_scribe[] = {
 	CALL(recvmsg), CALL(recv), CALL(recvfrom), CALL(shutdown), OPTION(getsockopt, SOL_SOCKET, SO_ERROR),
 	CALL(nanosleep), CALL(clock_nanosleep), CALL(clock_nanosleep_time64),
+	CALL(flock), CALL(ftruncate), CALL(ftruncate64), /* dnstap's file: who may end it, and half a frame is taken back */
 };
 
 const struct call calls_loader[] = {

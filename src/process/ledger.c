@@ -117,11 +117,16 @@ write_block(struct ledger *l)
 	l->used = 0;
 }
 
-/* syslog has time and level by itself, and takes lines one by one. */
+/* syslog and the journal have time and level by themselves, and take lines one by one: "ROLE: WORDS...". */
 static void
 put_by_line(const char *line, size_t bytes)
 {
-	log_write(LOG_LEVEL_NOTICE, "%.*s", (int)bytes - 1, line);
+	char text[QUERYLOG_RECORD_BYTES];
+	snprintf(text, sizeof text, "%.*s", (int)bytes - 1, line);
+	char *words = strstr(text, ": ");
+	if (words != NULL)
+		*words = '\0';
+	log_relay(LOG_LEVEL_NOTICE, text, words != NULL ? words + 2 : "");
 }
 
 /* What a worker wrote that was in a bad way may be anything. */

@@ -10,6 +10,7 @@
 #include "process/master_inside.h"
 
 #include "base/clock.h"
+#include "base/logflood.h"
 #include "base/must.h"
 #include "process/notify.h"
 #include "process/signals.h"
@@ -203,7 +204,7 @@ wait_ms(const struct master *m)
 	next_ms = earlier(next_ms, herald_next_ms(m->herald));
 	if (m->relisting && m->handing_until_ms != 0)
 		next_ms = earlier(next_ms, now_ms + MASTER_HAND_LOOK_MS);
-	next_ms = earlier(next_ms, successor_due_ms(&m->successor));
+	next_ms = earlier(next_ms, earlier(log_settle_ms(), successor_due_ms(&m->successor)));
 	next_ms = earlier(earlier(next_ms, admin_due_ms(m->admin)), lookout_due_ms(m->lookout));
 	next_ms = earlier(next_ms, now_ms + cookies_wait_ms(m->world->cookies, clock_boot_ms()));
 	if (next_ms == UINT64_MAX)
@@ -262,6 +263,7 @@ turn(struct master *m)
 	}
 	if (!m->handed_over)
 		cookies_rotate(m->world->cookies, clock_boot_ms());
+	log_settle(now_ms);
 	judge_upgrade(m, polled && fds[2].revents != 0, now_ms);
 	hosts_tend(m->hosts, now_ms);
 	master_tend_lists(m, now_ms);

@@ -55,7 +55,10 @@ int
 master_open_log(const struct config *config, bool foreground)
 {
 	bool unread = strcmp(config->log.target, "stderr") == 0 && !foreground;
-	return log_open(unread ? "syslog" : config->log.target, config->log.level);
+	int failed = log_open(unread ? "syslog" : config->log.target, config->log.level);
+	if (failed == 0)
+		log_set_json(config->log.json);
+	return failed;
 }
 
 static void

@@ -7,6 +7,7 @@
 #include "process/worker.h"
 
 #include "base/clock.h"
+#include "base/logflood.h"
 #include "base/must.h"
 #include "client/listener_stream.h"
 #include "client/listener_udp.h"
@@ -16,6 +17,7 @@
 #include "query/popular.h"
 #include "query/query.h"
 #include "query/querylog.h"
+#include "query/tapping.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -43,6 +45,8 @@ struct worker {
 	struct shelf *shelf;       /* lists of names; NULL: none */
 	struct querylog *querylog; /* NULL: none */
 	struct bell *bell;         /* of who writes it */
+	struct tapping *tapping;   /* of dnstap; NULL: none */
+	struct bell *tap_bell;
 	struct popular popular;
 	struct listener_stream *tcp;
 	struct listener_udp **udp; /* by listen address; NULL where there is none */
@@ -218,8 +222,11 @@ on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
 	(void)events;
 	beat(w);
 	count_work(w);
+	log_settle(w->setup->room.state->heartbeat_ms);
 	if (w->bell != NULL)
 		bell_ring(w->bell);
+	if (w->tap_bell != NULL)
+		bell_ring(w->tap_bell);
 	if (w->draining && queries_in_flight(w->queries) == 0 && listener_stream_clients(w->tcp) == 0)
 		ev_break(loop, EVBREAK_ALL);
 }
@@ -295,6 +302,7 @@ take_apart(struct worker *w)
 	listener_stream_free(w->tcp);
 	queries_free(w->queries);
 	querylog_free(w->querylog);
+	tapping_close(w->tapping);
 	shelf_drop(w->shelf);
 	stream_room_free(w->room);
 	ev_signal_stop(w->loop, &w->terminate);
@@ -367,6 +375,19 @@ open_querylog(struct worker *w)
 	queries_add_hearer(w->queries, &hearer);
 }
 
+static void
+open_tap(struct worker *w)
+{
+	const struct worker_setup *setup = w->setup;
+	struct spool *spool = bureau_spool(setup->bureau, setup->generation, BUREAU_DNSTAP, setup->slot);
+	if (spool == NULL)
+		return;
+	w->tap_bell = bureau_bell(setup->bureau, setup->generation, BUREAU_DNSTAP);
+	w->tapping = tapping_open(setup->config, setup->sockets, spool, setup->room.stats);
+	const struct tale_hearer hearer = tapping_hearer(w->tapping);
+	queries_add_hearer(w->queries, &hearer);
+}
+
 /* Order matters: the hooks that send must be there before what they send. */
 static bool
 put_together(struct worker *w)
@@ -398,6 +419,7 @@ put_together(struct worker *w)
 	popular_listen(&w->popular, w->queries, setup->tops, setup->config);
 	queries_set_lists(w->queries, shelf_lists(w->shelf));
 	open_querylog(w);
+	open_tap(w);
 	if (atomic_load(&setup->room.state->steered) == SLOTS_SPARED)
 		queries_stay_cold(w->queries);
 	listen_all(w);
@@ -507,5 +529,6 @@ worker_run(const struct worker_setup *setup)
 	unblock_signals();
 	ev_run(w.loop, 0);
 	take_apart(&w);
+	log_repeats_tell(UINT64_MAX);
 	return EXIT_SUCCESS;
 }

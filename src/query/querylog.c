@@ -4,6 +4,7 @@
  */
 #include "query/querylog.h"
 
+#include "base/log.h"
 #include "base/must.h"
 #include "base/pen.h"
 #include "config/list.h"
@@ -246,7 +247,7 @@ write_event(const struct querylog *log, struct pen *p, bool answered)
 	}
 	pen_word(p, "\",\"level\":\"notice\",\"role\":\"");
 	pen_text(p, log->role);
-	pen_word(p, "\",\"event\":\"");
+	pen_word(p, ",\"event\":\"");
 	pen_text(p, answered ? "answered" : "unanswered");
 	pen_word(p, "\",\"q\":");
 }
@@ -329,10 +330,11 @@ querylog_new(const struct config *config, struct spool *spool, struct stats_slab
 	log->config = config;
 	log->stats = stats;
 	log->odds = UINT32_MAX / config->log.sample;
-	log->json = config->log.json;
+	/* where the log goes by lines, it makes objects of them itself */
+	log->json = config->log.json && (config->log.queries_target[0] != '\0' || log_output() >= 0);
 	for (unsigned byte = 0; byte < 256; byte++)
 		log->plain[byte] = is_plain(byte);
-	snprintf(log->role, sizeof log->role, "worker %u", slot);
+	snprintf(log->role, sizeof log->role, log->json ? "worker\",\"slot\":%u" : "worker %u", slot);
 	make_cells(log);
 	spool_write_begin(&log->spool, spool);
 	return log;

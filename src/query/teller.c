@@ -54,7 +54,7 @@ static uint64_t
 wall_us(struct teller *t, uint64_t monotonic_us, uint64_t now_us)
 {
 	if (now_us >= t->wall_until_us) {
-		t->wall_ahead_us = clock_wall_ms() * 1000 - now_us;
+		t->wall_ahead_us = clock_wall_us() - now_us;
 		t->wall_until_us = now_us + TELLER_WALL_US;
 	}
 	return monotonic_us + t->wall_ahead_us;

@@ -49,6 +49,8 @@
 	X(quarantined, "questions that had crashed workers, answered SERVFAIL untouched")                    \
 	X(log_dropped,                                                                                       \
 	        "lines of the query log that were lost: what it is written to was too slow, or failed")      \
+	X(dnstap_dropped,                                                                                    \
+	        "dnstap messages that were lost: their reader was away or too slow, or the file failed")     \
 	X(truncated, "answers sent with TC")                                                                 \
 	X(tcp_clients, "TCP connections accepted")                                                           \
 	X(tcp_refused, "TCP connections closed at once, for a limit")                                        \

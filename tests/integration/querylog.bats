@@ -70,7 +70,7 @@ ask_many() {
   wait_for 5 has_lines 4
   local count
   count=$(jq -r 'select(.event == "answered" and .client and .protocol == "udp" and .source and (.ms | type) == "number"
-    and (.bytes | type) == "number" and .role == "worker 0" and (.time | fromdateiso8601? // true)) | .event' "$LOG" | wc -l)
+    and (.bytes | type) == "number" and .role == "worker" and .slot == 0 and (.time | fromdateiso8601? // true)) | .event' "$LOG" | wc -l)
   assert_equal "$count" "$(wc -l <"$LOG")"
   assert_equal "$(jq -r 'select(.name and (.name | startswith("plain") | not)) | .name' "$LOG")" '\010\"\\\027\255\.\195\169.test.'
 }

@@ -71,8 +71,10 @@ end(void **state)
 static const char *
 written(void)
 {
+	static char here[] = "";
 	size_t bytes;
 	if (querylog == NULL) {
+		config.log.queries_target = here;
 		querylog = querylog_new(&config, spool, &stats, 3);
 		hearer = querylog_hearer(querylog);
 		spool_read_begin(&reader, spool);
@@ -95,7 +97,9 @@ written(void)
 }
 
 #define HEAD "2025-11-21T00:00:03.123Z notice worker 3: q=7 "
-#define JSON "{\"time\":\"2025-11-21T00:00:03.123Z\",\"level\":\"notice\",\"role\":\"worker 3\",\"event\":"
+#define JSON                                                                                                 \
+	"{\"time\":\"2025-11-21T00:00:03.123Z\",\"level\":\"notice\",\"role\":\"worker\",\"slot\":3,"        \
+	"\"event\":"
 
 static void
 from_the_cache(void **state)
