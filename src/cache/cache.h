@@ -178,7 +178,8 @@ void cache_census(
 
 /*
  * The same at a glance, for who looks every second: no record is touched. Entries are those in the index,
- * counted in a sample of it where it is large; bytes are those of segments in use, what was replaced included.
+ * counted in a sample of it where it is large; bytes are those of segments in use, what was replaced
+ * included.
  */
 struct cache_glance {
 	uint64_t bytes, used_bytes, entries;

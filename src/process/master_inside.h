@@ -10,8 +10,8 @@
 
 #include "process/admin.h"
 #include "process/background.h"
-#include "process/herald.h"
 #include "process/bureau.h"
+#include "process/herald.h"
 #include "process/hosts.h"
 #include "process/keeper.h"
 #include "process/librarian.h"
@@ -49,8 +49,8 @@ struct master {
 	struct herald *herald;
 	struct spending spending;
 	struct stats_slab unlisted; /* sums outside of the roster, for the last overview */
-	struct generation *held; /* made, and not started before its lists are read, and its hosts have
-	                            addresses, or for so long */
+	struct generation *held;    /* made, and not started before its lists are read, and its hosts have
+	                               addresses, or for so long */
 	struct config *held_config;
 	uint64_t held_until_ms;
 	unsigned made_version, serving_version; /* of the hosts' addresses */

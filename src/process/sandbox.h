@@ -24,8 +24,8 @@ enum sandbox_role {
 	SANDBOX_WORKER,
 	SANDBOX_WORKER_SOURCE, /* with upstreams that have a source_address */
 	SANDBOX_EXPORTER,
-	SANDBOX_SCRIBE,        /* writes what workers say to what is open, or to a local socket */
-	SANDBOX_LOADER,        /* an errand that makes memory to be sealed */
+	SANDBOX_SCRIBE, /* writes what workers say to what is open, or to a local socket */
+	SANDBOX_LOADER, /* an errand that makes memory to be sealed */
 	SANDBOX_ERRAND, /* a short life with what is open already: it reads, writes, renames, and ends */
 };
 
@@ -64,8 +64,8 @@ int sandbox_limit_memory(uint64_t bytes) __attribute__((warn_unused_result));
 
 /*
  * Refuses all files, TCP to other ports than the upstreams' (config NULL: all), binding (but for a
- * source_address), and signals to other processes. Best effort: a kernel without landlock gets a debug line and 0. -errno with a line in
- * `why` when it has it and it failed.
+ * source_address), and signals to other processes. Best effort: a kernel without landlock gets a debug line
+ * and 0. -errno with a line in `why` when it has it and it failed.
  */
 int sandbox_ward(const struct config *config, char why[SANDBOX_WHY_BYTES])
         __attribute__((warn_unused_result));

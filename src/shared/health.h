@@ -178,7 +178,7 @@ struct health_view {
 	const char *tls_version;                    /* "": never seen */
 	uint64_t asked, answers, handshakes_full, handshakes_resumed;
 	uint64_t failed[HEALTH_CAUSES];
-	struct latency_view latency; /* of answers, as clients would have seen them */
+	struct latency_view latency;     /* of answers, as clients would have seen them */
 	char why[HEALTH_WHY_BYTES];      /* of the last failure, or "" */
 	uint64_t failed_ago_ms;          /* the last failure; UINT64_MAX: never */
 	uint64_t used_ago_ms;            /* when it was last opened or answered or failed */
