@@ -213,7 +213,7 @@ exporter_is_another() {
   assert_equal "$(status_of /metrics -H "X-Long: $(printf '%09000d' 0)")" 431
   # and what is no HTTP
   exec {fd}<>"/dev/tcp/127.0.0.1/$METRICS_PORT"
-  head -c 100000 /dev/urandom >&"$fd" 2>/dev/null || true
+  { head -c 100000 /dev/urandom >&"$fd" || true; } 2>/dev/null
   exec {fd}>&-
   assert_equal "$(get /healthz)" ok
   # beyond the bound for one address they are turned away
