@@ -43,6 +43,26 @@ pen_text(struct pen *p, const char *text)
 	pen_bytes(p, text, strlen(text));
 }
 
+/* A text that is made once and copied often, with one move of fixed size. */
+struct pen_cell {
+	uint8_t bytes;
+	char text[79];
+};
+
+static inline void
+pen_cell(struct pen *p, const struct pen_cell *cell)
+{
+	if ((size_t)(p->end - p->at) < sizeof cell->text) {
+		pen_bytes(p, cell->text, cell->bytes);
+		return;
+	}
+	memcpy(p->at, cell->text, sizeof cell->text);
+	p->at += cell->bytes;
+}
+
+/* What the pen has written since `from` becomes a cell. */
+struct pen_cell pen_make_cell(const struct pen *p, const char *from);
+
 /* In decimal, with zeroes in front up to so many digits. */
 void pen_number(struct pen *p, uint64_t number, unsigned digits);
 /* Thousandths, as a number with three digits behind the point. */

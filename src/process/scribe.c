@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 enum {
-	SCRIBE_REST_MS = 20,
+	SCRIBE_REST_MS = 50,
 	SCRIBE_SLEEP_MS = 10000,
 	SCRIBE_BATCH = 1024, /* records before they are flushed, and their room is given back */
 	SCRIBE_TELL_MS = 1000,

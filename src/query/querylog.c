@@ -17,6 +17,9 @@ enum {
 	QUERYLOG_IPV4_PREFIX = 24,
 	QUERYLOG_IPV6_PREFIX = 56,
 	QUERYLOG_WHY_BYTES = 200, /* of a reason; the rest is left out */
+	QUERYLOG_TYPES = 66,      /* that have a cell, from 0: up to HTTPS */
+	QUERYLOG_RCODES = 6,
+	QUERYLOG_PROTOCOLS = 3,
 };
 
 struct querylog {
@@ -28,37 +31,17 @@ struct querylog {
 	bool json;
 	bool plain[256]; /* bytes of a name that stand for themselves */
 	char role[32];
+	/* Made once, as nearly every line has them: before the number, by whether there is an answer; before
+	 * the client; from there to the name; from there to the type; from there to the rest, if the rcode is
+	 * one of the usual. */
+	struct pen_cell event[2], client[2], protocol[QUERYLOG_PROTOCOLS], type[QUERYLOG_TYPES],
+	        result[QUERYLOG_RCODES][TALE_POISON + 1], bytes;
 };
 
 static bool
 is_plain(unsigned byte)
 {
 	return byte > ' ' && byte < 0x7f && strchr(".\\\"();@$", (int)byte) == NULL;
-}
-
-struct querylog *
-querylog_new(const struct config *config, struct spool *spool, struct stats_slab *stats, unsigned slot)
-{
-	struct querylog *log = must_alloc(1, sizeof *log);
-	log->config = config;
-	log->stats = stats;
-	log->odds = UINT32_MAX / config->log.sample;
-	/* where the log goes by lines, it makes objects of them itself */
-	log->json = config->log.json && (config->log.queries_target[0] != '\0' || log_output() >= 0);
-	for (unsigned byte = 0; byte < 256; byte++)
-		log->plain[byte] = is_plain(byte);
-	if (log->json)
-		snprintf(log->role, sizeof log->role, "worker\",\"slot\":%u", slot);
-	else
-		snprintf(log->role, sizeof log->role, "worker %u: ", slot);
-	spool_write_begin(&log->spool, spool);
-	return log;
-}
-
-void
-querylog_free(struct querylog *log)
-{
-	free(log);
 }
 
 /* Multiples of the golden ratio are spread evenly, so it is one in so many, whatever the questions' order. */
@@ -98,19 +81,16 @@ quote(const struct querylog *log, struct pen *p)
 static void
 write_client(const struct querylog *log, struct pen *p, const struct addr *peer)
 {
-	key(log, p, "client");
-	quote(log, p);
-	if (log->config->log.anonymise) {
-		char text[ADDR_TEXT_BYTES];
-		struct addr_net net = addr_net_of(
-		        peer, peer->any.sa_family == AF_INET6 ? QUERYLOG_IPV6_PREFIX : QUERYLOG_IPV4_PREFIX);
-		pen_text(p, addr_net_text(&net, text));
-	} else {
+	char text[ADDR_TEXT_BYTES];
+	if (!log->config->log.anonymise) {
 		pen_host(p, peer);
 		pen_word(p, "@");
 		pen_number(p, addr_port(peer), 1);
+		return;
 	}
-	quote(log, p);
+	struct addr_net net = addr_net_of(
+	        peer, peer->any.sa_family == AF_INET6 ? QUERYLOG_IPV6_PREFIX : QUERYLOG_IPV4_PREFIX);
+	pen_text(p, addr_net_text(&net, text));
 }
 
 /* A byte of a name that needs care, as name_text() has it; JSON wants the backslash twice, and the quote with
@@ -144,24 +124,44 @@ write_name(const struct querylog *log, struct pen *p, const struct wire_question
 {
 	size_t bytes = question->name_bytes;
 	const uint8_t *name = question->name;
-	key(log, p, "name");
-	quote(log, p);
 	if (bytes == 1)
 		pen_word(p, ".");
 	for (size_t at = 0; at < bytes && name[at] != 0 && at + name[at] < bytes; at += 1u + name[at])
 		write_label(log, p, name + at + 1, name[at]);
+}
+
+/* What ends the string before it, and is one. */
+static void
+write_type(const struct querylog *log, struct pen *p, uint16_t type)
+{
+	char text[WIRE_WORD_BYTES];
 	quote(log, p);
+	word(log, p, "type", wire_type_text(type, text));
+}
+
+static void
+write_protocol(const struct querylog *log, struct pen *p, unsigned protocol)
+{
+	static const char *const words[] = {"udp", "tcp", "tls"};
+	quote(log, p);
+	word(log, p, "protocol", words[protocol]);
 }
 
 static void
 write_question(const struct querylog *log, struct pen *p, const struct tale *tale)
 {
-	char text[WIRE_WORD_BYTES];
-	word(log, p, "protocol", query_protocol(tale->from));
-	if (tale->query->question.name_bytes == 0)
+	const struct wire_question *question = &tale->query->question;
+	unsigned protocol = tale->from->tls ? 2 : tale->from->stream;
+	if (question->name_bytes == 0) {
+		write_protocol(log, p, protocol);
 		return;
-	write_name(log, p, &tale->query->question);
-	word(log, p, "type", wire_type_text(tale->query->question.type, text));
+	}
+	pen_cell(p, &log->protocol[protocol]);
+	write_name(log, p, question);
+	if (question->type < QUERYLOG_TYPES)
+		pen_cell(p, &log->type[question->type]);
+	else
+		write_type(log, p, question->type);
 }
 
 /* A reason may have words of an upstream in it. */
@@ -210,61 +210,71 @@ write_cause(const struct querylog *log, struct pen *p, const struct tale_cause *
 }
 
 static void
-write_answer(const struct querylog *log, struct pen *p, const struct tale *tale)
+write_result(
+        const struct querylog *log, struct pen *p, bool answered, uint16_t rcode, enum tale_source source)
 {
 	char text[WIRE_WORD_BYTES];
-	if (tale->answer_bytes > 0)
-		word(log, p, "rcode", wire_rcode_text(tale->rcode, text));
-	word(log, p, "source", tale_source_word(tale->cause.source));
+	if (answered)
+		word(log, p, "rcode", wire_rcode_text(rcode, text));
+	word(log, p, "source", tale_source_word(source));
 	key(log, p, "ms");
+}
+
+static void
+write_answer(const struct querylog *log, struct pen *p, const struct tale *tale)
+{
+	bool answered = tale->answer_bytes > 0;
+	if (answered && tale->rcode < QUERYLOG_RCODES)
+		pen_cell(p, &log->result[tale->rcode][tale->cause.source]);
+	else
+		write_result(log, p, answered, tale->rcode, tale->cause.source);
 	pen_thousandths(p, tale->ended_us > tale->begun_us ? tale->ended_us - tale->begun_us : 0);
-	key(log, p, "bytes");
+	pen_cell(p, &log->bytes);
 	pen_number(p, tale->answer_bytes, 1);
 }
 
 /* --- the line --------------------------------------------------------------------------------------------
  */
 
+/* From the time to the question's number. In text the event comes behind that. */
 static void
-write_head(struct querylog *log, struct pen *p, const struct tale *tale)
+write_event(const struct querylog *log, struct pen *p, bool answered)
 {
-	if (log->json)
-		pen_word(p, "{\"time\":\"");
-	pen_time(p, &log->clock, tale->ended_wall_us);
-	if (log->json)
-		pen_word(p, "\",\"level\":\"notice\",\"role\":\"");
-	else
-		pen_word(p, " notice ");
+	if (!log->json) {
+		pen_text(p, log->role);
+		pen_word(p, ": q=");
+		return;
+	}
+	pen_word(p, "\",\"level\":\"notice\",\"role\":\"");
+	pen_text(p, log->role);
+	pen_word(p, ",\"event\":\"");
+	pen_text(p, answered ? "answered" : "unanswered");
+	pen_word(p, "\",\"q\":");
 }
 
 static void
-write_event(const struct querylog *log, struct pen *p, const struct tale *tale)
+write_before_client(const struct querylog *log, struct pen *p, bool answered)
 {
-	pen_text(p, log->role);
-	if (log->json)
-		pen_word(p, ",\"event\":\"");
-	if (!log->json) {
-		pen_word(p, "q=");
-		pen_number(p, tale->number, 1);
-		pen_word(p, " ");
-	}
-	if (tale->answer_bytes == 0)
-		pen_word(p, "un");
-	pen_word(p, "answered");
+	if (!log->json)
+		pen_text(p, answered ? " answered" : " unanswered");
+	key(log, p, "client");
 	quote(log, p);
-	if (log->json) {
-		pen_word(p, ",\"q\":");
-		pen_number(p, tale->number, 1);
-	}
 }
 
 static size_t
 write_line(struct querylog *log, char *room, size_t bytes, const struct tale *tale)
 {
 	struct pen p = pen_on(room + 1, bytes - 3);
-	write_head(log, &p, tale);
+	bool answered = tale->answer_bytes > 0;
+	if (log->json)
+		pen_word(&p, "{\"time\":\"");
+	pen_time(&p, &log->clock, tale->ended_wall_us);
+	if (!log->json)
+		pen_word(&p, " notice ");
 	room[0] = log->json ? 0 : (char)(p.at - room - 1);
-	write_event(log, &p, tale);
+	pen_cell(&p, &log->event[answered]);
+	pen_number(&p, tale->number, 1);
+	pen_cell(&p, &log->client[answered]);
 	write_client(log, &p, &tale->from->peer);
 	write_question(log, &p, tale);
 	write_answer(log, &p, tale);
@@ -274,6 +284,66 @@ write_line(struct querylog *log, char *room, size_t bytes, const struct tale *ta
 		*p.at++ = '}';
 	*p.at++ = '\n';
 	return (size_t)(p.at - room);
+}
+
+/* --- cells -----------------------------------------------------------------------------------------------
+ */
+
+#define CELL(into, write)                                                                                    \
+	do {                                                                                                 \
+		char room[sizeof(into).text];                                                                \
+		struct pen pen = pen_on(room, sizeof room), *p = &pen;                                       \
+		write;                                                                                       \
+		(into) = pen_make_cell(p, room);                                                             \
+	} while (0)
+
+static void
+write_from_protocol(const struct querylog *log, struct pen *p, unsigned protocol)
+{
+	write_protocol(log, p, protocol);
+	key(log, p, "name");
+	quote(log, p);
+}
+
+static void
+make_cells(struct querylog *log)
+{
+	for (unsigned answered = 0; answered < 2; answered++) {
+		CELL(log->event[answered], write_event(log, p, answered));
+		CELL(log->client[answered], write_before_client(log, p, answered));
+	}
+	for (unsigned i = 0; i < QUERYLOG_PROTOCOLS; i++)
+		CELL(log->protocol[i], write_from_protocol(log, p, i));
+	for (uint16_t type = 0; type < QUERYLOG_TYPES; type++)
+		CELL(log->type[type], write_type(log, p, type));
+	for (uint16_t rcode = 0; rcode < QUERYLOG_RCODES; rcode++)
+		for (unsigned source = 0; source <= TALE_POISON; source++)
+			CELL(log->result[rcode][source],
+			        write_result(log, p, true, rcode, (enum tale_source)source));
+	CELL(log->bytes, key(log, p, "bytes"));
+}
+
+struct querylog *
+querylog_new(const struct config *config, struct spool *spool, struct stats_slab *stats, unsigned slot)
+{
+	struct querylog *log = must_alloc(1, sizeof *log);
+	log->config = config;
+	log->stats = stats;
+	log->odds = UINT32_MAX / config->log.sample;
+	/* where the log goes by lines, it makes objects of them itself */
+	log->json = config->log.json && (config->log.queries_target[0] != '\0' || log_output() >= 0);
+	for (unsigned byte = 0; byte < 256; byte++)
+		log->plain[byte] = is_plain(byte);
+	snprintf(log->role, sizeof log->role, log->json ? "worker\",\"slot\":%u" : "worker %u", slot);
+	make_cells(log);
+	spool_write_begin(&log->spool, spool);
+	return log;
+}
+
+void
+querylog_free(struct querylog *log)
+{
+	free(log);
 }
 
 static void

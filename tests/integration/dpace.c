@@ -3,12 +3,13 @@
  * time.
  *
  *   dpace ADDRESS PORT [--qps N] [--seconds S] [--sockets C] [--deadline-ms T] [--slow-ms M] [--prefix TEXT]
- *         [--kill PID] [--every-ms E] [--signal N] [--seed N] [--from ADDRESS]
+ *         [--kill PID] [--every-ms E] [--signal N] [--seed N] [--from ADDRESS] [--names N]
  *
  * An open loop, as clients are: a server that stands still for a second is asked as many questions in that
- * second as in any other. Nothing is asked twice. A question without its right answer after T milliseconds is
- * lost, even if an answer came later. With M, every second question asks the scripted upstream for an answer
- * after M milliseconds, so that questions are in flight at any time.
+ * second as in any other. Nothing is asked twice, unless there are --names N: then each question is for one
+ * of these, the name of rank k with a probability in proportion to 1 / k. A question without its right answer
+ * after T milliseconds is lost, even if an answer came later. With M, every second question asks the scripted
+ * upstream for an answer after M milliseconds, so that questions are in flight at any time.
  *
  * With --kill a random child of process PID gets the signal every E milliseconds. How long such a death is
  * felt is the time from the kill until the last of the other questions sent within FELT_US around it was
@@ -18,11 +19,13 @@
  * while this program's own receive buffer was full: if it is not 0, the machine was too slow for the
  * measurement.
  */
+#include "../bench/random.h"
 #include "oracle.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/sock_diag.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,6 +52,7 @@ struct question {
 };
 
 static struct {
+	unsigned names; /* 0: as many as there are questions */
 	unsigned qps, seconds, sockets, deadline_ms, slow_ms, every_ms, signal, kill, seed;
 	const char *prefix;
 	struct sockaddr_storage to, from; /* from: AF_UNSPEC, as the machine will */
@@ -97,10 +101,22 @@ is_slow(unsigned number)
 	return plan.slow_ms && number % 2;
 }
 
+/* The rank of the name of this question: logarithms are spread evenly. */
+static unsigned
+named(unsigned number)
+{
+	if (plan.names == 0)
+		return number;
+	double unit = (double)(random_mix(number + ((uint64_t)plan.seed << 32)) >> 11) * 0x1p-53;
+	return (unsigned)exp(unit * log(plan.names));
+}
+
 static size_t
 question_name(uint8_t out[ORACLE_NAME_BYTES], unsigned number)
 {
 	char text[160];
+
+	number = named(number);
 
 	if (is_slow(number))
 		snprintf(text, sizeof text, "slow-%u.q%u.%s.test", plan.slow_ms, number, plan.prefix);
@@ -345,7 +361,7 @@ usage(void)
 	fprintf(stderr,
 	        "usage: dpace ADDRESS PORT [--qps N] [--seconds S] [--sockets C] [--deadline-ms T] "
 	        "[--slow-ms M] [--prefix TEXT] [--kill PID] [--every-ms E] [--signal N] [--seed N] [--from "
-	        "ADDRESS]\n");
+	        "ADDRESS] [--names N]\n");
 	exit(2);
 }
 
@@ -376,6 +392,7 @@ option_read(const char *name, const char *value)
 	} rows[] = {
 	        {"--qps", &plan.qps},
 	        {"--seconds", &plan.seconds},
+	        {"--names", &plan.names},
 	        {"--sockets", &plan.sockets},
 	        {"--deadline-ms", &plan.deadline_ms},
 	        {"--slow-ms", &plan.slow_ms},
