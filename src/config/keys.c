@@ -443,9 +443,9 @@ const struct key keys[] = {
 	{ "metrics.user", KEY_TEXT, KEY_NOW, CONFIG(metrics.user), .fallback = "", .check = item_check_name,
 		.help = "Who asks by TCP must say this name and the password (HTTP basic authentication), but for\n"
 			"/healthz and /readyz. It goes in clear text, so use it on loopback or behind a proxy with TLS." },
-	{ "metrics.password_file", KEY_TEXT, KEY_NOW, CONFIG(metrics.password_file), .fallback = "", .check = item_check_file,
+	{ "metrics.password_file", KEY_TEXT, KEY_NOW, CONFIG(metrics.password_file), .fallback = "", .check = item_check_path,
 		.help = "The password of metrics.user is its first line. Need only be readable for who starts dotward." },
-	{ "metrics.token_file", KEY_TEXT, KEY_NOW, CONFIG(metrics.token_file), .fallback = "", .check = item_check_file,
+	{ "metrics.token_file", KEY_TEXT, KEY_NOW, CONFIG(metrics.token_file), .fallback = "", .check = item_check_path,
 		.help = "The same with a bearer token, the first line of this file; with both, either will do." },
 };
 /* clang-format on */

@@ -1,7 +1,7 @@
 /*
  * A name is counted in lower case and in wire form; of one that is longer than a key may be, the end is
  * counted, from the first label that fits: those are mostly names that a machine made up under one domain. A
- * client is its family and its address, without the port.
+ * client is its address, without the port, or its network where log.anonymise says so.
  */
 #include "query/popular.h"
 
@@ -11,12 +11,18 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { POPULAR_FAMILY = 1 /* byte in front of an address: how many bits of it are told */ };
+enum {
+	POPULAR_PREFIX = 1,       /* byte in front of an address: how many bits of it are known */
+	POPULAR_IPV4_PREFIX = 24, /* as log.anonymise promises */
+	POPULAR_IPV6_PREFIX = 56,
+};
 
 enum tops_mode
 popular_mode(const struct config *config)
 {
-	return config->log.queries ? TOPS_WHOLE : TOPS_OFF;
+	if (!config->log.queries)
+		return TOPS_OFF;
+	return config->log.anonymise ? TOPS_NETWORKS : TOPS_WHOLE;
 }
 
 static void
@@ -39,12 +45,16 @@ count_name(const struct popular *p, const struct wire_question *question, uint64
 static void
 count_client(const struct popular *p, const struct addr *client, uint64_t now_ms)
 {
-	uint8_t key[POPULAR_FAMILY + 16];
+	uint8_t key[POPULAR_PREFIX + 16];
 	size_t count;
-	const uint8_t *host = addr_host(client, &count);
-	key[0] = (uint8_t)(8 * count);
-	memcpy(key + POPULAR_FAMILY, host, count);
-	tops_count(p->tops, p->mode, TOPS_CLIENTS, key, POPULAR_FAMILY + count, now_ms);
+	addr_host(client, &count);
+	unsigned prefix = (unsigned)(8 * count);
+	if (p->mode == TOPS_NETWORKS)
+		prefix = count == 4 ? POPULAR_IPV4_PREFIX : POPULAR_IPV6_PREFIX;
+	struct addr_net net = addr_net_of(client, prefix);
+	key[0] = net.prefix;
+	memcpy(key + POPULAR_PREFIX, net.bytes, count);
+	tops_count(p->tops, p->mode, TOPS_CLIENTS, key, POPULAR_PREFIX + count, now_ms);
 }
 
 /* What was no question, and what nobody may know of, is not counted. */
@@ -76,14 +86,14 @@ popular_name_text(const struct tops_entry *entry, char out[POPULAR_TEXT_BYTES])
 const char *
 popular_client_text(const struct tops_entry *entry, char out[POPULAR_TEXT_BYTES])
 {
-	bool four = entry->bytes == POPULAR_FAMILY + 4, six = entry->bytes == POPULAR_FAMILY + 16;
-	if ((!four && !six) || inet_ntop(four ? AF_INET : AF_INET6, entry->key + POPULAR_FAMILY, out,
+	bool four = entry->bytes == POPULAR_PREFIX + 4, six = entry->bytes == POPULAR_PREFIX + 16;
+	if ((!four && !six) || inet_ntop(four ? AF_INET : AF_INET6, entry->key + POPULAR_PREFIX, out,
 	                               POPULAR_TEXT_BYTES) == NULL) {
 		snprintf(out, POPULAR_TEXT_BYTES, "?");
 		return out;
 	}
 	size_t length = strlen(out);
-	if (entry->key[0] < 8 * (entry->bytes - POPULAR_FAMILY))
+	if (entry->key[0] < 8 * (entry->bytes - POPULAR_PREFIX))
 		snprintf(out + length, POPULAR_TEXT_BYTES - length, "/%u", entry->key[0]);
 	return out;
 }

@@ -236,12 +236,6 @@ dotward_start_bare() {
   assert_has "$output" 'DOTWARD_LOG_LEVEL.*loud'
 }
 
-@test "config: keys of later versions are remarked on and do no harm" {
-  printf '%s\n' "$GOOD" 'metrics: { port = 9353; };' >good.conf
-  run -0 dotward -t -c good.conf
-  assert_has "$output" 'good\.conf:2: metrics\.port'
-}
-
 @test "config: --version and --help" {
   run -0 dotward --version
   assert_has "$output" '^dotward [0-9]+\.[0-9]+'

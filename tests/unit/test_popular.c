@@ -99,6 +99,21 @@ clients_are_the_same_at_any_port(void **state)
 }
 
 static void
+clients_are_networks_where_nobody_may_know_more(void **state)
+{
+	(void)state;
+	popular.mode = TOPS_NETWORKS;
+	tops_switch(popular.tops, TOPS_NETWORKS, now_ms);
+	hear("192.0.2.1@1000", "a.example.");
+	hear("192.0.2.77@1000", "b.example.");
+	hear("2001:db8:0:1::1@1000", "c.example.");
+	assert_top(TOPS_CLIENTS, 2, "192.0.2.0/24", 2);
+	hear("2001:db8:0:2::1@1000", "c.example.");
+	hear("2001:db8:0:3::1@1000", "c.example.");
+	assert_top(TOPS_CLIENTS, 2, "2001:db8::/56", 3);
+}
+
+static void
 of_long_names_the_end_counts(void **state)
 {
 	static const char label[] = "123456789012345678901234567890123456789012345678901234567890";
@@ -138,6 +153,10 @@ the_configuration_decides(void **state)
 	assert_int_equal(popular_mode(&config), TOPS_OFF);
 	config.log.queries = true;
 	assert_int_equal(popular_mode(&config), TOPS_WHOLE);
+	config.log.anonymise = true;
+	assert_int_equal(popular_mode(&config), TOPS_NETWORKS);
+	config.log.queries = false;
+	assert_int_equal(popular_mode(&config), TOPS_OFF);
 }
 
 static void
@@ -154,6 +173,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(names_are_the_same_in_any_case, begin, end),
 	        cmocka_unit_test_setup_teardown(clients_are_the_same_at_any_port, begin, end),
+	        cmocka_unit_test_setup_teardown(clients_are_networks_where_nobody_may_know_more, begin, end),
 	        cmocka_unit_test_setup_teardown(of_long_names_the_end_counts, begin, end),
 	        cmocka_unit_test_setup_teardown(what_must_not_be_known_is_not, begin, end),
 	        cmocka_unit_test(the_configuration_decides),

@@ -5,6 +5,8 @@ const SVG = 'http://www.w3.org/2000/svg';
 const MARGIN = {left: 52, right: 12, top: 10, bottom: 24};
 const HEIGHT = 220;
 const HOUR_S = 3600;
+// How far back a chart goes: as far as there is something, in one of these.
+const RANGES_S = [300, 900, 1800, HOUR_S];
 
 function svg(name, attributes = {}, ...children) {
 	const e = document.createElementNS(SVG, name);
@@ -85,10 +87,11 @@ class Chart {
 	}
 
 	// points: [{t, span, …keys}], t in seconds, the oldest first
-	show(points, now) {
+	show(points, now, range) {
 		const chosen = this.points[this.at]?.t;
 		this.points = points;
 		this.now = now;
+		this.range = range;
 		if (chosen !== undefined) {
 			const again = points.findIndex((p) => p.t >= chosen);
 			this.at = again < 0 ? undefined : again;
@@ -110,7 +113,7 @@ class Chart {
 		const low = this.ticks[0], high = this.ticks.at(-1);
 		const part = (v) => (this.logarithmic ? Math.log(Math.max(v, low) / low) / Math.log(high / low) : v / high);
 		this.width = width;
-		this.x = (t) => right - (this.now - t) / HOUR_S * (right - MARGIN.left);
+		this.x = (t) => right - (this.now - t) / this.range * (right - MARGIN.left);
 		this.y = (v) => bottom - part(v) * (bottom - MARGIN.top);
 		this.base = bottom;
 	}
@@ -122,8 +125,8 @@ class Chart {
 			all.append(svg('line', {x1: MARGIN.left, x2: this.width - MARGIN.right, y1: y, y2: y}),
 				svg('text', {x: MARGIN.left - 8, y: y + 4, 'text-anchor': 'end'}, this.logarithmic ? roundMillis(tick) : tick < 10 ? String(tick) : short(tick)));
 		}
-		const every = this.width < 480 ? 1200 : 600;
-		for (let t = Math.ceil((this.now - HOUR_S) / every) * every; t <= this.now; t += every)
+		const every = this.range / (this.width < 480 ? 3 : this.range === 300 ? 5 : 6);
+		for (let t = Math.ceil((this.now - this.range) / every) * every; t <= this.now; t += every)
 			if (this.x(t) < this.width - 24)
 				all.append(svg('text', {x: this.x(t), y: HEIGHT - 6, 'text-anchor': 'middle'}, atClock(t)));
 		return all;

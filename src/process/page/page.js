@@ -247,7 +247,7 @@ function showUpstreams(s) {
 		return row(names, [
 			[make('span', {}, u.name ?? ''), under(host(u.address, u.port))],
 			[pill(u.state), ...(u.why ? [under(u.why)] : [])],
-			{n: [millis(u.latency_ms ?? undefined), ...(p99 === undefined ? [] : [under(`99 % within ${millis(p99)}`)])]},
+			{n: [millis(u.latency_ms || undefined), ...(p99 === undefined ? [] : [under(`99 % within ${millis(p99)}`)])]},
 			{n: [count(u.asked), under(`${count(u.answered)} answered`)]},
 			{n: [count(u.failed), ...(u.failed > 0 ? [under(percent(u.failed, u.asked))] : [])]},
 			{n: [count(hands.full), under(`${count(hands.resumed)} resumed${hands.failed > 0 ? `, ${count(hands.failed)} failed` : ''}`)]},
@@ -324,6 +324,7 @@ function showTop(s) {
 	setText($('names'), s.top ? `Most asked names${since}` : 'Names and clients');
 	setText($('clients'), `Busiest clients${since}`);
 	$('clients').parentNode.hidden = !s.top;
+	$('names').parentNode.classList.toggle('whole', !s.top);
 }
 
 // --- the last hour ----------------------------------------------------------------------------------------------------------
@@ -394,8 +395,10 @@ function show(s) {
 	const points = pointsOf(s), minute = lately(s, points, 60), now = points.at(-1);
 	showVerdict(s, minute);
 	showTiles(s, now, minute);
-	rates.show(points, s.now);
-	delays.show(points, s.now);
+	const range = RANGES_S.find((r) => !(points[0]?.t < s.now - r)) ?? HOUR_S;
+	rates.show(points, s.now, range);
+	delays.show(points, s.now, range);
+	setText($('hour'), range === HOUR_S ? 'The last hour' : `The last ${range / 60} minutes`);
 	showHourTable(points);
 	showUpstreams(s);
 	showWorkers(s);
@@ -417,7 +420,7 @@ function showFreshness(trouble) {
 	setText($('fresh'), heard === 0 ? 'Loading…' : trouble !== undefined ? 'Not connected' : old ? `${span(age / 1000)} old` : 'Live');
 }
 
-let timer, trouble;
+let timer, trouble, misses = 0;
 
 async function poll() {
 	clearTimeout(timer);
@@ -429,14 +432,18 @@ async function poll() {
 		const fresh = await answer.json();
 		heard = performance.now();
 		trouble = undefined;
+		misses = 0;
 		show(fresh);
 	} catch (e) {
-		trouble = e instanceof TypeError || e.name === 'TimeoutError' || e.name === 'AbortError' ? 'The connection to the daemon is lost.' : e.message;
-		console.info(`status.json: ${e.message}`);
+		misses++;
+		const words = e instanceof TypeError || e.name === 'TimeoutError' || e.name === 'AbortError' ? 'The connection to the daemon is lost.' : e.message;
+		// once is nothing: a reload replaces the process that answers here
+		if (misses > 1)
+			trouble = words;
 	}
 	showFreshness(trouble);
 	if (!document.hidden)
-		timer = setTimeout(poll, first && heard > 0 ? POLL_MS / 2 : POLL_MS);
+		timer = setTimeout(poll, misses === 1 ? POLL_MS / 4 : first && heard > 0 ? POLL_MS / 2 : POLL_MS);
 }
 
 $('charts').append(rates.figure, delays.figure);
