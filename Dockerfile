@@ -3,23 +3,25 @@
 FROM debian:bookworm-slim AS build
 WORKDIR /src
 COPY bootstrap ./
+# What it takes to build is the table in ./bootstrap; what it takes to run, image-root finds by looking at the programs.
 RUN ./bootstrap deps build run
 COPY . .
 RUN mkdir -p build-aux && autoreconf -fi && mkdir /build && cd /build \
-    && /src/configure -q --prefix=/usr --sysconfdir=/etc CFLAGS='-O2 -g' \
+    && /src/configure -q --prefix=/usr --sysconfdir=/etc --localstatedir=/var CFLAGS='-O2 -g' \
     && make -j"$(nproc)" && make install-strip DESTDIR=/install \
     && /src/packaging/image-root /install /image
 
 FROM scratch
+LABEL org.opencontainers.image.title="dotward" \
+      org.opencontainers.image.description="DNS-over-TLS forwarder: plain DNS in, verified TLS out" \
+      org.opencontainers.image.licenses="MIT"
 COPY --from=build /image /
 USER 5353:5353
-# Not port 53: that would take a capability, and a file capability keeps a container without any from starting at all.
-# Map it outside: -p 53:5353/udp -p 53:5353/tcp. Other settings: DOTWARD_UPSTREAM, DOTWARD_CA_FILE, DOTWARD_LOG_LEVEL, or
-# a file of your own in place of /etc/dotward/dotward.conf.
-ENV DOTWARD_LISTEN=0.0.0.0@5353
 EXPOSE 5353/udp 5353/tcp
 STOPSIGNAL SIGTERM
+# It is healthy when an upstream answers a name that no cache knows, and not when that failed three times in a row, so that
+# a minute without upstream is no event. For whether it lives at all, which is what to restart it by: check-health --alive.
 HEALTHCHECK --interval=30s --timeout=6s --start-period=10s --retries=3 \
-    CMD ["/usr/sbin/dotward", "--ask", "127.0.0.1@5353", "."]
+    CMD ["/usr/sbin/dotward", "check-health"]
 ENTRYPOINT ["/usr/sbin/dotward"]
 CMD ["-f"]

@@ -64,6 +64,7 @@ boot_prepare() {
   cp "$VERIFY_DEB" "$machine/t/dotward.deb" && cp "$VERIFY_DEB_NEXT" "$machine/t/next.deb" || return
   # neither may take port 53, or a name from us
   rm -f "$machine"/etc/systemd/system/multi-user.target.wants/{unbound,dnsmasq}.service "$machine"/etc/rc?.d/*{unbound,dnsmasq}
+  rm -f "$machine/etc/resolv.conf" # or a link
   echo 'nameserver 127.0.0.1' >"$machine/etc/resolv.conf"
   boot_config "$machine/t/good.conf"
 }
@@ -94,7 +95,8 @@ inside_sh() {
 # boot_up COMMAND: on, and the servers; COMMAND succeeds there when it has booted.
 boot_up() {
   local nspawn
-  systemd-nspawn --quiet -D "$machine" --boot --register=no --keep-unit --private-network --machine="verify-$$" --console=passive \
+  # before all others: how long a start takes is not to be a matter of who else is at work here
+  nice -n -10 systemd-nspawn --quiet -D "$machine" --boot --register=no --keep-unit --private-network --machine="verify-$$" --console=passive \
     --kill-signal="${boot_kill_signal:-SIGRTMIN+3}" >"$scratch/console" 2>&1 </dev/null &
   nspawn=$!
   at_exit verify_kill "$nspawn"

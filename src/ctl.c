@@ -31,7 +31,7 @@
 enum { CTL_DONE, CTL_FAILED, CTL_USAGE, CTL_NOT_RUNNING, CTL_NO_ANSWER };
 
 /* Words of verbs that look like options; none of a single letter. 1 is what getopt calls any other word. */
-enum { CTL_WORD = 1, CTL_SUBTREE = 256, CTL_ALL, CTL_PROBE, CTL_CLIENT, CTL_TCP, CTL_VERBS };
+enum { CTL_WORD = 1, CTL_SUBTREE = 256, CTL_ALL, CTL_PROBE, CTL_CLIENT, CTL_TCP, CTL_VERBS, CTL_PROMETHEUS };
 
 enum {
 	CTL_PATIENCE_MS = 5000,
@@ -49,6 +49,7 @@ static const char help_text[] =
         "Verbs:\n"
         "  status                 is it serving, since when, where, with how many workers\n"
         "  stats                  all counters, summed over the workers, and what they count\n"
+        "  stats --prometheus     all there is to tell, as the exporter tells Prometheus\n"
         "  workers                each worker: process, state, uptime, deaths, how the last one died\n"
         "  reload                 read the configuration anew. If anything is wrong with it the old one "
         "stays\n"
@@ -131,6 +132,7 @@ static const struct option long_options[] = {
         {"subtree", no_argument, NULL, CTL_SUBTREE},
         {"all", no_argument, NULL, CTL_ALL},
         {"probe", no_argument, NULL, CTL_PROBE},
+        {"prometheus", no_argument, NULL, CTL_PROMETHEUS},
         {"client", required_argument, NULL, CTL_CLIENT},
         {"tcp", no_argument, NULL, CTL_TCP},
         {"timeout", required_argument, NULL, 't'},
@@ -144,6 +146,7 @@ static const struct option long_options[] = {
 static const struct control_verb verbs[] = {
         {.name = "status", .words = ""},
         {.name = "stats", .words = ""},
+        {.name = "stats --prometheus", .words = ""},
         {.name = "workers", .words = ""},
         {.name = "reload", .words = ""},
         {.name = "upgrade", .words = ""},
@@ -421,7 +424,7 @@ static int
 take_option(struct ctl *c, int option, char *text)
 {
 	static char subtree[] = "--subtree", all[] = "--all", probe[] = "--probe", tcp[] = "--tcp";
-	static char client[CTL_WORD_BYTES];
+	static char client[CTL_WORD_BYTES], prometheus[] = "--prometheus";
 	switch (option) {
 	case CTL_WORD:
 		return add_word(c, text);
@@ -431,6 +434,8 @@ take_option(struct ctl *c, int option, char *text)
 		return add_word(c, all);
 	case CTL_PROBE:
 		return add_word(c, probe);
+	case CTL_PROMETHEUS:
+		return add_word(c, prometheus);
 	case CTL_TCP:
 		return add_word(c, tcp);
 	case CTL_CLIENT:

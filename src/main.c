@@ -1,6 +1,7 @@
 /*
  * The command line: read it, load the configuration, and hand over to the master.
  */
+#include "autoconf.h"
 #include "base/log.h"
 #include "base/must.h"
 #include "config/config.h"
@@ -8,6 +9,7 @@
 #include "net/source.h"
 #include "net/tls.h"
 #include "process/ask.h"
+#include "process/checkup.h"
 #include "process/live.h"
 #include "process/master.h"
 
@@ -30,10 +32,15 @@
 #else
 #define BUILD_KIND ""
 #endif
+#ifdef DOTWARD_DNSTAP
+#define BUILD_DNSTAP ""
+#else
+#define BUILD_DNSTAP " (without dnstap)"
+#endif
 
 enum { MAIN_USAGE = 2, MAIN_OVERRIDES = 64 };
 
-enum { OPT_LISTEN = 256, OPT_UPSTREAM, OPT_CA_FILE, OPT_LOG_LEVEL, OPT_ASK, OPT_JSON, OPT_KEYS };
+enum { OPT_LISTEN = 256, OPT_UPSTREAM, OPT_CA_FILE, OPT_LOG_LEVEL, OPT_ASK, OPT_JSON, OPT_KEYS, OPT_ALIVE };
 
 static const char help_text[] =
         "dotward, a DNS-over-TLS forwarder: plain DNS in, verified TLS out.\n"
@@ -42,6 +49,7 @@ static const char help_text[] =
         "ADDR[@PORT][#NAME]]...\n"
         "       dotward -t | -T            check the configuration, or print it\n"
         "       dotward check-live [-c FILE] [-o PATH=VALUE]... [--json] [NAME [TYPE]]\n"
+        "       dotward check-health [--alive] [ADDR[@PORT] [ZONE]]\n"
         "       dotward --ask ADDR[@PORT] NAME [TYPE]\n"
         "\n"
         "  check-live [NAME [TYPE]] ask every address of every upstream for real, here and now, and tell how "
@@ -54,6 +62,14 @@ static const char help_text[] =
         "3 none;\n"
         "                           2: the command line or the configuration is wrong\n"
         "      --json               with check-live: one object of JSON\n"
+        "  check-health [ADDR[@PORT] [ZONE]]\n"
+        "                           ask the dotward that runs here (or there) for a name that no cache "
+        "knows, "
+        "below ZONE\n"
+        "                           (example.). Exit status: 0 an upstream answered it; 1 none did, or "
+        "dotward is silent\n"
+        "      --alive              with check-health: ask what needs no upstream; 0 when there is any "
+        "answer\n"
         "  -f, --foreground         stay in the foreground (under systemd, in containers); else go to the "
         "background\n"
         "                           once it serves\n"
@@ -76,9 +92,9 @@ static const char help_text[] =
         "  -V, --version            print the version and exit\n"
         "  -h, --help               print this and exit\n"
         "\n"
-        "Environment: DOTWARD_LISTEN, DOTWARD_UPSTREAM, DOTWARD_CA_FILE, DOTWARD_LOG_LEVEL. The last wins: "
-        "file,\n"
-        "environment, command line. With a --listen and an --upstream no file is needed.\n"
+        "Environment: DOTWARD_LISTEN, DOTWARD_UPSTREAM, DOTWARD_CA_FILE, DOTWARD_LOG_LEVEL, "
+        "DOTWARD_LOG_FORMAT. The\n"
+        "last wins: file, environment, command line. With a --listen and an --upstream no file is needed.\n"
         "Signals: TERM and INT stop (questions in flight are answered first), USR1 opens the log file "
         "anew.\n";
 
@@ -94,6 +110,7 @@ static const struct option long_options[] = {
         {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
         {"ask", required_argument, NULL, OPT_ASK},
         {"json", no_argument, NULL, OPT_JSON},
+        {"alive", no_argument, NULL, OPT_ALIVE},
         {"keys", no_argument, NULL, OPT_KEYS},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
@@ -119,7 +136,7 @@ struct command {
 	size_t path_count;
 	const char *ask;
 	char *const *argv;
-	bool foreground, test, print, json;
+	bool foreground, test, print, json, alive;
 	int status; /* when done is set */
 	bool done;
 };
@@ -183,12 +200,15 @@ take_option(struct command *c, int option, char *value)
 	case OPT_JSON:
 		c->json = true;
 		return;
+	case OPT_ALIVE:
+		c->alive = true;
+		return;
 	case OPT_KEYS:
 		keys_print(stdout);
 		c->done = true;
 		return;
 	case 'V':
-		puts("dotward " DOTWARD_VERSION BUILD_KIND);
+		puts("dotward " DOTWARD_VERSION BUILD_KIND BUILD_DNSTAP);
 		c->done = true;
 		return;
 	case 'h':
@@ -248,14 +268,50 @@ test(const struct config *config, const char *file)
 	return EXIT_SUCCESS;
 }
 
+/* Before the configuration is read, only who starts us can say so; the last word wins there, too. */
+static bool
+is_json_from_the_start(const struct command *c)
+{
+	const char *word = getenv("DOTWARD_LOG_FORMAT");
+	for (size_t i = 0; i < c->override_count; i++)
+		if (strcmp(c->overrides[i].path, "log.format") == 0)
+			word = c->overrides[i].value;
+	return word != NULL && strcmp(word, "json") == 0;
+}
+
+/* For who serves: complaints are lines of the log, where that is to be JSON to the first line. */
+static struct config *
+load(const struct command *c, const struct config_sources *sources)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	if (!is_json_from_the_start(c))
+		return config_load(sources, stderr);
+	log_set_json(true);
+	FILE *complaints = open_memstream(&text, &bytes);
+	must(complaints != NULL);
+	struct config *config = config_load(sources, complaints);
+	must(fclose(complaints) == 0);
+	char *rest = text;
+	for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n"))
+		if (line[0] != '\0')
+			log_at(config == NULL ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "%s", line);
+	free(text);
+	return config;
+}
+
 /* Takes the configuration over. */
 static int
 serve(const struct command *c, struct config *config, const struct config_sources *sources)
 {
 	int failed = master_open_log(config, c->foreground);
 	if (failed < 0) {
-		fprintf(stderr, "dotward: log.target = \"%s\" cannot be opened: %s\n", config->log.target,
-		        strerror(-failed));
+		if (is_json_from_the_start(c))
+			log_error("log.target = \"%s\" cannot be opened: %s", config->log.target,
+			        strerror(-failed));
+		else
+			fprintf(stderr, "dotward: log.target = \"%s\" cannot be opened: %s\n",
+			        config->log.target, strerror(-failed));
 		config_free(config);
 		return EXIT_FAILURE;
 	}
@@ -274,10 +330,12 @@ is_live(int rest_count, char *const *rest)
 }
 
 static bool
-is_understood(const struct command *c, bool live, int rest_count)
+is_understood(const struct command *c, bool live, bool health, int rest_count)
 {
 	bool other = c->foreground || c->test || c->print || c->ask != NULL;
-	return live ? !other : rest_count == 0 && !c->json;
+	if (live || health)
+		return !other && !(live ? c->alive : c->json);
+	return rest_count == 0 && !c->json && !c->alive;
 }
 
 static int
@@ -288,16 +346,51 @@ check_live(const struct command *c, const struct config *config, int rest_count,
 	return live_main(config, &question, c->json);
 }
 
+/* Words behind the options: "check-health [ADDR[@PORT] [ZONE]]". */
+static bool
+is_health(int rest_count, char *const *rest)
+{
+	return rest_count >= 1 && rest_count <= 3 && strcmp(rest[0], "check-health") == 0;
+}
+
+/* Without an address it is asked where the configuration has it listen. */
+static int
+find_server(const struct config_sources *sources, struct addr *out)
+{
+	struct config *config = config_load(sources, stderr);
+	if (config == NULL)
+		return CHECKUP_UNHEALTHY;
+	bool found = checkup_find_server(config, out);
+	config_free(config);
+	if (!found)
+		fprintf(stderr,
+		        "dotward: check-health: nothing listens for plain UDP; name an ADDR[@PORT]\n");
+	return found ? CHECKUP_HEALTHY : CHECKUP_USAGE;
+}
+
+static int
+check_health(const struct command *c, const struct config_sources *sources, int rest_count, char *const *rest)
+{
+	struct checkup checkup = {.alive = c->alive, .zone = rest_count > 2 ? rest[2] : NULL};
+	if (rest_count > 1 && addr_parse(&checkup.server, rest[1], 53) < 0) {
+		fprintf(stderr, "dotward: check-health: %s is not ADDR[@PORT]\n", rest[1]);
+		return CHECKUP_USAGE;
+	}
+	int status = rest_count > 1 ? CHECKUP_HEALTHY : find_server(sources, &checkup.server);
+	return status == CHECKUP_HEALTHY ? (int)checkup_run(&checkup) : status;
+}
+
 /* What the command line asks for. */
 static int
 obey(struct command *c, int rest_count, char *const *rest)
 {
 	if (c->ask != NULL && rest_count >= 1 && rest_count <= 2)
 		return ask_run(c->ask, rest[0], rest_count == 2 ? rest[1] : NULL);
-	bool live = is_live(rest_count, rest);
-	if (c->ask != NULL || !is_understood(c, live, rest_count)) {
+	bool live = is_live(rest_count, rest), health = is_health(rest_count, rest);
+	if (c->ask != NULL || !is_understood(c, live, health, rest_count)) {
 		usage_error(c, c->ask != NULL ? "--ask needs ADDR[@PORT] NAME [TYPE]"
 		               : live         ? "check-live goes with none of -f, -t, -T"
+		               : health       ? "check-health goes with none of -f, -t, -T, --json"
 		                              : "arguments without an option are not understood");
 		return c->status;
 	}
@@ -307,10 +400,13 @@ obey(struct command *c, int rest_count, char *const *rest)
 	        .override_count = c->override_count,
 	        .environment = environ,
 	};
-	struct config *config = config_load(&sources, stderr);
+	if (health)
+		return check_health(c, &sources, rest_count, rest);
+	bool serves = !c->print && !c->test && !live;
+	struct config *config = serves ? load(c, &sources) : config_load(&sources, stderr);
 	if (config == NULL)
 		return live ? LIVE_CLASS_USAGE : EXIT_FAILURE;
-	if (!c->print && !c->test && !live)
+	if (serves)
 		return serve(c, config, &sources);
 	int status = live       ? check_live(c, config, rest_count, rest)
 	             : c->print ? print(config)

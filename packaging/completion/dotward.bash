@@ -74,16 +74,16 @@ _dotward() {
   # Behind "check-live NAME" and "--ask ADDRESS NAME" comes a type.
   for word in "${DOTWARD_WORDS[@]}"; do
     case $word in
-    check-live) words=(check-live) ;;
+    check-live | check-health) words=("$word") ;;
     --ask) words=(--ask) ;;
     -*) ;;
     *) words+=("$word") ;;
     esac
   done
   case "${words[0]} ${#words[@]}" in
-  'check-live 1' | 'check-live 2' | '--ask '[123]) ;;
+  'check-live 1' | 'check-live 2' | 'check-health '* | '--ask '[123]) ;;
   'check-live 3' | '--ask 4') _dotward_offer -W "$_dotward_types" -- "$last" ;;
-  *) ((COMP_CWORD != 1)) || _dotward_offer -W check-live -- "$last" ;;
+  *) ((COMP_CWORD != 1)) || _dotward_offer -W 'check-health check-live' -- "$last" ;;
   esac
 }
 

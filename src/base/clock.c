@@ -34,6 +34,14 @@ clock_wall_ms(void)
 }
 
 uint64_t
+clock_wall_us(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec < 0 ? 0 : (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t
 clock_now_us(void)
 {
 	struct timespec now;

@@ -23,6 +23,7 @@ uint64_t clock_boot_ms(void);
 
 /* Milliseconds since 1970 (CLOCK_REALTIME), which may go backwards: for what outlives a boot. */
 uint64_t clock_wall_ms(void);
+uint64_t clock_wall_us(void);
 
 /*
  * Today, in seconds since 1970: what the dates in certificates are compared with. Machines without a clock of

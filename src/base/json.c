@@ -7,11 +7,10 @@
 
 #include <string.h>
 
-/* The bytes of the well-formed UTF-8 sequence at `text` (RFC 3629: no overlong forms, no surrogates), or 0.
- */
-static size_t
-utf8_bytes(const unsigned char *text)
+size_t
+json_utf8_bytes(const char *begin)
 {
+	const unsigned char *text = (const unsigned char *)begin;
 	static const struct {
 		unsigned char first, last, second_from, second_to, bytes;
 	} forms[] = {
@@ -45,7 +44,7 @@ put_quoted(FILE *out, const char *text)
 	const unsigned char *at = (const unsigned char *)text;
 	putc('"', out);
 	while (*at != '\0') {
-		size_t bytes = utf8_bytes(at);
+		size_t bytes = json_utf8_bytes((const char *)at);
 		const char *name = strchr(named, *at);
 		if (name != NULL)
 			fprintf(out, "\\%c", letters[name - named]);
@@ -127,6 +126,14 @@ json_thousandths(struct json *j, const char *key, uint64_t thousandths)
 	begin(j, key);
 	fprintf(j->out, "%llu.%03llu", (unsigned long long)(thousandths / 1000),
 	        (unsigned long long)(thousandths % 1000));
+}
+
+void
+json_millionths(struct json *j, const char *key, uint64_t millionths)
+{
+	begin(j, key);
+	fprintf(j->out, "%llu.%06llu", (unsigned long long)(millionths / 1000000),
+	        (unsigned long long)(millionths % 1000000));
 }
 
 void

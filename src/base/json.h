@@ -30,7 +30,13 @@ void json_text(struct json *j, const char *key, const char *text);
 void json_number(struct json *j, const char *key, uint64_t number);
 /* 873 becomes 0.873. */
 void json_thousandths(struct json *j, const char *key, uint64_t thousandths);
+/* 50 becomes 0.000050. */
+void json_millionths(struct json *j, const char *key, uint64_t millionths);
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
+
+/* The bytes of the well-formed UTF-8 sequence at `text` (RFC 3629: no overlong forms, no surrogates), or 0.
+ * The text ends with a NUL. */
+size_t json_utf8_bytes(const char *text);
 
 #endif

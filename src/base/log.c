@@ -1,35 +1,40 @@
 /*
  * The log. File globals on purpose: there is one log in a process, and passing it through every function
- * would say nothing. A line is built on the stack and leaves in one write(2); what cannot be written is lost,
- * never waited for beyond what the descriptor itself does.
+ * would say nothing. A line is built on the stack and leaves in one write; what cannot be written is lost,
+ * never waited for. Where it leaves to is logtarget.c, in which form
+ * logform.c.
+ *
+ * The same line in a row is written once, and counted until another one comes or it has been for a while.
  */
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/logtarget.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
-#include <unistd.h>
 
-enum { LOG_LINE_BYTES = 4096 };
-
-enum log_kind { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
+enum { LOG_TEXT_BYTES = 4000, LOG_ROLE_BYTES = 32, LOG_REPEATS_MS = 10000 };
 
 static struct {
-	enum log_kind kind;
 	unsigned own_level;
 	_Atomic unsigned *shared_level; /* NULL: own_level counts */
-	int fd;                         /* of a file */
-	char *path;
-	char role[32];
-} the_log = {.kind = LOG_TO_STDERR, .own_level = LOG_LEVEL_NOTICE, .fd = -1};
+	bool json;
+	char role[LOG_ROLE_BYTES];
+	unsigned lost; /* lines since the last that could be written */
+} the_log = {.own_level = LOG_LEVEL_NOTICE};
+
+/* The line written last. */
+static struct {
+	enum log_level level;
+	unsigned again;    /* how often it came again, untold */
+	uint64_t until_ms; /* when that is told */
+	char text[256];    /* "": none, or one that is too long to be looked for again */
+} last;
 
 static const struct {
 	const char *word;
@@ -42,94 +47,50 @@ static const struct {
         [LOG_LEVEL_DEBUG] = {"debug", LOG_DEBUG},
 };
 
-static int
-file_open(const char *path)
+int
+log_open(const char *target, enum log_level level)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
-	return fd < 0 ? -errno : fd;
-}
-
-static void
-syslog_connect(void)
-{
-	openlog("dotward", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	int failed = logtarget_open(target);
+	if (failed == 0)
+		log_set_level(level);
+	return failed;
 }
 
 void
 log_close(void)
 {
-	if (the_log.kind == LOG_TO_SYSLOG)
-		closelog();
-	if (the_log.fd >= 0)
-		close(the_log.fd);
-	free(the_log.path);
-	the_log.path = NULL;
-	the_log.fd = -1;
-	the_log.kind = LOG_TO_STDERR;
-}
-
-int
-log_open(const char *target, enum log_level level)
-{
-	static const char file_prefix[] = "file:";
-	if (strncmp(target, file_prefix, sizeof file_prefix - 1) == 0) {
-		const char *path = target + sizeof file_prefix - 1;
-		int fd = file_open(path);
-		if (fd < 0)
-			return fd;
-		char *copy = strdup(path);
-		if (copy == NULL) {
-			close(fd);
-			return -ENOMEM;
-		}
-		log_close();
-		the_log.kind = LOG_TO_FILE;
-		the_log.fd = fd;
-		the_log.path = copy;
-	} else if (strcmp(target, "syslog") == 0) {
-		log_close();
-		syslog_connect();
-		the_log.kind = LOG_TO_SYSLOG;
-	} else if (strcmp(target, "stderr") == 0) {
-		log_close();
-	} else {
-		return -EINVAL;
-	}
-	log_set_level(level);
-	return 0;
+	log_repeats_tell(UINT64_MAX);
+	logtarget_close();
 }
 
 int
 log_reopen(void)
 {
-	if (the_log.kind != LOG_TO_FILE)
-		return 0;
-	int fd = file_open(the_log.path);
-	if (fd < 0)
-		return fd;
-	close(the_log.fd);
-	the_log.fd = fd;
-	return 0;
+	return logtarget_reopen();
 }
 
 void
 log_adopt(int fd)
 {
-	if (the_log.kind != LOG_TO_FILE) {
-		close(fd);
-		return;
-	}
-	close(the_log.fd);
-	the_log.fd = fd;
+	logtarget_adopt(fd);
 }
 
 void
 log_reconnect(void)
 {
-	if (the_log.kind != LOG_TO_SYSLOG)
-		return;
-	closelog();
-	syslog_connect();
+	logtarget_reconnect();
+}
+
+int
+log_descriptor(void)
+{
+	return logtarget_descriptor();
+}
+
+void
+log_set_json(bool json)
+{
+	the_log.json = json;
 }
 
 void
@@ -188,12 +149,14 @@ void
 log_set_role(const char *role)
 {
 	snprintf(the_log.role, sizeof the_log.role, "%s", role);
+	last.text[0] = '\0'; /* who was forked has not written what its parent did */
+	last.again = 0;
 }
 
 int
-log_descriptor(void)
+log_output(void)
 {
-	return the_log.kind == LOG_TO_FILE ? the_log.fd : -1;
+	return logtarget_output();
 }
 
 bool
@@ -202,55 +165,100 @@ log_wants(enum log_level level)
 	return (unsigned)level <= level_now();
 }
 
-/* "2026-11-21T11:20:03.123Z notice worker 1: "; the length. */
-static size_t
-line_head(char *line, size_t room, enum log_level level)
+static bool
+put_line(enum log_level level, const char *role, const char *text)
 {
-	struct timespec now;
-	struct tm utc;
-	char stamp[32];
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-	int used = snprintf(line, room, "%s.%03ldZ %s %s: ", stamp, now.tv_nsec / 1000000, levels[level].word,
-	        the_log.role[0] ? the_log.role : "dotward");
-	return used < 0 ? 0 : (size_t)used;
+	struct logform form = {
+	        .level = levels[level].word, .priority = levels[level].syslog, .role = role, .text = text};
+	clock_gettime(CLOCK_REALTIME, &form.now);
+	return logtarget_put(&form, the_log.json);
+}
+
+/* Who is slow to read the log loses lines; that is said once it can be. */
+void
+log_relay(enum log_level level, const char *role, const char *text)
+{
+	char rest[64];
+	if (!put_line(level, role, text)) {
+		the_log.lost++;
+		return;
+	}
+	if (the_log.lost == 0)
+		return;
+	snprintf(rest, sizeof rest, "log lines lost: nobody took them lost=%u", the_log.lost);
+	if (put_line(LOG_LEVEL_WARN, the_log.role, rest))
+		the_log.lost = 0;
+}
+
+static void
+put(enum log_level level, const char *text)
+{
+	log_relay(level, the_log.role, text);
+}
+
+uint64_t
+log_repeats_ms(void)
+{
+	return last.again > 0 ? last.until_ms : UINT64_MAX;
+}
+
+/* What is noticed are births, deaths and the like, and at debug every line is wanted. */
+static bool
+is_again(enum log_level level, const char *text)
+{
+	bool each = level == LOG_LEVEL_DEBUG || level == LOG_LEVEL_NOTICE;
+	if (each || level != last.level || strcmp(text, last.text) != 0)
+		return false;
+	if (last.again++ == 0)
+		last.until_ms = clock_now_ms() + LOG_REPEATS_MS;
+	return true;
+}
+
+void
+log_repeats_tell(uint64_t now_ms)
+{
+	char text[sizeof last.text + 32];
+	if (last.again == 0 || now_ms < last.until_ms)
+		return;
+	snprintf(text, sizeof text, "%s repeated=%u", last.text, last.again);
+	last.again = 0;
+	put(last.level, text);
+}
+
+static void
+remember(enum log_level level, const char *text)
+{
+	last.level = level;
+	if (snprintf(last.text, sizeof last.text, "%s", text) >= (int)sizeof last.text)
+		last.text[0] = '\0';
+}
+
+/* Whatever it says, it is one line. */
+static void
+make_one_line(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = ' ';
 }
 
 void
 log_write(enum log_level level, const char *format, ...)
 {
 	int saved = errno;
-	char line[LOG_LINE_BYTES];
+	char text[LOG_TEXT_BYTES];
 	va_list args;
 	va_start(args, format);
-	size_t head = the_log.kind == LOG_TO_SYSLOG ? 0 : line_head(line, sizeof line, level);
-	int body = vsnprintf(line + head, sizeof line - head - 1, format, args);
+	if (vsnprintf(text, sizeof text, format, args) < 0)
+		text[0] = '\0';
 	va_end(args);
-	size_t used = head + (body < 0 ? 0 : (size_t)body);
-	if (used > sizeof line - 2)
-		used = sizeof line - 2;
-	if (the_log.kind == LOG_TO_SYSLOG) {
-		syslog(levels[level].syslog, "%s%s%s", the_log.role, the_log.role[0] ? ": " : "", line);
-	} else {
-		line[used++] = '\n';
-		ssize_t ignored = write(the_log.kind == LOG_TO_FILE ? the_log.fd : STDERR_FILENO, line, used);
-		(void)ignored;
+	make_one_line(text);
+	if (text[0] == '\0' || !is_again(level, text)) {
+		log_repeats_tell(UINT64_MAX);
+		remember(level, text);
+		put(level, text);
 	}
 	errno = saved;
-}
-
-bool
-log_allowed(struct log_limit *limit, uint64_t now_ms, unsigned *suppressed)
-{
-	if (now_ms < limit->next_ms) {
-		limit->suppressed++;
-		return false;
-	}
-	*suppressed = limit->suppressed;
-	limit->suppressed = 0;
-	limit->next_ms = now_ms + 1000;
-	return true;
 }
 
 const char *

@@ -15,15 +15,10 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* Where a stream of events that strangers can cause is held to a few lines: one per second, the rest counted.
+/*
+ * Opens "stderr", "syslog" or "file:PATH" (appended to, mode 0640). 0 or -errno; on failure the old target
+ * stays. Where standard error is the journal of systemd, lines go there with fields (logtarget.h).
  */
-struct log_limit {
-	uint64_t next_ms;
-	unsigned suppressed;
-};
-
-/* Opens "stderr", "syslog" or "file:PATH" (appended to, mode 0640). 0 or -errno; on failure the old target
- * stays. */
 int log_open(const char *target, enum log_level level) __attribute__((warn_unused_result));
 /* Opens the file target anew, after a rotation; -errno leaves the old one in use. Nothing for other targets.
  */
@@ -33,8 +28,8 @@ int log_reopen(void) __attribute__((warn_unused_result));
  * one in use, which is closed. The log owns it. Closes it when there is no file target.
  */
 void log_adopt(int fd);
-/* After a fork or after descriptors were closed behind its back: a connection to syslogd of this process's
- * own. Nothing for other targets. */
+/* After a fork or after descriptors were closed behind its back: a connection to syslogd or the journal of
+ * this process's own. Nothing for other targets. */
 void log_reconnect(void);
 void log_close(void);
 void log_set_level(enum log_level level);
@@ -48,14 +43,26 @@ void log_share_level(_Atomic unsigned *word);
 /* "error", "warn", "notice", "info", "debug"; false: not one of them. */
 bool log_find_level(const char *word, enum log_level *out);
 const char *log_level_word(enum log_level level);
+/* From the next line on each is an object of JSON (logform.h), or text again. */
+void log_set_json(bool json);
 /* A short word put before each line ("worker 1"); copied. */
 void log_set_role(const char *role);
 /* The descriptor of a file target, -1 for others; for whoever closes descriptors. */
 int log_descriptor(void);
+/* The descriptor that lines are written to, standard error's too; -1: they go another way (syslog, the
+ * journal). */
+int log_output(void);
 bool log_wants(enum log_level level);
+/* A line that another process has put together, in its name; as log_notice() and the like have it. */
+void log_relay(enum log_level level, const char *role, const char *text);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* True when a line may be written now; *suppressed is how many were not since the last. */
-bool log_allowed(struct log_limit *limit, uint64_t now_ms, unsigned *suppressed);
+/*
+ * An error, warning or info that is the same as the line before it is counted, not written, until another
+ * comes: then, or 10 s later, it is written once more with repeated=N. Use log_settle() (logflood.h).
+ */
+void log_repeats_tell(uint64_t now_ms);
+/* When that is to be told; UINT64_MAX: there is nothing to tell. */
+uint64_t log_repeats_ms(void);
 /* Writes bytes as printable text: control bytes, quotes, backslashes and bytes above 126 become \ddd. Cut at
  * `room`. */
 const char *log_quote(char *out, size_t room, const void *bytes, size_t count);

@@ -156,3 +156,20 @@ cache_census(struct cache *c, bool (*lives)(void *arg, uint32_t member), void *a
 	}
 	out->dead_bytes = held_bytes > out->used_bytes ? held_bytes - out->used_bytes : 0;
 }
+
+enum { GLANCE_MOST = 65536 };
+
+void
+cache_glance(const struct cache *c, struct cache_glance *out)
+{
+	const struct segments *segments = &c->evict.segments;
+	uint64_t words = word_count(c), step = 1 + words / (GLANCE_MOST + 1), seen = 0, found = 0;
+	*out = (struct cache_glance){.bytes = c->layout.bytes};
+	for (unsigned i = 0; i < segments->count; i++)
+		if (segment_state(segments, i).kind != SEGMENT_FREE)
+			out->used_bytes += atomic_load_explicit(&segments->used[i], memory_order_relaxed);
+	/* Where a key has its place is chance, so any part of the index is like the whole. */
+	for (uint64_t i = 0; i < words; i += step, seen++)
+		found += atomic_load_explicit(&c->evict.buckets.words[i], memory_order_relaxed) != 0;
+	out->entries = seen > 0 ? found * words / seen : 0;
+}

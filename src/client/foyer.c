@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
-#include "base/log.h"
+#include "base/logflood.h"
 #include "base/must.h"
 #include "net/proxy.h"
 #include "query/policy.h"
@@ -44,11 +44,10 @@ struct foyer {
 static void
 refuse(struct foyer *f, int fd, enum stats_counter counter, const char *why)
 {
-	unsigned suppressed;
 	stats_one(f->stats, counter);
 	close(fd);
-	if (log_wants(LOG_LEVEL_INFO) && log_allowed(&f->limit, clock_now_ms(), &suppressed))
-		log_info("proxied TCP connection refused why=\"%s\" more=%u", why, suppressed);
+	log_limited(&f->limit, clock_now_ms(), LOG_LEVEL_INFO, "proxied TCP connection refused", "why=\"%s\"",
+	        why);
 }
 
 /* Its descriptor is what remains. */
@@ -183,6 +182,7 @@ foyer_free(struct foyer *f)
 	if (f == NULL)
 		return;
 	ev_timer_stop(f->loop, &f->timer);
+	log_limit_end(&f->limit);
 	list_each_safe (at, after, &f->guests)
 		close(guest_forget(list_entry(at, struct guest, link)));
 	free(f);

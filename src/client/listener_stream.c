@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/logflood.h"
 #include "base/must.h"
 #include "client/foyer.h"
 #include "client/handshakes.h"
@@ -259,10 +260,9 @@ static void
 handshake_failed(struct client *c, const char *why)
 {
 	struct listener_stream *l = c->listener;
-	unsigned suppressed;
 	stats_one(l->stats, STATS_tls_failed);
-	if (log_wants(LOG_LEVEL_INFO) && log_allowed(&l->tls_limit, clock_now_ms(), &suppressed))
-		log_info("TLS client lost in the handshake why=\"%s\" more=%u", why, suppressed);
+	log_limited(&l->tls_limit, clock_now_ms(), LOG_LEVEL_INFO, "TLS client lost in the handshake",
+	        "why=\"%s\"", why);
 	stream_close(&c->stream);
 	client_forget(c);
 	handshake_over(c);
@@ -426,11 +426,9 @@ objection(struct listener_stream *l, const struct addr *peer)
 static void
 client_refuse(struct listener_stream *l, int fd, const char *why)
 {
-	unsigned suppressed;
 	stats_one(l->stats, STATS_tcp_refused);
 	close(fd);
-	if (log_wants(LOG_LEVEL_INFO) && log_allowed(&l->limit, clock_now_ms(), &suppressed))
-		log_info("TCP client refused why=\"%s\" more=%u", why, suppressed);
+	log_limited(&l->limit, clock_now_ms(), LOG_LEVEL_INFO, "TCP client refused", "why=\"%s\"", why);
 }
 
 static void
@@ -629,6 +627,8 @@ listener_stream_free(struct listener_stream *l)
 		free(a);
 	}
 	foyer_free(l->foyer);
+	log_limit_end(&l->limit);
+	log_limit_end(&l->tls_limit);
 	ev_timer_stop(l->loop, &l->timer);
 	ev_timer_stop(l->loop, &l->shaking);
 	for (unsigned i = 0; i < l->config->limits.tcp_clients; i++)

@@ -6,6 +6,7 @@
 
 #include "config/check_clients.h"
 #include "config/check_lists.h"
+#include "config/check_metrics.h"
 #include "config/check_routes.h"
 #include "config/check_tls.h"
 #include "config/keys.h"
@@ -246,6 +247,21 @@ check_ttls(struct draft *draft)
 	}
 }
 
+/* Either is told where to; what is told is one stream. */
+static void
+check_dnstap(struct draft *draft)
+{
+	const struct config_dnstap *dnstap = &draft->config->dnstap;
+	bool wanted = dnstap->socket[0] != '\0' || dnstap->file[0] != '\0';
+	if (dnstap->socket[0] != '\0' && dnstap->file[0] != '\0')
+		complain(&draft->complaints, place_of_key(draft, "dnstap.file"), "dnstap.file",
+		        "goes without dnstap.socket; leave one of them out");
+	if (wanted && !dnstap->client && !dnstap->forwarder)
+		complain(&draft->complaints, place_of_key(draft, "dnstap.client"), "dnstap.client = false",
+		        "nothing is told without dnstap.forwarder either; leave one of them true, or leave "
+		        "socket and file out");
+}
+
 void
 check_draft(struct draft *draft)
 {
@@ -255,7 +271,9 @@ check_draft(struct draft *draft)
 	check_timeouts(draft);
 	check_ttls(draft);
 	check_cookies(draft);
+	check_dnstap(draft);
 	check_routes(draft);
 	check_clients(draft);
 	check_lists(draft);
+	check_metrics(draft);
 }

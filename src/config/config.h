@@ -224,7 +224,32 @@ struct config_limits {
 struct config_log {
 	char *target;
 	enum log_level level;
+	bool json; /* format = "json" */
 	bool queries;
+	char *queries_target; /* "": where the log goes; else "file:PATH" */
+	unsigned sample;      /* one question in so many is logged */
+	bool anonymise;       /* clients are logged as networks */
+};
+
+/* Copies of questions and answers, as dnstap messages. */
+struct config_dnstap {
+	char *socket, *file; /* "": not there; one of them at most */
+	char *identity;      /* "": the host's name */
+	char *version;       /* "": dotward's */
+	bool client, forwarder;
+	unsigned sample; /* one question in so many */
+};
+
+/* Counters and the status page, over HTTP. */
+struct config_metrics {
+	bool enabled;
+	struct addr *addresses; /* port 0: `port` */
+	size_t address_count;
+	uint16_t port;
+	struct addr_net *allow; /* who may ask by TCP */
+	size_t allow_count;
+	char *socket;                            /* a unix socket as well; "": none */
+	char *user, *password_file, *token_file; /* "": not asked for */
 };
 
 struct config {
@@ -243,6 +268,8 @@ struct config {
 	struct config_cache cache;
 	struct config_limits limits;
 	struct config_log log;
+	struct config_dnstap dnstap;
+	struct config_metrics metrics;
 	unsigned workers;     /* never 0 here: the number to fork */
 	bool steer_all;       /* new questions go to all workers, however few they are */
 	char *user;           /* "": stay who we are */

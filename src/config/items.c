@@ -3,6 +3,7 @@
  */
 #include "config/items.h"
 
+#include "autoconf.h"
 #include "base/addr.h"
 #include "config/config.h"
 #include "dns/name.h"
@@ -98,6 +99,23 @@ upstream_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
 {
 	const struct config_upstream *upstream = object;
 	if (addr_port(value) == upstream->port)
+		addr_host_text(value, out);
+	else
+		addr_text(value, out);
+}
+
+static bool
+metrics_take(void *value, const void *object, const char *text, struct why *why)
+{
+	(void)object;
+	return address_take(value, text, 0, why);
+}
+
+static void
+metrics_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
+{
+	(void)object;
+	if (addr_port(value) == 0)
 		addr_host_text(value, out);
 	else
 		addr_text(value, out);
@@ -428,6 +446,7 @@ secret_show(const void *value, const void *object, char out[ITEM_TEXT_BYTES])
 
 const struct item item_listen_address = {sizeof(struct addr), "an address", listen_take, listen_show};
 const struct item item_upstream_address = {sizeof(struct addr), "an address", upstream_take, upstream_show};
+const struct item item_metrics_address = {sizeof(struct addr), "an address", metrics_take, metrics_show};
 const struct item item_net = {sizeof(struct addr_net), "a network", net_take, net_show};
 const struct item item_pin = {CONFIG_PIN_BYTES, "a pin", pin_take, pin_show};
 const struct item item_memory = {sizeof(uint64_t), "a size", memory_take, memory_show};
@@ -547,6 +566,42 @@ item_check_log_target(const char *text, struct why *why)
 	if (*text == '/')
 		return why_not(why, "write \"file:%.150s\"", text);
 	return why_not(why, "one of \"stderr\", \"syslog\", \"file:PATH\"");
+}
+
+bool
+item_check_queries_target(const char *text, struct why *why)
+{
+	static const char file[] = "file:";
+	if (*text == '\0' || (strncmp(text, file, sizeof file - 1) == 0 && text[sizeof file - 1] != '\0'))
+		return true;
+	if (*text == '/')
+		return why_not(why, "write \"file:%.150s\"", text);
+	return why_not(why, "\"\", for where log.target says, or \"file:PATH\"");
+}
+
+static bool
+is_built_with_dnstap(const char *text, struct why *why)
+{
+#ifdef DOTWARD_DNSTAP
+	(void)text;
+	(void)why;
+	return true;
+#else
+	return *text == '\0' ||
+	       why_not(why, "\"\": this dotward was built without dnstap (configure --without-dnstap)");
+#endif
+}
+
+bool
+item_check_tap_socket(const char *text, struct why *why)
+{
+	return is_built_with_dnstap(text, why) && item_check_socket(text, why);
+}
+
+bool
+item_check_tap_file(const char *text, struct why *why)
+{
+	return is_built_with_dnstap(text, why) && item_check_path(text, why);
 }
 
 bool

@@ -36,6 +36,7 @@ struct item {
 extern const struct item item_listen_address;   /* struct addr in struct config_listen */
 extern const struct item item_upstream_address; /* struct addr in struct config_upstream */
 extern const struct item item_source_address;   /* struct addr without port; AF_UNSPEC for "" */
+extern const struct item item_metrics_address;  /* struct addr; port 0: that of metrics.port */
 extern const struct item item_net;              /* struct addr_net */
 extern const struct item item_pin;              /* uint8_t[CONFIG_PIN_BYTES] */
 extern const struct item item_memory;           /* uint64_t of bytes: 0, or what a worker can live with */
@@ -57,6 +58,10 @@ bool item_check_path(const char *text, struct why *why);
 /* A file or a folder that can be read. */
 bool item_check_list(const char *text, struct why *why);
 bool item_check_log_target(const char *text, struct why *why);
+bool item_check_queries_target(const char *text, struct why *why);
+/* Paths for dnstap; none where it is left out of the build. */
+bool item_check_tap_socket(const char *text, struct why *why);
+bool item_check_tap_file(const char *text, struct why *why);
 bool item_check_size(const char *text, struct why *why);
 
 #endif

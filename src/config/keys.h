@@ -41,6 +41,7 @@ struct key {
 	long min, max;
 	bool or_zero; /* 0 is fine below min, too */
 	bool needed;
+	bool alone;           /* an array of one element may be written as that element */
 	bool round;           /* an array that may be written as a list, too: ( "...", "..." ) */
 	const char *instead;  /* what may be said in its place, and not beside it; NULL: nothing */
 	const char *together; /* what must be said with it; NULL: nothing */

@@ -26,6 +26,7 @@ static const struct variable variables[] = {
         {"DOTWARD_UPSTREAM", "upstreams", true},
         {"DOTWARD_CA_FILE", "ca_file", false},
         {"DOTWARD_LOG_LEVEL", "log.level", false},
+        {"DOTWARD_LOG_FORMAT", "log.format", false},
 };
 static const char separators[] = ", \t\r\n";
 

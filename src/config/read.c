@@ -203,6 +203,10 @@ read_array(struct reader *r, const struct key *key, const config_setting_t *sett
 {
 	bool needed = key->needed && !is_said(config_setting_parent(setting), key->instead);
 	bool well = true;
+	if (key->alone && config_setting_type(setting) == CONFIG_TYPE_STRING) {
+		value_clear(key, object, 1);
+		return read_element(r, key, setting, object);
+	}
 	if (!config_setting_is_array(setting) && !(key->round && config_setting_is_list(setting))) {
 		refuse_type(r, key, setting);
 		return false;

@@ -21,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum {
@@ -607,11 +606,10 @@ stream_has_more(const struct stream *stream)
 	return stream->delivering || buffer_held(&stream->in) > 0 || stream_is_ahead(stream);
 }
 
-bool
-stream_is_ahead(const struct stream *stream)
+int
+stream_descriptor(const struct stream *stream)
 {
-	int unread = 0;
-	return ioctl(stream->fd, FIONREAD, &unread) == 0 && unread > 0;
+	return stream->fd;
 }
 
 void

@@ -66,6 +66,10 @@ struct stream *stream_adopt_tls(struct stream_room *room, int fd, const struct t
         const struct stream_events *events, void *arg, size_t limit_bytes);
 /* Has the peer sent anything that was not read yet? */
 bool stream_is_ahead(const struct stream *stream);
+/* Our own address, while it is not closed; false: the kernel has chosen none yet. */
+bool stream_local(const struct stream *stream, struct addr *out);
+/* The socket under it, to ask it things. */
+int stream_descriptor(const struct stream *stream);
 
 /*
  * Room for a message of up to `bytes` (at most 65535), to be written in place and sent with stream_commit().

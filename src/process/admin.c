@@ -78,6 +78,13 @@ on_lists(void *arg, struct verbs_lists *out)
 	return admin->deeds.lists(admin->deeds.arg, out);
 }
 
+static bool
+on_overview(void *arg, struct overview_sources *out)
+{
+	const struct admin *admin = arg;
+	return admin->deeds.overview(admin->deeds.arg, out);
+}
+
 struct admin *
 admin_new(const struct admin_deeds *deeds)
 {
@@ -90,6 +97,7 @@ admin_new(const struct admin_deeds *deeds)
 	        .upgrade = on_upgrade,
 	        .stop = on_stop,
 	        .cache = admin->deeds.cache != NULL ? on_cache : NULL,
+	        .overview = admin->deeds.overview != NULL ? on_overview : NULL,
 	        .lists = admin->deeds.lists != NULL ? on_lists : NULL,
 	        .asides = &admin->asides};
 	for (int matter = 0; matter < ADMIN_MATTERS; matter++)

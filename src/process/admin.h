@@ -29,6 +29,7 @@ struct admin_deeds {
 	/* As in struct verbs_master. */
 	bool (*cache)(void *arg, struct verbs_cache *out);
 	bool (*lists)(void *arg, struct verbs_lists *out);
+	bool (*overview)(void *arg, struct overview_sources *out);
 };
 
 enum admin_matter { ADMIN_RELOAD, ADMIN_LISTS, ADMIN_UPGRADE, ADMIN_STOP, ADMIN_MATTERS };

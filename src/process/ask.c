@@ -3,9 +3,6 @@
  */
 #include "process/ask.h"
 
-#include "base/addr.h"
-#include "dns/wire.h"
-
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,36 +13,38 @@
 
 enum { ASK_TRIES = 5, ASK_TRY_MS = 1000, ASK_USAGE = 2 };
 
-/* One try. The rcode, or -1. */
-static int
-ask_once(int fd, const uint8_t *query, size_t bytes, const struct wire_question *question)
+/* One try. */
+static void
+ask_once(int fd, const uint8_t *query, size_t bytes, const struct wire_question *question,
+        struct ask_reply *reply)
 {
 	uint8_t msg[WIRE_MESSAGE_BYTES];
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	if (send(fd, query, bytes, 0) < 0 || poll(&p, 1, ASK_TRY_MS) <= 0)
-		return -1;
+		return;
 	ssize_t got = recv(fd, msg, sizeof msg, 0);
 	struct wire_answer answer;
 	if (got < WIRE_HEADER_BYTES || wire_id(msg) != wire_id(query) ||
 	        wire_answer_take(msg, (size_t)got, question, &answer) != WIRE_MATCH)
-		return -1;
-	return answer.rcode;
+		return;
+	reply->rcode = answer.rcode;
+	reply->edns = answer.edns;
 }
 
-static int
-ask_server(const struct addr *server, const struct wire_query *query)
+void
+ask_server(const struct addr *server, const struct wire_query *query, struct ask_reply *reply)
 {
 	uint8_t msg[WIRE_UDP_FLOOR_BYTES];
 	struct edns_write opt = {.udp_bytes = 1232};
 	size_t bytes = wire_ask(msg, sizeof msg, query->id, query, &opt);
-	int fd = socket(server->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), rcode = -1;
+	int fd = socket(server->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	reply->rcode = -1;
 	if (fd < 0)
-		return -1;
+		return;
 	if (bytes > 0 && connect(fd, &server->any, addr_bytes(server)) == 0)
-		for (int i = 0; i < ASK_TRIES && rcode < 0; i++)
-			rcode = ask_once(fd, msg, bytes, &query->question);
+		for (int i = 0; i < ASK_TRIES && reply->rcode < 0; i++)
+			ask_once(fd, msg, bytes, &query->question, reply);
 	close(fd);
-	return rcode;
 }
 
 int
@@ -63,10 +62,11 @@ ask_run(const char *server, const char *name, const char *type)
 	}
 	if (getrandom(&query.id, sizeof query.id, 0) < 0)
 		query.id = (uint16_t)getpid();
-	int rcode = ask_server(&address, &query);
-	if (rcode < 0)
+	struct ask_reply reply;
+	ask_server(&address, &query, &reply);
+	if (reply.rcode < 0)
 		printf("%s: no answer\n", server);
 	else
-		printf("%s: %s\n", server, wire_rcode_text((uint16_t)rcode, word));
-	return rcode == WIRE_RCODE_NOERROR ? EXIT_SUCCESS : EXIT_FAILURE;
+		printf("%s: %s\n", server, wire_rcode_text((uint16_t)reply.rcode, word));
+	return reply.rcode == WIRE_RCODE_NOERROR ? EXIT_SUCCESS : EXIT_FAILURE;
 }

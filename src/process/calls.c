@@ -51,7 +51,7 @@ enum { CALLS_SOCKET_TYPE = 0xf }; /* what is left of a socket's type without SOC
 const struct call calls_worker[] = {
 	/* --- messages; recv and the like stand for what 32 bits call by these names */
 	CALL(recvmmsg), CALL(recvmmsg_time64), CALL(sendmmsg), CALL(recvmsg), CALL(sendmsg), CALL(recvfrom), CALL(sendto),
-	CALL(recv), CALL(send), CALL(read), CALL(readv), CALL(write), CALL(writev), CALL(close), CALL(shutdown),
+	CALL(recv), CALL(send), CALL(read), CALL(readv), CALL(pread64), CALL(write), CALL(writev), CALL(close), CALL(shutdown),
 
 	/* --- connections: upstreams by TCP, the log by a local socket. A worker binds nothing, and the UDP
 	 * sockets it has are all it will ever have. */
@@ -103,11 +103,31 @@ const struct call calls_worker_source[] = {
 	CALL(bind), OPTION(setsockopt, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT),
 };
 
+/* It connects to nobody but who reads the log, and opens nothing; what listens was given to it. */
+const struct call calls_exporter[] = {
+	CALL(accept4), CALL(recv), CALL(recvfrom), CALL(recvmsg), CALL(send), CALL(sendto), CALL(sendmsg),
+	CALL(read), CALL(readv), CALL(pread64), CALL(write), CALL(writev), CALL(close), CALL(shutdown),
+	CALL(getsockname), CALL(getpeername), OPTION(getsockopt, SOL_SOCKET, SO_ERROR), OPTION(getsockopt, SOL_SOCKET, SO_TYPE),
+	OPTION(setsockopt, IPPROTO_TCP, TCP_NODELAY), OPTION(setsockopt, IPPROTO_TCP, TCP_CORK), OPTION(setsockopt, SOL_SOCKET, SO_LINGER),
+	CALL(connect), SOCKET(AF_UNIX, SOCK_DGRAM), SOCKET(AF_UNIX, SOCK_STREAM), /* syslogd */
+	CALL_IF(fcntl, 1, IS(1, F_GETFD)), CALL_IF(fcntl, 1, IS(1, F_SETFD)), CALL_IF(fcntl, 1, IS(1, F_GETFL)), CALL_IF(fcntl, 1, IS(1, F_SETFL)),
+	CALL_IF(fcntl64, 1, IS(1, F_GETFD)), CALL_IF(fcntl64, 1, IS(1, F_SETFD)), CALL_IF(fcntl64, 1, IS(1, F_GETFL)), CALL_IF(fcntl64, 1, IS(1, F_SETFL)),
+	CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_ctl), CALL(poll), CALL(ppoll), CALL(ppoll_time64), CALL(restart_syscall), CALL(sched_yield),
+	CALL(clock_gettime), CALL(clock_gettime64), CALL(clock_getres), CALL(gettimeofday), CALL(time), CALL(getrandom),
+	CALL_IF(mmap, 1, NOT_EXECUTABLE), CALL_IF(mmap2, 1, NOT_EXECUTABLE), CALL_IF(mprotect, 1, NOT_EXECUTABLE),
+	CALL(munmap), CALL(mremap), CALL(madvise), CALL(brk), CALL(futex), CALL(futex_time64), CALL(sysinfo),
+	CALL_IF(rt_sigaction, 1, IS_NOT(0, SIGSYS)), CALL(rt_sigprocmask), CALL(rt_sigreturn), CALL(sigreturn), CALL(sigaltstack),
+	CALL(getpid), CALL(gettid), CALL(getppid), CALL(getrusage), CALL(exit), CALL(exit_group),
+	TOOLS_REPORT
+	TOOLS_LEAKS
+};
+
 /* Nothing is opened, and nobody is reached but who reads the log. */
 const struct call calls_errand[] = {
 	CALL(read), CALL(readv), CALL(pread64), CALL(write), CALL(writev), CALL(lseek), CALL(_llseek), CALL(close),
 	CALL(fstat), CALL(fstat64), CALL(newfstatat), CALL(statx), /* stdio looks at what it writes to */
 	CALL_IF(fcntl, 1, IS(1, F_GETFL)), CALL_IF(fcntl, 1, IS(1, F_SETFL)), CALL_IF(fcntl64, 1, IS(1, F_GETFL)), CALL_IF(fcntl64, 1, IS(1, F_SETFL)),
+	CALL(poll), CALL(ppoll), CALL(ppoll_time64), /* does the log take a line? */
 	CALL(fsync), CALL(renameat), CALL(renameat2), CALL(unlinkat), /* what is saved, in the folder that is open */
 	CALL(send), CALL(sendto), CALL(sendmsg), CALL(connect), SOCKET(AF_UNIX, SOCK_DGRAM), SOCKET(AF_UNIX, SOCK_STREAM), /* syslogd */
 	CALL(clock_gettime), CALL(clock_gettime64), CALL(gettimeofday), CALL(time), CALL(getrandom), CALL(sched_yield),
@@ -117,6 +137,13 @@ const struct call calls_errand[] = {
 	CALL(getpid), CALL(gettid), CALL(getppid), CALL(exit), CALL(exit_group),
 	TOOLS_REPORT
 	TOOLS_LEAKS
+};
+
+/* It is handed what it writes to, and it rests. */
+const struct call calls_scribe[] = {
+	CALL(recvmsg), CALL(recv), CALL(recvfrom), CALL(shutdown), OPTION(getsockopt, SOL_SOCKET, SO_ERROR),
+	CALL(nanosleep), CALL(clock_nanosleep), CALL(clock_nanosleep_time64),
+	CALL(flock), CALL(ftruncate), CALL(ftruncate64), /* dnstap's file: who may end it, and half a frame is taken back */
 };
 
 const struct call calls_loader[] = {
@@ -154,6 +181,8 @@ const struct call calls_master_refused[] = {
 
 const size_t calls_worker_count = sizeof calls_worker / sizeof calls_worker[0];
 const size_t calls_worker_source_count = sizeof calls_worker_source / sizeof calls_worker_source[0];
+const size_t calls_exporter_count = sizeof calls_exporter / sizeof calls_exporter[0];
 const size_t calls_errand_count = sizeof calls_errand / sizeof calls_errand[0];
+const size_t calls_scribe_count = sizeof calls_scribe / sizeof calls_scribe[0];
 const size_t calls_loader_count = sizeof calls_loader / sizeof calls_loader[0];
 const size_t calls_master_refused_count = sizeof calls_master_refused / sizeof calls_master_refused[0];

@@ -24,9 +24,17 @@ extern const size_t calls_worker_count;
 extern const struct call calls_worker_source[];
 extern const size_t calls_worker_source_count;
 
+/* What the exporter may do: talk to who has connected, and wait. */
+extern const struct call calls_exporter[];
+extern const size_t calls_exporter_count;
+
 /* What a process on an errand (errand.h) may do. */
 extern const struct call calls_errand[];
 extern const size_t calls_errand_count;
+
+/* What one may do besides that writes down what workers say (scribe.h). */
+extern const struct call calls_scribe[];
+extern const size_t calls_scribe_count;
 
 /* What one may do besides that makes memory to be sealed (loader.h). */
 extern const struct call calls_loader[];

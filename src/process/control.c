@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/logflood.h"
 #include "base/must.h"
 #include "process/usage.h"
 
@@ -52,6 +53,7 @@ struct control_call {
 struct control {
 	struct control_setup setup;
 	struct local socket;
+	struct log_limit refused;
 	uint64_t paused_until_ms; /* no descriptors left: nobody is let in */
 	struct control_client clients[CONTROL_CLIENTS];
 };
@@ -150,6 +152,7 @@ control_close(struct control *control)
 	if (control == NULL)
 		return;
 	local_remove(&control->socket);
+	log_limit_end(&control->refused);
 	control_leave(control);
 }
 
@@ -468,7 +471,8 @@ let_in(struct control *control, int fd, const struct local_peer *peer, uint64_t 
 {
 	struct control_client *client = find_client(control, -1);
 	if (!may_ask(control, fd, peer)) {
-		log_warn("control refused uid=%u pid=%d", peer->uid, (int)peer->pid);
+		log_limited(&control->refused, now_ms, LOG_LEVEL_WARN, "control refused", "uid=%u pid=%d",
+		        peer->uid, (int)peer->pid);
 		turn_away(fd, "not permitted\n");
 	} else if (client == NULL) {
 		turn_away(fd, "too many ask at once; try again\n");

@@ -6,6 +6,7 @@
 #include "process/fds.h"
 
 #include "base/log.h"
+#include "base/logflood.h"
 #include "base/must.h"
 
 #include <dirent.h>
@@ -101,4 +102,5 @@ fds_keep(const int *own, size_t count)
 	fds_close_but(keep, common + count);
 	free(keep);
 	log_reconnect();
+	log_limit_begin();
 }

@@ -84,6 +84,8 @@ memory_make(struct generation *g)
 		struct worker_room *room = &g->slots[slot].room;
 		worker_carve(g->shm, config, room);
 		room->state->words.call = SANDBOX_NO_CALL;
+		if (roster_claim(g->world->roster, getpid(), g->number, slot, &room->roster))
+			stats_lend(g->stats, slot, room->roster.slab);
 		room->stats = stats_slab(g->stats, slot);
 	}
 	return true;
@@ -179,8 +181,10 @@ generation_free(struct generation *g)
 	if (g == NULL)
 		return;
 	must(generation_alive(g) == 0);
-	for (unsigned slot = 0; slot < g->config->workers; slot++)
+	for (unsigned slot = 0; slot < g->config->workers; slot++) {
+		roster_release(g->slots[slot].room.roster.row);
 		worker_room_free(&g->slots[slot].room);
+	}
 	for (int end = 0; end < 2; end++)
 		if (g->ready[end] >= 0)
 			close(g->ready[end]);
@@ -209,6 +213,9 @@ setup_of(const struct generation *g, unsigned slot, int log_end)
 	        .member = g->slots[slot].member,
 	        .shelf = g->shelf,
 	        .hits = g->world->hits,
+	        .tops = g->world->tops,
+	        .bureau = g->world->bureau,
+	        .generation = g->number,
 	        .cookies = g->world->cookies,
 	        .seed = g->world->seed,
 	        .room = g->slots[slot].room,
@@ -262,6 +269,7 @@ bear(struct generation *g, unsigned slot, uint64_t now_ms)
 	s->log_end = ends[0];
 	s->born_ms = now_ms;
 	s->kill_ms = 0;
+	roster_born(g->world->roster, s->room.roster.row, pid, now_ms);
 	log_notice("worker born slot=%u pid=%d generation=%u", slot, (int)pid, g->number);
 	if (was_out)
 		steer(g, now_ms);
@@ -364,6 +372,7 @@ generation_bury(struct generation *g, int pid, int status, uint64_t now_ms)
 		if (s->pid != pid)
 			continue;
 		death_text(status, s->room.state->words.call, s->death);
+		roster_died(g->world->roster, s->room.roster.row, status, s->room.state->words.call);
 		if (g->world->health != NULL)
 			health_bury(g->world->health, pid);
 		close_end(s->log_end);
@@ -507,6 +516,8 @@ generation_drain(struct generation *g, uint64_t now_ms)
 		return;
 	g->state = GENERATION_DRAINING;
 	g->kill_ms = now_ms + g->config->drain_timeout_ms + GENERATION_GRACE_MS;
+	for (unsigned slot = 0; slot < g->config->workers; slot++)
+		atomic_store(&g->slots[slot].room.roster.row->draining, 1);
 	generation_signal(g, SIGTERM);
 	for (unsigned slot = 0; slot < g->config->workers; slot++)
 		if (g->slots[slot].pid == 0 && g->slots[slot].leaves && !g->slots[slot].retired)

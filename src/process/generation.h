@@ -8,6 +8,7 @@
 #include "cache/cache.h"
 #include "config/config.h"
 #include "net/sockets.h"
+#include "process/bureau.h"
 #include "process/sandbox.h"
 #include "query/shelf.h"
 #include "shared/epoch.h"
@@ -15,6 +16,7 @@
 #include "shared/hits.h"
 #include "shared/limits.h"
 #include "shared/quarantine.h"
+#include "shared/roster.h"
 #include "shared/stats.h"
 #include "shared/tickets.h"
 
@@ -29,7 +31,10 @@ struct generation_world {
 	struct tickets *tickets;     /* NULL: none are kept */
 	struct limits *limits;       /* NULL: there are none */
 	struct hits *hits;           /* of lists of names; NULL: not counted */
+	struct tops *tops;           /* NULL: not counted */
 	struct stek *stek;           /* of tickets for clients; NULL: they are given none */
+	const struct bureau *bureau; /* who writes down what workers say; NULL: nobody */
+	struct roster *roster;       /* who is there; NULL: nobody is told, and counters end with it */
 	struct epoch *epoch;         /* of the network */
 	_Atomic uint32_t *qps;       /* questions in a second of late, over all generations */
 	/* NULL: no secret is shared */

@@ -1,13 +1,13 @@
 /*
  * Giving an open descriptor to a process that may not open files itself: the master opens the log anew after
- * a rotation, or has lists of names read anew, and hands that to each worker.
+ * a rotation, or has lists of names read anew, and hands that to each worker; or what a scribe writes to.
  */
 #ifndef DOTWARD_PROCESS_HANDOVER_H
 #define DOTWARD_PROCESS_HANDOVER_H
 
 #include <stdint.h>
 
-enum handover_kind { HANDOVER_LOG, HANDOVER_LISTS, HANDOVER_KINDS };
+enum handover_kind { HANDOVER_LOG, HANDOVER_LISTS, HANDOVER_CRAFT, HANDOVER_KINDS };
 
 /* What comes with a descriptor. Plain data, zeroed where it means nothing. */
 struct handover_note {

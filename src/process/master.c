@@ -10,6 +10,7 @@
 #include "process/master_inside.h"
 
 #include "base/clock.h"
+#include "base/logflood.h"
 #include "base/must.h"
 #include "process/notify.h"
 #include "process/signals.h"
@@ -98,6 +99,7 @@ judge_upgrade(struct master *m, bool readable, uint64_t now_ms)
 	if (!successor_judge(&m->successor, readable, now_ms))
 		return;
 	m->handed_over = m->stopping = true;
+	herald_stop(m->herald);
 	master_change_stop(m);
 }
 
@@ -112,8 +114,10 @@ on_child(void *arg)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (lineage_bury(&m->line, pid, status, clock_now_ms()))
 			keeper_member_died(m->keeper, clock_now_ms());
-		else if (!keeper_bury(m->keeper, pid, status) && !librarian_bury(m->librarian, pid, status) &&
-		         !hosts_bury(m->hosts, pid, status, clock_now_ms()))
+		else if (!bureau_bury(m->bureau, pid, status, clock_now_ms()) &&
+		         !keeper_bury(m->keeper, pid, status) && !librarian_bury(m->librarian, pid, status) &&
+		         !hosts_bury(m->hosts, pid, status, clock_now_ms()) &&
+		         !herald_bury(m->herald, pid, status, clock_now_ms()))
 			admin_bury(m->admin, pid, status);
 }
 
@@ -126,12 +130,15 @@ on_stop(void *arg)
 	if (m->impatient) {
 		log_warn("asked to stop twice: workers are killed");
 		lineage_kill(&m->line);
+		bureau_kill(m->bureau);
 		keeper_hurry(m->keeper);
 		return;
 	}
 	successor_give_up(&m->successor);
 	master_change_stop(m);
 	admin_begins(ADMIN_STOP);
+	if (!m->handed_over)
+		atomic_store(&m->world->roster->state, ROSTER_STOPPING);
 	log_notice("draining workers=%u limit=%ums", m->line.serving ? generation_alive(m->line.serving) : 0,
 	        m->line.serving ? generation_config(m->line.serving)->drain_timeout_ms : 0);
 	if (m->line.starting != NULL)
@@ -153,6 +160,8 @@ on_reopen(void *arg)
 		return;
 	}
 	lineage_give_log(&m->line);
+	bureau_reopen(m->bureau);
+	herald_renew(m->herald, clock_now_ms());
 	log_notice("log reopened");
 }
 
@@ -191,10 +200,11 @@ wait_ms(const struct master *m)
 	next_ms = earlier(next_ms, earlier(hosts_next_ms(m->hosts), master_change_ms(m)));
 	if (m->line.starting != NULL)
 		next_ms = earlier(next_ms, m->starting_until_ms);
-	next_ms = earlier(next_ms, librarian_next_ms(m->librarian));
+	next_ms = earlier(next_ms, earlier(librarian_next_ms(m->librarian), bureau_next_ms(m->bureau)));
+	next_ms = earlier(next_ms, herald_next_ms(m->herald));
 	if (m->relisting && m->handing_until_ms != 0)
 		next_ms = earlier(next_ms, now_ms + MASTER_HAND_LOOK_MS);
-	next_ms = earlier(next_ms, successor_due_ms(&m->successor));
+	next_ms = earlier(next_ms, earlier(log_settle_ms(), successor_due_ms(&m->successor)));
 	next_ms = earlier(earlier(next_ms, admin_due_ms(m->admin)), lookout_due_ms(m->lookout));
 	next_ms = earlier(next_ms, now_ms + cookies_wait_ms(m->world->cookies, clock_boot_ms()));
 	if (next_ms == UINT64_MAX)
@@ -203,12 +213,24 @@ wait_ms(const struct master *m)
 }
 
 static void
+tend_bureau(struct master *m, struct generation *const *all, unsigned count, uint64_t now_ms)
+{
+	unsigned numbers[LINEAGE_MOST];
+	for (unsigned i = 0; i < count; i++)
+		numbers[i] = generation_number(all[i]);
+	bureau_tend(m->bureau, numbers, count, now_ms);
+}
+
+static void
 tend(struct master *m, uint64_t now_ms)
 {
 	struct generation *all[LINEAGE_MOST + 1];
 	lineage_tend(&m->line, now_ms);
+	herald_tend(m->herald, now_ms);
+	spending_tell(&m->spending, now_ms);
 	lineage_free_drained(&m->line, m->world->retired);
 	unsigned count = lineage_all(&m->line, all);
+	tend_bureau(m, all, count, now_ms);
 	if (m->held != NULL) /* it has a cache already */
 		all[count++] = m->held;
 	keeper_tend(m->keeper, all, count, now_ms);
@@ -241,6 +263,7 @@ turn(struct master *m)
 	}
 	if (!m->handed_over)
 		cookies_rotate(m->world->cookies, clock_boot_ms());
+	log_settle(now_ms);
 	judge_upgrade(m, polled && fds[2].revents != 0, now_ms);
 	hosts_tend(m->hosts, now_ms);
 	master_tend_lists(m, now_ms);
@@ -273,6 +296,25 @@ on_cache(void *arg, struct verbs_cache *out)
 	bool serves = survey_cache(m->world, generations, lineage_all(&m->line, generations), out);
 	out->hosts = m->hosts;
 	return serves;
+}
+
+static bool
+on_overview(void *arg, struct overview_sources *out)
+{
+	struct master *m = arg;
+	struct generation *generations[LINEAGE_MOST];
+	unsigned count = lineage_all(&m->line, generations);
+	if (count == 0)
+		return false;
+	m->unlisted = (struct stats_slab){0};
+	for (unsigned i = 0; i < count; i++)
+		stats_retire(generation_stats(generations[i]), &m->unlisted);
+	*out = (struct overview_sources){.version = DOTWARD_VERSION,
+	        .world = m->world,
+	        .config = generation_config(generations[0]),
+	        .cache = generation_cache(generations[0]),
+	        .unlisted = &m->unlisted};
+	return true;
 }
 
 static bool
@@ -319,6 +361,9 @@ come_up(struct master *m)
 	if (m->line.serving == NULL)
 		return false;
 	survey_log_serving(m->line.serving);
+	roster_serve(m->world->roster, getpid(), m->started_ms,
+	        clock_wall_ms() - (clock_now_ms() - m->started_ms));
+	atomic_store(&m->world->roster->state, ROSTER_SERVING);
 	if (m->inheritance.ready < 0)
 		admin_serves(m->admin, generation_alive(m->line.serving), NULL);
 	else
@@ -347,7 +392,11 @@ remember(struct master *m, const struct generation *first)
 static void
 wait_for_all(struct master *m)
 {
-	while (!lineage_is_empty(&m->line) || keeper_is_busy(m->keeper))
+	while (!lineage_is_empty(&m->line) || !bureau_is_empty(m->bureau) || keeper_is_busy(m->keeper))
+		turn(m);
+	/* To the end, so that who watches sees how it stops. */
+	herald_stop(m->herald);
+	while (herald_is_busy(m->herald))
 		turn(m);
 }
 
@@ -380,8 +429,10 @@ take_apart(struct master *m)
 		close(m->signal_fd);
 	upgrade_forget(&m->inheritance);
 	log_share_level(NULL);
+	bureau_free(m->bureau);
 	keeper_free(m->keeper);
 	librarian_free(m->librarian);
+	herald_free(m->herald, m->handed_over);
 	hosts_free(m->hosts);
 	lookout_close(m->lookout);
 	/* last but for the memory, so that who hears of the end can start the next one at once */
@@ -415,8 +466,10 @@ master_run(const struct master_setup *setup)
 	        .tickets = m.world->tickets,
 	        .limits = m.world->limits,
 	        .hits = m.world->hits,
+	        .tops = m.world->tops,
 	        .stek = m.world->stek,
 	        .cookies = m.world->cookies,
+	        .roster = m.world->roster,
 	        .epoch = m.world->epoch,
 	        .qps = m.world->qps,
 	        .seed = m.world->seed,
@@ -428,6 +481,10 @@ master_run(const struct master_setup *setup)
 	        .leave_master = leave_master,
 	        .arg = &m};
 	m.keeper = keeper_new(&keeping);
+	const struct bureau_setup writing = {
+	        .leave_master = leave_master, .arg = &m, .retired = m.world->retired};
+	m.bureau = bureau_new(&writing);
+	m.shared.bureau = m.bureau;
 	m.inheritance.cache = -1;
 	const struct librarian_setup listing = {
 	        .inherited = m.inheritance.lists, .leave_master = leave_master, .arg = &m};
@@ -435,6 +492,14 @@ master_run(const struct master_setup *setup)
 	const struct hosts_setup looking_up = {
 	        .inherited = m.inheritance.hosts, .leave_master = leave_master, .arg = &m};
 	m.hosts = hosts_new(&looking_up);
+	const struct herald_setup telling = {.world = m.world,
+	        .inherited = m.inheritance.sockets,
+	        .inherited_count = m.inheritance.socket_count,
+	        .leave_master = leave_master,
+	        .arg = &m};
+	m.herald = herald_new(&telling);
+	struct roster_process *us = &m.world->roster->helpers[ROSTER_MASTER];
+	spending_open(&m.spending, &us->cpu_us, &us->memory_bytes, &us->beat_ms);
 	log_share_level(m.world->log_level);
 	log_set_level(setup->config->log.level);
 	const struct admin_deeds deeds = {.arg = &m,
@@ -444,6 +509,7 @@ master_run(const struct master_setup *setup)
 	        .upgrade = upgrade,
 	        .stop = on_stop_asked,
 	        .cache = on_cache,
+	        .overview = on_overview,
 	        .lists = on_lists};
 	m.admin = admin_new(&deeds);
 	m.successor.line = &m.line;
@@ -451,6 +517,7 @@ master_run(const struct master_setup *setup)
 	m.successor.admin = m.admin;
 	m.successor.world = m.world;
 	m.successor.hosts = m.hosts;
+	m.successor.herald = m.herald;
 	struct generation *first = master_make(&m, setup->config, why);
 	if (first == NULL) {
 		master_fail(&m, why);

@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/must.h"
 #include "config/list.h"
+#include "process/survey.h"
+#include "query/popular.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +40,12 @@ master_make(struct master *m, struct config *config, char why[GENERATION_WHY_BYT
 	struct generation *g = generation_new(
 	        &m->shared, *m->world->generation + 1, config, cache, bound.count > 0 ? &bound : NULL, why);
 	free(fds);
+	if (g != NULL && (herald_prepare(m->herald, config, generation_user(g), why) < 0 ||
+	                         bureau_provide(m->bureau, generation_number(g), config, why) < 0)) {
+		herald_abandon(m->herald);
+		generation_free(g);
+		return NULL;
+	}
 	if (g != NULL && config_has_tls(config))
 		sandbox_keep_secrets();
 	return g;
@@ -47,7 +55,10 @@ int
 master_open_log(const struct config *config, bool foreground)
 {
 	bool unread = strcmp(config->log.target, "stderr") == 0 && !foreground;
-	return log_open(unread ? "syslog" : config->log.target, config->log.level);
+	int failed = log_open(unread ? "syslog" : config->log.target, config->log.level);
+	if (failed == 0)
+		log_set_json(config->log.json);
+	return failed;
 }
 
 static void
@@ -82,6 +93,7 @@ start(struct master *m, struct generation *g)
 	count_hits(m, generation_config(g));
 	m->starting_since_ms = clock_now_ms();
 	m->starting_until_ms = m->starting_since_ms + MASTER_START_MS;
+	bureau_begin(m->bureau, generation_number(g), generation_user(g), m->starting_since_ms);
 	generation_bear(g, m->starting_since_ms);
 }
 
@@ -93,6 +105,7 @@ reload_answer(struct master *m, bool good, char *text)
 	while (length > 0 && text[length - 1] == '\n')
 		text[--length] = '\0';
 	admin_done(m->admin, ADMIN_RELOAD, good, text);
+	roster_note(m->world->roster, good ? ROSTER_RELOADED : ROSTER_RELOAD_FAILED);
 	admin_serves(m->admin, generation_alive(m->line.serving), good ? NULL : text);
 	if (good) {
 		log_notice("%s", text);
@@ -124,6 +137,7 @@ renewal_failed(struct master *m, const char *why)
 static void
 fall_back(struct master *m, char *why)
 {
+	herald_abandon(m->herald);
 	if (m->line.serving != NULL) {
 		/* Its sockets may have changed the steering of a group it only shared. */
 		generation_steer(m->line.serving, clock_now_ms());
@@ -272,6 +286,9 @@ take_over(struct master *m)
 	m->line.starting = NULL;
 	m->serving_version = m->made_version;
 	keeper_serve(m->keeper, m->line.serving);
+	survey_tell(m->world->roster, m->line.serving);
+	herald_serve(m->herald, m->line.serving, clock_now_ms());
+	tops_switch(m->world->tops, popular_mode(generation_config(m->line.serving)), clock_now_ms());
 	if (old == NULL)
 		return;
 	lineage_retire(&m->line, old, clock_now_ms());

@@ -10,6 +10,8 @@
 
 #include "process/admin.h"
 #include "process/background.h"
+#include "process/bureau.h"
+#include "process/herald.h"
 #include "process/hosts.h"
 #include "process/keeper.h"
 #include "process/librarian.h"
@@ -17,6 +19,7 @@
 #include "process/lookout.h"
 #include "process/master.h"
 #include "process/pid_file.h"
+#include "process/spending.h"
 #include "process/successor.h"
 #include "process/upgrade.h"
 #include "shared/world.h"
@@ -35,6 +38,7 @@ struct master {
 	struct generation_world shared;
 	struct lineage line;
 	struct keeper *keeper;
+	struct bureau *bureau;
 	struct lookout *lookout;
 	uint64_t starting_until_ms, starting_since_ms;
 	bool reload_again; /* asked for while one was under way */
@@ -42,8 +46,11 @@ struct master {
 	bool relisting, relist_again; /* the lists of what serves are read anew; and that was asked for */
 	uint64_t handing_until_ms;    /* ... and its workers are given them; 0: not yet */
 	struct hosts *hosts;
-	struct generation *held; /* made, and not started before its lists are read, and its hosts have
-	                            addresses, or for so long */
+	struct herald *herald;
+	struct spending spending;
+	struct stats_slab unlisted; /* sums outside of the roster, for the last overview */
+	struct generation *held;    /* made, and not started before its lists are read, and its hosts have
+	                               addresses, or for so long */
 	struct config *held_config;
 	uint64_t held_until_ms;
 	unsigned made_version, serving_version; /* of the hosts' addresses */

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "config/list.h"
+#include "process/survey.h"
 
 #include <stdio.h>
 
@@ -56,6 +57,7 @@ hand_out(struct master *m, uint64_t now_ms)
 	switch (librarian_take(m->librarian, &shelf, why)) {
 	case LIBRARIAN_LOADED:
 		generation_set_lists(m->line.serving, shelf);
+		survey_tell(m->world->roster, m->line.serving);
 		m->handing_until_ms = now_ms + MASTER_HAND_MS;
 		break;
 	case LIBRARIAN_SAME:

@@ -23,7 +23,9 @@ enum sandbox_role {
 	SANDBOX_MASTER,
 	SANDBOX_WORKER,
 	SANDBOX_WORKER_SOURCE, /* with upstreams that have a source_address */
-	SANDBOX_LOADER,        /* an errand that makes memory to be sealed */
+	SANDBOX_EXPORTER,
+	SANDBOX_SCRIBE, /* writes what workers say to what is open, or to a local socket */
+	SANDBOX_LOADER, /* an errand that makes memory to be sealed */
 	SANDBOX_ERRAND, /* a short life with what is open already: it reads, writes, renames, and ends */
 };
 
@@ -62,9 +64,9 @@ int sandbox_enter_worker(const struct sandbox_user *user, pid_t master, char why
 int sandbox_limit_memory(uint64_t bytes) __attribute__((warn_unused_result));
 
 /*
- * Refuses all files, TCP to other ports than the upstreams', binding (but for a source_address), and signals
- * to other processes. Best effort: a kernel without landlock gets a debug line and 0. -errno with a line in
- * `why` when it has it and it failed.
+ * Refuses all files, TCP to other ports than the upstreams' (config NULL: all), binding (but for a
+ * source_address), and signals to other processes. Best effort: a kernel without landlock gets a debug line
+ * and 0. -errno with a line in `why` when it has it and it failed.
  */
 int sandbox_ward(const struct config *config, char why[SANDBOX_WHY_BYTES])
         __attribute__((warn_unused_result));

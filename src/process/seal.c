@@ -115,10 +115,24 @@ fill_worker_source(scmp_filter_ctx filter)
 }
 
 static int
+fill_exporter(scmp_filter_ctx filter)
+{
+	int failed = add_calls(filter, SCMP_ACT_ALLOW, calls_exporter, calls_exporter_count);
+	return failed < 0 ? failed : add_suicide(filter);
+}
+
+static int
 fill_errand(scmp_filter_ctx filter)
 {
 	int failed = add_calls(filter, SCMP_ACT_ALLOW, calls_errand, calls_errand_count);
 	return failed < 0 ? failed : add_suicide(filter);
+}
+
+static int
+fill_scribe(scmp_filter_ctx filter)
+{
+	int failed = fill_errand(filter);
+	return failed < 0 ? failed : add_calls(filter, SCMP_ACT_ALLOW, calls_scribe, calls_scribe_count);
 }
 
 static int
@@ -153,6 +167,8 @@ static const struct {
         [SANDBOX_MASTER] = {SCMP_ACT_ALLOW, fill_master},
         [SANDBOX_WORKER] = {SCMP_ACT_TRAP, fill_worker},
         [SANDBOX_WORKER_SOURCE] = {SCMP_ACT_TRAP, fill_worker_source},
+        [SANDBOX_EXPORTER] = {SCMP_ACT_TRAP, fill_exporter},
+        [SANDBOX_SCRIBE] = {SCMP_ACT_TRAP, fill_scribe},
         [SANDBOX_LOADER] = {SCMP_ACT_TRAP, fill_loader},
         [SANDBOX_ERRAND] = {SCMP_ACT_TRAP, fill_errand},
 };

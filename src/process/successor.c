@@ -43,6 +43,7 @@ void
 successor_refuse(struct successor *s, const char *why)
 {
 	log_error("upgrade refused why=\"%s\"", why);
+	roster_note(s->world->roster, ROSTER_UPGRADE_FAILED);
 	admin_done(s->admin, ADMIN_UPGRADE, false, why);
 }
 
@@ -62,7 +63,10 @@ start(struct successor *s)
 {
 	const struct cache *cache = generation_cache(s->line->serving);
 	char *hosts = hosts_legacy(s->hosts);
-	const struct upgrade_legacy legacy = {.world = world_descriptor(s->world),
+	int more[HERALD_DESCRIPTORS];
+	const struct upgrade_legacy legacy = {.more = more,
+	        .more_count = herald_descriptors(s->herald, more),
+	        .world = world_descriptor(s->world),
 	        .control = admin_descriptor(s->admin),
 	        .cache = cache != NULL ? cache_descriptor(cache) : -1,
 	        .lists = shelf_descriptor(generation_lists(s->line->serving)),
@@ -93,6 +97,7 @@ static void
 fall_back(struct successor *s, const char *why)
 {
 	log_error("upgrade failed, the old binary serves on: %s", why);
+	roster_note(s->world->roster, ROSTER_UPGRADE_FAILED);
 	upgrade_end(&s->upgrade, true);
 	keeper_share(s->keeper, false, clock_now_ms());
 	/* The new master may have changed the steering, and who is behind the socket, before it failed. */
@@ -107,6 +112,7 @@ hand_over(struct successor *s)
 	char text[64];
 	snprintf(text, sizeof text, "handed over pid=%d", (int)s->upgrade.pid);
 	log_notice("%s", text);
+	roster_note(s->world->roster, ROSTER_UPGRADED);
 	notify_main_pid(s->upgrade.pid);
 	admin_done(s->admin, ADMIN_UPGRADE, true, text);
 	admin_leave(s->admin); /* who asks now asks the new master */

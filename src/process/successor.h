@@ -6,6 +6,7 @@
 #define DOTWARD_PROCESS_SUCCESSOR_H
 
 #include "process/admin.h"
+#include "process/herald.h"
 #include "process/hosts.h"
 #include "process/keeper.h"
 #include "process/lineage.h"
@@ -28,6 +29,7 @@ struct successor {
 	struct admin *admin;
 	const struct world *world;
 	const struct hosts *hosts;
+	const struct herald *herald;
 };
 
 /* To be called at the start, see upgrade_find_binary(). argv: what the new binary is started with. */

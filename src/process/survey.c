@@ -1,7 +1,10 @@
 /*
- * Sums and lists. Counters of generations that are gone lie in the world.
+ * Sums and lists. Counters lie in the world, but for those of generations that found no room in its
+ * roster.
  */
 #include "process/survey.h"
+
+#include "query/lists.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -53,9 +56,20 @@ fill_listens(struct report *r, const struct generation *g)
 }
 
 void
+survey_sum(const struct world *world, struct generation *const *generations, unsigned count,
+        struct stats_slab *into)
+{
+	stats_fold(into, world->retired);
+	roster_sum(world->roster, into);
+	for (unsigned i = 0; i < count; i++)
+		stats_retire(generation_stats(generations[i]), into);
+}
+
+void
 survey_fill(struct report *r, const struct world *world, struct generation *const *generations,
         unsigned count, uint64_t now_ms)
 {
+	struct stats_slab sums = {0};
 	size_t workers = 0;
 	for (unsigned i = 0; i < count; i++)
 		workers += generation_config(generations[i])->workers;
@@ -66,17 +80,25 @@ survey_fill(struct report *r, const struct world *world, struct generation *cons
 	r->pid = getpid();
 	r->generation = *world->generation;
 	r->log_level = log_get_level();
-	for (unsigned c = 0; c < STATS_COUNT; c++) {
-		r->counters[c] = atomic_load(&world->retired->counters[c]);
-		for (unsigned i = 0; i < count; i++)
-			r->counters[c] += stats_sum(generation_stats(generations[i]), c);
-	}
+	survey_sum(world, generations, count, &sums);
+	for (unsigned c = 0; c < STATS_COUNT; c++)
+		r->counters[c] = sums.counters[c];
 	if (count == 0)
 		return;
 	r->workers_wanted = generation_config(generations[0])->workers;
 	r->upstream_count = generation_config(generations[0])->upstream_count;
 	r->cache_bytes = generation_config(generations[0])->cache.size;
 	fill_listens(r, generations[0]);
+}
+
+void
+survey_tell(struct roster *roster, const struct generation *g)
+{
+	const struct lists *lists = shelf_lists(generation_lists(g));
+	unsigned count = lists != NULL ? lists_count(lists) : 0;
+	for (unsigned i = 0; i < HITS_LISTS; i++)
+		atomic_store(&roster->list_names[i], i < count ? lists_list(lists, i)->names : 0);
+	atomic_store(&roster->generation, generation_number(g));
 }
 
 bool
@@ -122,9 +144,11 @@ void
 survey_log_stopped(const struct world *world)
 {
 	static char line[STATS_COUNT * 40];
+	struct stats_slab sums = {0};
 	size_t used = 0;
+	survey_sum(world, NULL, 0, &sums);
 	for (unsigned i = 0; i < STATS_COUNT && used < sizeof line; i++)
 		used += (size_t)snprintf(line + used, sizeof line - used, " %s=%llu", stats_name(i),
-		        (unsigned long long)atomic_load(&world->retired->counters[i]));
+		        (unsigned long long)sums.counters[i]);
 	log_notice("stopped%s", line);
 }

@@ -174,8 +174,10 @@ upgrade_begin(struct upgrade *u, const char *path, char *const *argv, const stru
 {
 	int ends[2], fds[UPGRADE_MOST + UPGRADE_EXTRA];
 	size_t count = sockets_descriptors(sockets, fds, UPGRADE_MOST);
-	if (count > UPGRADE_MOST)
+	if (count + legacy->more_count > UPGRADE_MOST)
 		return -E2BIG;
+	for (size_t i = 0; i < legacy->more_count; i++)
+		fds[count++] = legacy->more[i];
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
 	const struct upgrade_extra extra[UPGRADE_EXTRA] = {

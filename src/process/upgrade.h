@@ -48,6 +48,8 @@ struct upgrade {
 struct upgrade_legacy {
 	int world, cache, lists, control;
 	const char *hosts; /* a text; NULL: none */
+	const int *more;   /* go with the sockets */
+	size_t more_count;
 };
 
 /* Starts `path` with these arguments. 0 or -errno. */

@@ -7,6 +7,7 @@
 #include "process/cache_verbs.h"
 #include "process/explain_verbs.h"
 #include "process/list_verbs.h"
+#include "process/stats_verbs.h"
 #include "process/upstream_verbs.h"
 
 #include <stdlib.h>
@@ -37,12 +38,6 @@ static void
 on_status(void *arg, struct control_call *call)
 {
 	tell(arg, call, report_status);
-}
-
-static void
-on_stats(void *arg, struct control_call *call)
-{
-	tell(arg, call, report_stats);
 }
 
 static void
@@ -101,7 +96,9 @@ static void on_help(void *arg, struct control_call *call);
 
 const struct control_verb verbs[] = {
         {"status", "", "is it serving, since when, where, with how many workers", false, on_status},
-        {"stats", "", "all counters, summed over the workers", false, on_stats},
+        {"stats", "", "all counters, summed over the workers", false, stats_verb},
+        {"stats --prometheus", "", "all there is to tell, as the exporter tells Prometheus", false,
+                stats_verb_prometheus},
         {"workers", "", "each worker: process, state, uptime, deaths", false, on_workers},
         {"reload", "", "read the configuration anew", true, on_reload},
         {"upgrade", "", "go on with the program that is installed now", true, on_upgrade},

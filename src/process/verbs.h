@@ -8,6 +8,7 @@
 #include "process/aside.h"
 #include "process/control.h"
 #include "process/hosts.h"
+#include "process/overview.h"
 #include "process/report.h"
 #include "query/shelf.h"
 #include "shared/health.h"
@@ -44,6 +45,8 @@ struct verbs_master {
 	bool (*cache)(void *arg, struct verbs_cache *out);
 	/* The same. */
 	bool (*lists)(void *arg, struct verbs_lists *out);
+	/* The same, for what an overview is taken from. */
+	bool (*overview)(void *arg, struct overview_sources *out);
 	struct asides *asides;
 };
 

@@ -67,7 +67,7 @@ rules_open(int version)
 static int
 allow_ports(int rules, const struct config *config)
 {
-	for (size_t i = 0; i < config->upstream_count; i++)
+	for (size_t i = 0; config != NULL && i < config->upstream_count; i++)
 		for (size_t k = 0; k < config->upstreams[i].address_count; k++) {
 			struct ward_port port = {.allowed = WARD_CONNECT_TCP,
 			        .port = addr_port(&config->upstreams[i].addresses[k])};
@@ -76,7 +76,7 @@ allow_ports(int rules, const struct config *config)
 		}
 	/* Port 0: one that the kernel chooses. */
 	struct ward_port any = {.allowed = WARD_BIND_TCP, .port = 0};
-	if (config_has_source(config) &&
+	if (config != NULL && config_has_source(config) &&
 	        syscall(SYS_landlock_add_rule, rules, WARD_RULE_NET_PORT, &any, 0) < 0)
 		return -errno;
 	return 0;

@@ -7,12 +7,17 @@
 #include "process/worker.h"
 
 #include "base/clock.h"
+#include "base/logflood.h"
 #include "base/must.h"
 #include "client/listener_stream.h"
 #include "client/listener_udp.h"
 #include "process/fds.h"
 #include "process/handover.h"
+#include "process/spending.h"
+#include "query/popular.h"
 #include "query/query.h"
+#include "query/querylog.h"
+#include "query/tapping.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -37,7 +42,12 @@ struct worker {
 	struct ev_loop *loop;
 	struct stream_room *room;
 	struct queries *queries;
-	struct shelf *shelf; /* lists of names; NULL: none */
+	struct shelf *shelf;       /* lists of names; NULL: none */
+	struct querylog *querylog; /* NULL: none */
+	struct bell *bell;         /* of who writes it */
+	struct tapping *tapping;   /* of dnstap; NULL: none */
+	struct bell *tap_bell;
+	struct popular popular;
 	struct listener_stream *tcp;
 	struct listener_udp **udp; /* by listen address; NULL where there is none */
 	ev_signal terminate;
@@ -49,6 +59,7 @@ struct worker {
 	uint32_t epoch; /* that the upstream connections belong to */
 	uint64_t woken_us;
 	struct worker_window window;
+	struct spending spending;
 	bool draining;
 };
 
@@ -114,9 +125,11 @@ on_patience(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 static void
-beat(const struct worker *w)
+beat(struct worker *w)
 {
-	atomic_store_explicit(&w->setup->room.state->heartbeat_ms, clock_now_ms(), memory_order_relaxed);
+	uint64_t now_ms = clock_now_ms();
+	atomic_store_explicit(&w->setup->room.state->heartbeat_ms, now_ms, memory_order_relaxed);
+	spending_tell(&w->spending, now_ms);
 }
 
 /* Nothing to do but to come round: the hooks below write the heartbeat, and look at the epoch. */
@@ -189,12 +202,16 @@ static void
 count_work(struct worker *w)
 {
 	struct slot_state *state = w->setup->room.state;
+	struct roster_row *row = w->setup->room.roster.row;
 	uint64_t now_us = clock_now_us(),
 	         busy_us = atomic_load_explicit(&state->busy_us, memory_order_relaxed);
 	if (w->woken_us != 0)
 		busy_us += now_us - w->woken_us;
 	atomic_store_explicit(&state->busy_us, busy_us, memory_order_relaxed);
-	atomic_store_explicit(&state->tcp_clients, listener_stream_clients(w->tcp), memory_order_relaxed);
+	uint32_t tcp_clients = listener_stream_clients(w->tcp);
+	atomic_store_explicit(&state->tcp_clients, tcp_clients, memory_order_relaxed);
+	atomic_store_explicit(&row->tcp_clients, tcp_clients, memory_order_relaxed);
+	atomic_store_explicit(&row->in_flight, queries_in_flight(w->queries), memory_order_relaxed);
 	cry_for_help(w, busy_us, now_us);
 }
 
@@ -205,6 +222,11 @@ on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
 	(void)events;
 	beat(w);
 	count_work(w);
+	log_settle(w->setup->room.state->heartbeat_ms);
+	if (w->bell != NULL)
+		bell_ring(w->bell);
+	if (w->tap_bell != NULL)
+		bell_ring(w->tap_bell);
 	if (w->draining && queries_in_flight(w->queries) == 0 && listener_stream_clients(w->tcp) == 0)
 		ev_break(loop, EVBREAK_ALL);
 }
@@ -279,6 +301,8 @@ take_apart(struct worker *w)
 	free(w->udp);
 	listener_stream_free(w->tcp);
 	queries_free(w->queries);
+	querylog_free(w->querylog);
+	tapping_close(w->tapping);
 	shelf_drop(w->shelf);
 	stream_room_free(w->room);
 	ev_signal_stop(w->loop, &w->terminate);
@@ -329,12 +353,39 @@ static void
 tell_ready(const struct worker_setup *setup)
 {
 	atomic_store(&setup->room.state->serving, 1);
+	atomic_store(&setup->room.roster.row->serving, 1);
 	const char word = WORKER_SAYS_READY;
 	ssize_t ignored = write(setup->ready_fd, &word, 1);
 	(void)ignored;
 	/* A worker that is never alone has nothing more to say. */
 	if (setup->config->steer_all || setup->config->workers == 1)
 		close(setup->ready_fd);
+}
+
+static void
+open_querylog(struct worker *w)
+{
+	const struct worker_setup *setup = w->setup;
+	struct spool *spool = bureau_spool(setup->bureau, setup->generation, BUREAU_QUERYLOG, setup->slot);
+	if (spool == NULL)
+		return;
+	w->bell = bureau_bell(setup->bureau, setup->generation, BUREAU_QUERYLOG);
+	w->querylog = querylog_new(setup->config, spool, setup->room.stats, setup->slot);
+	const struct tale_hearer hearer = querylog_hearer(w->querylog);
+	queries_add_hearer(w->queries, &hearer);
+}
+
+static void
+open_tap(struct worker *w)
+{
+	const struct worker_setup *setup = w->setup;
+	struct spool *spool = bureau_spool(setup->bureau, setup->generation, BUREAU_DNSTAP, setup->slot);
+	if (spool == NULL)
+		return;
+	w->tap_bell = bureau_bell(setup->bureau, setup->generation, BUREAU_DNSTAP);
+	w->tapping = tapping_open(setup->config, setup->sockets, spool, setup->room.stats);
+	const struct tale_hearer hearer = tapping_hearer(w->tapping);
+	queries_add_hearer(w->queries, &hearer);
 }
 
 /* Order matters: the hooks that send must be there before what they send. */
@@ -365,7 +416,10 @@ put_together(struct worker *w)
 	        .memory = setup->room.queries,
 	};
 	w->queries = queries_new(&queries);
+	popular_listen(&w->popular, w->queries, setup->tops, setup->config);
 	queries_set_lists(w->queries, shelf_lists(w->shelf));
+	open_querylog(w);
+	open_tap(w);
 	if (atomic_load(&setup->room.state->steered) == SLOTS_SPARED)
 		queries_stay_cold(w->queries);
 	listen_all(w);
@@ -373,16 +427,25 @@ put_together(struct worker *w)
 	return true;
 }
 
+/* Where no roster has room for it, it tells of itself here. */
+struct worker_unlisted {
+	struct roster_row row;
+	_Atomic uint64_t cpu_us;
+};
+
 size_t
 worker_footprint(const struct config *config)
 {
 	return shm_footprint(sizeof(struct slot_state)) + shm_footprint(queries_footprint(config)) +
+	       shm_footprint(sizeof(struct worker_unlisted)) +
 	       config->listen_count * shm_footprint(listener_udp_footprint());
 }
 
 void
 worker_carve(struct shm *shm, const struct config *config, struct worker_room *room)
 {
+	struct worker_unlisted *unlisted = shm_carve(shm, sizeof *unlisted);
+	room->roster = (struct roster_hold){.row = &unlisted->row, .cpu_us = &unlisted->cpu_us};
 	room->state = shm_carve(shm, sizeof(struct slot_state));
 	room->queries = shm_carve(shm, queries_footprint(config));
 	room->udp = must_alloc(config->listen_count, sizeof(void *));
@@ -449,7 +512,9 @@ worker_run(const struct worker_setup *setup)
 		log_warn("limits.worker_memory cannot be set why=\"%s\"", strerror(errno));
 	if (setup->cache != NULL)
 		cache_join(setup->cache, setup->member, setup->room.stats);
+	const struct roster_hold *hold = &setup->room.roster;
 	struct worker w = {.setup = setup, .shelf = setup->shelf, .epoch = epoch_now(setup->epoch)};
+	spending_open(&w.spending, hold->cpu_us, &hold->row->memory_bytes, &hold->row->beat_ms);
 	if (!put_together(&w))
 		return EXIT_FAILURE;
 	if (shut(setup, why) < 0) {
@@ -464,5 +529,6 @@ worker_run(const struct worker_setup *setup)
 	unblock_signals();
 	ev_run(w.loop, 0);
 	take_apart(&w);
+	log_repeats_tell(UINT64_MAX);
 	return EXIT_SUCCESS;
 }

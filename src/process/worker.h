@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "net/sockets.h"
 #include "net/tls.h"
+#include "process/bureau.h"
 #include "process/sandbox.h"
 #include "query/shelf.h"
 #include "shared/cookies.h"
@@ -16,6 +17,7 @@
 #include "shared/hits.h"
 #include "shared/limits.h"
 #include "shared/quarantine.h"
+#include "shared/roster.h"
 #include "shared/shm.h"
 #include "shared/slots.h"
 #include "shared/stats.h"
@@ -26,6 +28,7 @@
 struct worker_room {
 	struct slot_state *state;
 	struct stats_slab *stats;
+	struct roster_hold roster; /* what everybody may know of it; but for the slab */
 	void *queries;
 	void **udp; /* by listen address */
 };
@@ -46,6 +49,7 @@ struct worker_setup {
 	struct limits *limits;
 	struct shelf *shelf; /* lists of names; NULL: none */
 	struct hits *hits;   /* of them; NULL: not counted */
+	struct tops *tops;   /* NULL: not counted */
 	struct cache *cache; /* NULL: none */
 	uint32_t member;     /* of it */
 	struct epoch *epoch; /* of the network */
@@ -53,6 +57,8 @@ struct worker_setup {
 	uint64_t seed;
 	struct worker_room room;
 	struct sandbox_user user;
+	const struct bureau *bureau; /* NULL: nothing is written about questions */
+	unsigned generation;         /* as the bureau knows it */
 	int log_end; /* where a new log file, or lists, come through (handover.h); -1: none will */
 	pid_t master;
 	unsigned slot;

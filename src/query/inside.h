@@ -16,6 +16,7 @@ struct query {
 	_Atomic uint32_t life;
 	uint32_t lives; /* successors that have taken it up */
 	uint64_t begun_ms;
+	uint64_t begun_us; /* the same moment, to the microsecond */
 	uint64_t hash;
 	uint32_t number;
 	bool unlogged; /* its client's group is not to be in the log */

@@ -123,7 +123,7 @@ static void
 tell(const struct meter *m, const struct meter_tale *tale, const struct addr_net *network)
 {
 	char text[ADDR_TEXT_BYTES] = "";
-	bool named = m->config->log.queries || log_wants(LOG_LEVEL_DEBUG);
+	bool named = m->config->log.queries;
 	log_notice("%s networks=%u dropped=%u slipped=%u refused=%u%s%s", tale->what, tale->networks,
 	        tale->counts[METER_DROP], tale->counts[METER_SLIP], tale->counts[METER_REFUSE],
 	        named ? " latest=" : "", named ? addr_net_text(network, text) : "");

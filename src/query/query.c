@@ -70,6 +70,7 @@ struct queries {
 	struct proof proof;
 	struct stats_slab *stats;
 	struct replies replies;
+	struct teller teller;
 	struct query_memory *memory;
 	struct flight *flights;
 	struct query *spare; /* to take a message apart when the pool is empty */
@@ -86,16 +87,18 @@ flight_of(const struct queries *qs, const struct query *q)
 	return &qs->flights[q - qs->memory->pool];
 }
 
+/* Names and clients are in the log only where the administrator wants them there. */
 static void
-log_begun(const struct query *q, size_t bytes)
+log_begun(const struct queries *qs, const struct query *q, size_t bytes)
 {
 	if (!log_wants(LOG_LEVEL_DEBUG) || q->unlogged)
 		return;
+	bool named = qs->config->log.queries;
 	char peer[ADDR_TEXT_BYTES], name[NAME_TEXT_BYTES], type[WIRE_WORD_BYTES];
-	log_write(LOG_LEVEL_DEBUG, "q=%u asked client=%s protocol=%s bytes=%zu name=%s type=%s", q->number,
-	        addr_text(&q->from.peer, peer), query_protocol(&q->from), bytes,
-	        name_text(q->wire.question.name, q->wire.question.name_bytes, name),
-	        wire_type_text(q->wire.question.type, type));
+	log_write(LOG_LEVEL_DEBUG, "q=%u asked protocol=%s bytes=%zu type=%s%s%s%s%s", q->number,
+	        query_protocol(&q->from), bytes, wire_type_text(q->wire.question.type, type),
+	        named ? " client=" : "", named ? addr_text(&q->from.peer, peer) : "", named ? " name=" : "",
+	        named ? name_text(q->wire.question.name, q->wire.question.name_bytes, name) : "");
 }
 
 static void
@@ -136,12 +139,7 @@ answer(struct queries *qs, const struct query *q, const struct upstream_result *
 {
 	if (is_failure(result) && fall_back(qs, q))
 		return;
-	if (result->answer != NULL) {
-		reply_answer(&qs->replies, q, result->answer, result->upstream);
-		return;
-	}
-	stats_one(qs->stats, STATS_servfail);
-	reply_refuse(&qs->replies, q, WIRE_RCODE_SERVFAIL, result->ede, result->why);
+	reply_answer(&qs->replies, q, result);
 }
 
 static void
@@ -238,22 +236,9 @@ on_patience(struct ev_loop *loop, ev_timer *timer, int events)
 static bool
 is_excess(struct queries *qs, const struct query *q, const struct config_rate *rate)
 {
-	if (rate->per_second == 0)
-		return false;
-	switch (meter_question(qs->meter, rate, &q->from.peer, query_is_proven(q), clock_now_us())) {
-	case METER_PASS:
-		return false;
-	case METER_DROP:
-		reply_silence(&qs->replies, q);
-		break;
-	case METER_SLIP:
-		reply_slip(&qs->replies, q);
-		break;
-	case METER_REFUSE:
-		reply_refuse(&qs->replies, q, WIRE_RCODE_REFUSED, EDNS_EDE_OTHER, "too many questions");
-		break;
-	}
-	return true;
+	return rate->per_second > 0 &&
+	       reply_metered(&qs->replies, q,
+	               meter_question(qs->meter, rate, &q->from.peer, query_is_proven(q), clock_now_us()));
 }
 
 /* From now on the question is for the name that an alias of ours leads to. */
@@ -293,15 +278,7 @@ settle(struct queries *qs, struct query *q, enum wire_verdict verdict, const str
 		follow_alias(qs, q, &judgement);
 		return settle(qs, q, verdict, group); /* not ours, so this comes once */
 	}
-	if (judgement.action == JUDGE_PASS)
-		return false;
-	if (judgement.action == JUDGE_SILENCE)
-		reply_silence(&qs->replies, q);
-	else if (judgement.action == JUDGE_REFUSE)
-		reply_refuse(&qs->replies, q, judgement.rcode, judgement.ede, judgement.text);
-	else
-		reply_own(&qs->replies, q, &judgement.answer, judgement.text);
-	return true;
+	return reply_judged(&qs->replies, q, &judgement);
 }
 
 /* The query with this index is used for the first time in this life. */
@@ -408,9 +385,9 @@ is_poison(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 	stats_one(qs->stats, STATS_quarantined);
 	if (wire_query_peek(msg, bytes, &q->wire))
 		reply_refuse(&qs->replies, q, WIRE_RCODE_SERVFAIL, EDNS_EDE_OTHER,
-		        "this question crashed the server; not asked for ten minutes");
+		        "this question crashed the server; not asked for ten minutes", TALE_POISON);
 	else
-		reply_silence(&qs->replies, q);
+		reply_silence(&qs->replies, q, TALE_POISON, NULL);
 	return true;
 }
 
@@ -422,7 +399,7 @@ turn_away(struct queries *qs, const struct query *q, bool full, bool can_fall_ba
 		return;
 	stats_one(qs->stats, full ? STATS_refused_overload : STATS_fair_refused);
 	reply_refuse(&qs->replies, q, WIRE_RCODE_REFUSED, EDNS_EDE_NETWORK_ERROR,
-	        full ? "overloaded" : "overloaded, and your network has its share");
+	        full ? "overloaded" : "overloaded, and your network has its share", TALE_LIMIT);
 }
 
 static void
@@ -430,6 +407,8 @@ begin(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 {
 	const struct group *group = groups_find(qs->groups, &q->from.peer, NULL);
 	q->unlogged = groups_hides(group);
+	q->wire.question.name_bytes = 0; /* of the one before, whatever comes now */
+	teller_asked(&qs->teller, q);
 	proof_none(q);
 	if (group != NULL)
 		stats_one(qs->stats, STATS_grouped);
@@ -438,7 +417,7 @@ begin(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 	enum wire_verdict verdict = wire_query_parse(msg, bytes, &q->wire);
 	q->wire.view = groups_view(group);
 	if (verdict != WIRE_SILENCE) {
-		log_begun(q, bytes);
+		log_begun(qs, q, bytes);
 		fault_pass("begin", q->wire.question.name, q->wire.question.name_bytes);
 		if (q->wire.edns.cookie_bytes > 0)
 			proof_look(&qs->proof, q, clock_wall_ms() / 1000);
@@ -456,13 +435,24 @@ begin(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 	fetch(qs, q, can_fall_back);
 }
 
+static void
+count_apart(struct stats_slab *stats, const struct query_from *from)
+{
+	stats_asked(stats,
+	        from->tls      ? STATS_BY_TLS
+	        : from->stream ? STATS_BY_TCP
+	                       : STATS_BY_UDP,
+	        from->peer.any.sa_family == AF_INET6 ? STATS_BY_IPV6 : STATS_BY_IPV4);
+}
+
 void
 query_begin(
         struct queries *qs, const uint8_t *msg, size_t bytes, uint64_t hash, const struct query_from *from)
 {
 	struct query *q = take(qs);
 	q->from = *from;
-	q->begun_ms = clock_now_ms();
+	q->begun_us = clock_now_us();
+	q->begun_ms = q->begun_us / 1000;
 	q->number = ++qs->number;
 	q->lives = 0;
 	q->alias_bytes = 0;
@@ -471,8 +461,11 @@ query_begin(
 	stats_one(qs->stats, from->tls      ? STATS_queries_tls
 	                     : from->stream ? STATS_queries_tcp
 	                                    : STATS_queries_udp);
+	count_apart(qs->stats, from);
 	lastwords_take_hand(hash);
+	teller_take_in(&qs->teller, q, msg, bytes);
 	begin(qs, q, msg, bytes);
+	teller_taken_in(&qs->teller);
 	lastwords_drop_hand();
 }
 
@@ -546,6 +539,7 @@ queries_new(const struct queries_setup *setup)
 	        .config = qs->config, .stats = qs->stats, .recall = qs->recall, .meter = qs->meter};
 	qs->replies.alias = alias_new(qs->config->names.table);
 	qs->replies.screen = screen_new(qs->config);
+	qs->replies.teller = &qs->teller;
 	qs->fetches = fetches_new(
 	        qs->loop, setup->room, qs->config, setup->tls, setup->health, qs->stats, &fetch_events, qs);
 	return qs;
@@ -568,6 +562,12 @@ void
 queries_set_stream_door(struct queries *qs, const struct query_door *door)
 {
 	qs->replies.stream_door = door;
+}
+
+void
+queries_add_hearer(struct queries *qs, const struct tale_hearer *hearer)
+{
+	teller_add(&qs->teller, hearer);
 }
 
 static int
@@ -598,6 +598,7 @@ resume(struct queries *qs, struct query *q)
 {
 	bool can_fall_back;
 	q->lives++;
+	q->begun_us = q->begun_ms * 1000;
 	const struct group *group = groups_find(qs->groups, &q->from.peer, NULL);
 	q->unlogged = groups_hides(group); /* what the predecessor wrote is not believed */
 	q->wire.view = groups_view(group);

@@ -11,6 +11,7 @@
 #define DOTWARD_SHARED_HEALTH_H
 
 #include "base/addr.h"
+#include "shared/latency.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -106,6 +107,8 @@ enum health_news health_failed(
 enum health_news health_silent(struct health *h, const char *why, uint64_t now_ms, uint32_t random);
 /* It answered SERVFAIL or REFUSED, and another upstream had a real answer to the same question. */
 enum health_news health_contradicted(struct health *h, const char *why, uint64_t now_ms, uint32_t random);
+/* A question is on its way there. */
+void health_asked(struct health *h);
 /* An answer came, after this time (0: not measured). A refusal (SERVFAIL, REFUSED) shows that it lives, but
  * not that one who is down for refusing is well again; neither does an answer to a question that was asked
  * before the failure, unless that was a silence. */
@@ -173,8 +176,9 @@ struct health_view {
 	bool idle_learned;                          /* it was seen to close an idle connection */
 	unsigned features;                          /* enum health_feature */
 	const char *tls_version;                    /* "": never seen */
-	uint64_t answers, handshakes_full, handshakes_resumed;
+	uint64_t asked, answers, handshakes_full, handshakes_resumed;
 	uint64_t failed[HEALTH_CAUSES];
+	struct latency_view latency;     /* of answers, as clients would have seen them */
 	char why[HEALTH_WHY_BYTES];      /* of the last failure, or "" */
 	uint64_t failed_ago_ms;          /* the last failure; UINT64_MAX: never */
 	uint64_t used_ago_ms;            /* when it was last opened or answered or failed */

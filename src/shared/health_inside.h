@@ -34,7 +34,7 @@ struct health_facts {
 	_Atomic uint64_t handshake_us; /* the budget: when the next handshake would be due at an even pace */
 	_Atomic uint64_t early_ms;     /* no early data until then */
 	_Atomic uint64_t failed_ms, used_ms;
-	_Atomic uint64_t answers, handshakes_full, handshakes_resumed;
+	_Atomic uint64_t asked, answers, handshakes_full, handshakes_resumed;
 	_Atomic uint64_t failed[HEALTH_CAUSES];
 	_Atomic uint64_t cells[HEALTH_CELLS]; /* process id, connections (16 bits), questions (16 bits) */
 	_Atomic uint32_t silences, refusals, down, cause;
@@ -44,6 +44,7 @@ struct health_facts {
 	_Atomic uint32_t keepalive_told, keepalive_ms;
 	_Atomic uint32_t features, tls_version;
 	_Atomic uint16_t latencies[HEALTH_OCTAVES * HEALTH_STEPS];
+	struct latency latency;
 	struct health_text why;
 };
 

@@ -166,12 +166,20 @@ clears(const struct health_facts *f, uint32_t latency_us, bool refusal, uint64_t
 	return cause == HEALTH_SILENCE || asked_ms >= health_get(&f->failed_ms);
 }
 
+void
+health_asked(struct health *h)
+{
+	atomic_fetch_add_explicit(&health_facts(h)->asked, 1, memory_order_relaxed);
+}
+
 enum health_news
 health_answered(struct health *h, uint32_t latency_us, bool refusal, uint64_t now_ms)
 {
 	struct health_facts *f = health_facts(h);
-	if (latency_us > 0)
+	if (latency_us > 0) {
 		measure(f, latency_us);
+		latency_note_shared(&f->latency, latency_us);
+	}
 	atomic_fetch_add_explicit(&f->answers, 1, memory_order_relaxed);
 	health_set(&f->used_ms, now_ms);
 	health_set32(&f->silences, 0);

@@ -40,7 +40,9 @@ view_gauges(const struct health_facts *f, struct health_view *out)
 static void
 view_counters(const struct health_facts *f, struct health_view *out)
 {
+	out->asked = health_get(&f->asked);
 	out->answers = health_get(&f->answers);
+	latency_add(&out->latency, &f->latency);
 	out->handshakes_full = health_get(&f->handshakes_full);
 	out->handshakes_resumed = health_get(&f->handshakes_resumed);
 	for (unsigned i = 0; i < HEALTH_CAUSES; i++)

@@ -5,6 +5,7 @@
 #ifndef DOTWARD_SHARED_STATS_H
 #define DOTWARD_SHARED_STATS_H
 
+#include "shared/latency.h"
 #include "shared/shm.h"
 
 #include <stdatomic.h>
@@ -46,6 +47,10 @@
 	X(servfail, "no upstream answered, answered SERVFAIL")                                               \
 	X(replayed, "questions of a dead worker, taken up by its successor")                                 \
 	X(quarantined, "questions that had crashed workers, answered SERVFAIL untouched")                    \
+	X(log_dropped,                                                                                       \
+	        "lines of the query log that were lost: what it is written to was too slow, or failed")      \
+	X(dnstap_dropped,                                                                                    \
+	        "dnstap messages that were lost: their reader was away or too slow, or the file failed")     \
 	X(truncated, "answers sent with TC")                                                                 \
 	X(tcp_clients, "TCP connections accepted")                                                           \
 	X(tcp_refused, "TCP connections closed at once, for a limit")                                        \
@@ -95,8 +100,22 @@
 enum stats_counter { STATS_COUNTERS(STATS_ENUM) STATS_COUNT };
 #undef STATS_ENUM
 
+enum stats_protocol { STATS_BY_UDP, STATS_BY_TCP, STATS_BY_TLS, STATS_PROTOCOLS };
+enum stats_family { STATS_BY_IPV4, STATS_BY_IPV6, STATS_FAMILIES };
+/* How a client came to its answer. One that was decided here without looking any further is neither. */
+enum stats_wait {
+	STATS_HIT,  /* the cache had it, fresh */
+	STATS_MISS, /* an upstream was waited for, whatever came of it */
+	STATS_WAITS
+};
+enum { STATS_RCODES = 25 /* the last one stands for all above, too */ };
+
+/* Words and nothing else: slabs are added to each other as they are. */
 struct stats_slab {
 	_Atomic uint64_t counters[STATS_COUNT];
+	_Atomic uint64_t asked[STATS_PROTOCOLS][STATS_FAMILIES]; /* STATS_queries, apart */
+	_Atomic uint64_t rcodes[STATS_RCODES];                   /* STATS_answered, apart */
+	struct latency waits[STATS_WAITS];
 };
 
 struct stats;
@@ -108,8 +127,13 @@ struct stats *stats_carve(struct shm *shm, unsigned slots);
 void stats_free(struct stats *stats);
 struct stats_slab *stats_slab(struct stats *stats, unsigned slot);
 uint64_t stats_sum(const struct stats *stats, enum stats_counter counter);
-/* Adds the sums to a slab that outlives these. */
+/* Gives a slot a slab that lies elsewhere, outlives these, and may have counted before; sums begin with 0 all
+ * the same. Before anybody counts. */
+void stats_lend(struct stats *stats, unsigned slot, struct stats_slab *slab);
+/* Adds what is in slabs of our own to one that outlives these. */
 void stats_retire(const struct stats *stats, struct stats_slab *into);
+/* Adds one to another, each word for itself. */
+void stats_fold(struct stats_slab *into, const struct stats_slab *from);
 const char *stats_name(enum stats_counter counter);
 /* What it counts, in one line. */
 const char *stats_help(enum stats_counter counter);
@@ -120,6 +144,25 @@ stats_add(struct stats_slab *slab, enum stats_counter counter, uint64_t count)
 {
 	uint64_t now = atomic_load_explicit(&slab->counters[counter], memory_order_relaxed);
 	atomic_store_explicit(&slab->counters[counter], now + count, memory_order_relaxed);
+}
+
+static inline void
+stats_word_one(_Atomic uint64_t *word)
+{
+	atomic_store_explicit(
+	        word, atomic_load_explicit(word, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+static inline void
+stats_rcode(struct stats_slab *slab, unsigned rcode)
+{
+	stats_word_one(&slab->rcodes[rcode < STATS_RCODES ? rcode : STATS_RCODES - 1]);
+}
+
+static inline void
+stats_asked(struct stats_slab *slab, enum stats_protocol protocol, enum stats_family family)
+{
+	stats_word_one(&slab->asked[protocol][family]);
 }
 
 static inline void

@@ -15,7 +15,7 @@
 struct world_header {
 	char magic[16];
 	uint64_t header_bytes, quarantine_bytes, health_bytes, stats_count, tickets_bytes, limits_bytes,
-	        hits_bytes, stek_bytes, cookies_bytes;
+	        hits_bytes, stek_bytes, cookies_bytes, roster_bytes, history_bytes, tops_bytes;
 };
 
 struct world_memory {
@@ -45,6 +45,9 @@ header_of_ours(void)
 	        .hits_bytes = hits_bytes(),
 	        .stek_bytes = sizeof(struct stek),
 	        .cookies_bytes = cookies_bytes(),
+	        .roster_bytes = roster_bytes(),
+	        .history_bytes = history_bytes(),
+	        .tops_bytes = tops_bytes(),
 	};
 	memcpy(h.magic, "dotward-world-1", sizeof h.magic);
 	return h;
@@ -56,7 +59,8 @@ footprint(void)
 	return shm_footprint(sizeof(struct world_memory)) + shm_footprint(sizeof(struct quarantine)) +
 	       shm_footprint(health_footprint()) + shm_footprint(sizeof(struct stats_slab)) +
 	       shm_footprint(tickets_bytes()) + shm_footprint(limits_bytes()) + shm_footprint(hits_bytes()) +
-	       shm_footprint(sizeof(struct stek)) + shm_footprint(cookies_bytes());
+	       shm_footprint(sizeof(struct stek)) + shm_footprint(cookies_bytes()) +
+	       shm_footprint(roster_bytes()) + shm_footprint(history_bytes()) + shm_footprint(tops_bytes());
 }
 
 /* Somebody else's memory with the same header, or NULL. */
@@ -93,6 +97,9 @@ world_open(int descriptor)
 	w->world.hits = shm_carve(shm, hits_bytes());
 	w->world.stek = shm_carve(shm, sizeof(struct stek));
 	w->world.cookies = shm_carve(shm, cookies_bytes());
+	w->world.roster = shm_carve(shm, roster_bytes());
+	w->world.history = shm_carve(shm, history_bytes());
+	w->world.tops = shm_carve(shm, tops_bytes());
 	shm_hide(shm);
 	if (fresh) {
 		memory->header = header_of_ours();
@@ -102,6 +109,7 @@ world_open(int descriptor)
 			log_warn("no random seed for question hashes");
 		tickets_begin(w->world.tickets, memory->seed);
 		limits_begin(w->world.limits, memory->seed);
+		tops_begin(w->world.tops, memory->seed);
 		if (!cookies_rotate(w->world.cookies, clock_boot_ms()))
 			log_warn("no random secret for DNS cookies: none are given");
 	}

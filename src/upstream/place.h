@@ -126,6 +126,8 @@ unsigned place_load(const struct place *place);
 /* AF_INET or AF_INET6 */
 int place_family(const struct place *place);
 const struct config_upstream *place_upstream(const struct place *place);
+/* Good as long as the place is. */
+const struct addr *place_address(const struct place *place);
 /* ADDRESS@PORT */
 const char *place_text(const struct place *place);
 /* Why the place last failed, or "". */

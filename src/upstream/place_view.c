@@ -26,6 +26,12 @@ place_identity(const struct place *place)
 	return place->identity;
 }
 
+const struct addr *
+place_address(const struct place *place)
+{
+	return &place->target.address;
+}
+
 unsigned
 place_load(const struct place *place)
 {

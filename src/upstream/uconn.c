@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/lastwords.h"
 #include "base/must.h"
+#include "upstream/uconn_tap.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -34,6 +35,7 @@ struct uconn {
 	const struct uconn_events *events;
 	void *arg;
 	struct stats_slab *stats;
+	struct addr local; /* as far as the tap has asked for it */
 	struct uconn_ask **slots;
 	uint16_t *free_slots;
 	uint16_t *turns; /* upper part of the id, by slot */
@@ -305,6 +307,8 @@ on_message(void *arg, uint8_t *msg, size_t bytes)
 		return;
 	}
 	struct wire_answer answer;
+	if (ask->tapped_us != 0)
+		uconn_tap_answer(ask, &conn->local, &conn->target->address, msg, bytes);
 	lastwords_take_hand(ask->hash);
 	fault_pass("answer", ask->query->question.name, ask->query->question.name_bytes);
 	enum wire_match match = wire_answer_take(msg, bytes, &ask->query->question, &answer);
@@ -604,8 +608,11 @@ uconn_ask(struct uconn *conn, struct uconn_ask *ask, uint64_t now_ms)
 	struct edns_write opt = opt_for(conn, ask->query);
 	size_t bytes = wire_ask(msg, UCONN_ASK_BYTES, ask->id, ask->query, &opt);
 	must(bytes > 0);
+	if (tap_has_forwarder())
+		uconn_tap_ask(ask, conn->stream, &conn->local, &conn->target->address, msg, bytes);
 	stream_commit(conn->stream, bytes);
 	stats_one(conn->stats, STATS_upstream_asked);
+	health_asked(conn->target->health);
 	log_debug("q=%u asks upstream=%s address=%s id=%u bytes=%zu tls=%s", ask->number,
 	        conn->target->upstream->name, conn->target->text, ask->id, bytes,
 	        conn->open ? stream_tls_version(conn->stream) : "connecting");

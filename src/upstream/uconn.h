@@ -24,8 +24,9 @@ struct uconn_ask {
 	struct uconn *conn; /* NULL: on none */
 	const struct wire_query *query;
 	uint64_t asked_ms;
-	uint64_t hash;   /* of the question: for last words */
-	uint32_t number; /* for the log: q=number */
+	uint64_t hash;      /* of the question: for last words */
+	uint32_t number;    /* for the log: q=number */
+	uint64_t tapped_us; /* since 1970: when it was tapped (dnstap/tap.h); 0: it was not */
 	uint16_t id;
 };
 

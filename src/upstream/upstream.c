@@ -313,7 +313,8 @@ on_answered(void *arg, struct place *place, struct place_ask *at, const struct w
 		stats_one(u->stats, STATS_upstream_hedge_won);
 	withdraw_all(ask);
 	list_remove(&ask->timer);
-	struct upstream_result result = {.answer = answer, .upstream = place_upstream(place)->name};
+	struct upstream_result result = {
+	        .answer = answer, .upstream = place_upstream(place)->name, .address = place_address(place)};
 	u->done(u->arg, ask, &result);
 }
 

@@ -34,7 +34,8 @@ struct upstream_result {
 	const struct wire_answer *answer; /* NULL: none; then the rest says why */
 	enum edns_ede ede;
 	char why[UPSTREAM_WHY_BYTES];
-	const char *upstream; /* name of the upstream that answered, or "" */
+	const char *upstream;       /* name of the upstream that answered, or "" */
+	const struct addr *address; /* where it answered; NULL: nowhere. Good as long as the upstreams are */
 };
 
 /* The question is finished; its object is the asker's again. May come from inside upstream_ask(). */

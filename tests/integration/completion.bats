@@ -65,7 +65,7 @@ levels() {
   assert_equal "$(bash_offers dotward -o forward.policy = ha)" hashed
   assert_equal "$(bash_offers dotward -o forward.hedge = '')" $'false\ntrue'
   assert_equal "$(bash_offers dotward --log-level '')" "$(levels)"
-  assert_equal "$(bash_offers dotward '')" check-live
+  assert_equal "$(bash_offers dotward '')" $'check-health\ncheck-live'
   assert_equal "$(bash_offers dotward --ask 127.0.0.1 name M)" MX
   : >"$BATS_TEST_TMPDIR/some.conf"
   assert_equal "$(bash_offers dotward -c "$BATS_TEST_TMPDIR/so")" "$BATS_TEST_TMPDIR/some.conf"

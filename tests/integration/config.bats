@@ -236,12 +236,6 @@ dotward_start_bare() {
   assert_has "$output" 'DOTWARD_LOG_LEVEL.*loud'
 }
 
-@test "config: keys of later versions are remarked on and do no harm" {
-  printf '%s\n' "$GOOD" 'metrics: { port = 9353; };' >good.conf
-  run -0 dotward -t -c good.conf
-  assert_has "$output" 'good\.conf:2: metrics\.port'
-}
-
 @test "config: --version and --help" {
   run -0 dotward --version
   assert_has "$output" '^dotward [0-9]+\.[0-9]+'
@@ -265,6 +259,23 @@ dotward_start_bare() {
   [[ $status != 0 ]]
   run dotward --ask "127.0.0.1@$(free_port)" asked.test
   [[ $status != 0 ]]
+}
+
+@test "config: check-health is not taken in by the cache, and --alive asks no upstream" {
+  faultup_start up
+  dotward_config "$(upstream up "$up_port")"
+  dotward_start
+  run -0 dotward check-health -c "$CONFIG"
+  assert_has "$output" "^127\.0\.0\.1@$PORT: healthy: "
+  run -0 q cached.test
+  end "$up_pid" || true
+  run -1 dotward check-health "127.0.0.1@$PORT"
+  assert_has "$output" ': unhealthy: SERVFAIL \(.*up 127\.0\.0\.1'
+  run -0 q cached.test
+  assert_has "$output" 'status: NOERROR'
+  run -0 dotward check-health --alive "127.0.0.1@$PORT"
+  run -1 dotward check-health --alive "127.0.0.1@$(free_port)"
+  run -2 dotward check-health --json
 }
 
 @test "config: priorities of TLS are obeyed" {

@@ -25,7 +25,7 @@ lib_dir() {
 
 lib_check() {
   local tool
-  for tool in faultup dload dpace dtalk rawdns; do
+  for tool in djournal faultup dload dpace dtalk rawdns; do
     [[ -x ${HELPERS:?set HELPERS to the folder of the built helpers}/$tool ]] || {
       echo "$HELPERS/$tool is missing" >&2
       return 1
@@ -300,7 +300,7 @@ spawn_dotward() {
 }
 
 dotward_is_ready_or_dead() {
-  logged 'ready ' || dead "$DOTWARD_PID"
+  logged 'ready |"event":"ready"' || dead "$DOTWARD_PID"
 }
 
 # dotward_start [OPTION]...: with dotward.conf, until it serves. Sets DOTWARD_PID, the master.
@@ -308,7 +308,7 @@ dotward_start() {
   : >"$(lib_dir)/${DOTWARD_NAME:-dotward}.log"
   spawn_dotward -c "$CONFIG" "$@"
   wait_for 10 dotward_is_ready_or_dead
-  logged 'ready ' || fail "dotward did not start: $(dotward_log)"
+  logged 'ready |"event":"ready"' || fail "dotward did not start: $(dotward_log)"
 }
 
 # Stops it and says whether it did so in order.
@@ -318,11 +318,27 @@ dotward_stop() {
   return "$status"
 }
 
-# The workers' pids, from the kernel.
+# The workers' pids, from the kernel. Other children of the master have names of their own.
 workers() {
-  local children
+  local children pid name pids=()
   read -r children <"/proc/$DOTWARD_PID/task/$DOTWARD_PID/children" || true
-  echo "$children"
+  for pid in $children; do
+    name=
+    { read -r name <"/proc/$pid/comm"; } 2>/dev/null || true
+    [[ $name == dotward-* ]] || pids+=("$pid")
+  done
+  echo "${pids[*]}"
+}
+
+# The pids of those who write what workers say.
+scribes() {
+  local children pid name
+  read -r children <"/proc/$DOTWARD_PID/task/$DOTWARD_PID/children" || true
+  for pid in $children; do
+    name=
+    { read -r name <"/proc/$pid/comm"; } 2>/dev/null || true
+    [[ $name != dotward-scribe ]] || echo "$pid"
+  done
 }
 
 # worker_count: how many there are, those of a generation that drains included.

@@ -74,10 +74,10 @@ counts() {
     # the proxy for itself
     asks $how "$LOCAL" g.test
     assert_has "$output" 'rcode=5 '
-    assert_has "$(dotward_log)" "answered client=192\.0\.2\.7@4660 protocol=$how name=a\.test"
-    assert_has "$(dotward_log)" "answered client=2001:db8::7@4660 protocol=$how name=e\.test"
-    assert_has "$(dotward_log)" "answered client=192\.0\.2\.66@4660 protocol=$how name=f\.test"
-    assert_has "$(dotward_log)" "answered client=127\.0\.0\.1@[0-9]+ protocol=$how name=g\.test"
+    wait_for 5 logged "answered client=192\.0\.2\.7@4660 protocol=$how name=a\.test"
+    wait_for 5 logged "answered client=2001:db8::7@4660 protocol=$how name=e\.test"
+    wait_for 5 logged "answered client=192\.0\.2\.66@4660 protocol=$how name=f\.test"
+    wait_for 5 logged "answered client=127\.0\.0\.1@[0-9]+ protocol=$how name=g\.test"
   done
   counts proxy_malformed 0
   counts proxy_refused 0
@@ -162,7 +162,7 @@ counts() {
   kill -KILL "$(workers | cut -d' ' -f1)"
   wait "$client"
   assert_has "$(cat "$BATS_TEST_TMPDIR/answer")" 'right=yes'
-  assert_has "$(dotward_log)" 'answered client=192\.0\.2\.7@4660 '
+  wait_for 5 logged 'answered client=192\.0\.2\.7@4660 '
 }
 
 @test "proxy: a reload begins to expect it, and ends it" {
@@ -207,8 +207,8 @@ CONF
   # another client of the same proxy
   run -0 dig @127.0.0.1 -p "$front" -b 127.0.0.8 +tries=1 +timeout=4 +nocookie c.test A
   assert_has "$output" 'status: REFUSED'
-  assert_has "$(dotward_log)" 'answered client=127\.0\.0\.7@[0-9]+ protocol=udp name=a\.test'
-  assert_has "$(dotward_log)" 'answered client=127\.0\.0\.7@[0-9]+ protocol=tcp name=b\.test'
+  wait_for 5 logged 'answered client=127\.0\.0\.7@[0-9]+ protocol=udp name=a\.test'
+  wait_for 5 logged 'answered client=127\.0\.0\.7@[0-9]+ protocol=tcp name=b\.test'
   counts proxy_malformed 0
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "forked.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -481,6 +482,65 @@ it_is_handed_on(void **state)
 	assert_non_null(strstr(why, "does not listen at"));
 }
 
+/* What a child of ours is answered, or (by two forks) a process of somebody else's with our user. */
+static void
+ask_from(unsigned forks, char answer[64])
+{
+	int ends[2];
+	if (pipe(ends) < 0)
+		_exit(2);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct sockaddr_un address = {.sun_family = AF_UNIX};
+		if (forks == 2 && fork() != 0)
+			_exit(0);
+		memcpy(address.sun_path, path, strlen(path));
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		ssize_t got = 0;
+		if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+		        send(fd, "now\n", 4, MSG_NOSIGNAL) == 4)
+			got = read(fd, answer, 63);
+		_exit(got > 0 && write(ends[1], answer, (size_t)got) == got ? 0 : 1);
+	}
+	close(ends[1]);
+	if (forks == 2)
+		waitpid(pid, NULL, 0);
+	struct pollfd told = {.fd = ends[0], .events = POLLIN};
+	for (int i = 0; i < 2000 && poll(&told, 1, 5) == 0; i++)
+		turn();
+	ssize_t got = read(ends[0], answer, 63);
+	answer[got > 0 ? got : 0] = '\0';
+	close(ends[0]);
+}
+
+/* A master that was never root: who may ask is who has its user, but not its workers, which have it too. */
+static int
+serve_as_nobody_special(void *arg)
+{
+	struct control_setup s = setup();
+	char answer[64];
+	(void)arg;
+	snprintf(path, sizeof path, "/tmp/dotward-control.%d", (int)getpid());
+	if (geteuid() == 0 && setuid(65534) < 0)
+		return 3;
+	if (control_open(&control, &s, why) < 0)
+		return 4;
+	ask_from(2, answer);
+	if (strcmp(answer, "0\nhere\n") != 0)
+		return 5;
+	ask_from(1, answer);
+	control_close(control);
+	return strstr(answer, "here") != NULL ? 6 : 0;
+}
+
+static void
+a_worker_of_the_masters_own_user_is_refused(void **state)
+{
+	(void)state;
+	struct forked result = forked_run(serve_as_nobody_special, NULL);
+	assert_int_equal(result.status, 0);
+}
+
 static void
 nothing_is_a_control_too(void **state)
 {
@@ -517,6 +577,7 @@ main(void)
 	        CONTROL_TEST(a_client_that_vanishes_is_forgotten),
 	        CONTROL_TEST(a_second_one_says_already_running),
 	        CONTROL_TEST(it_is_handed_on),
+	        cmocka_unit_test(a_worker_of_the_masters_own_user_is_refused),
 	        cmocka_unit_test(nothing_is_a_control_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

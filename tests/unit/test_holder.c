@@ -8,9 +8,11 @@
 /* cmocka needs those four before it */
 #include <cmocka.h>
 
+#include "forked.h"
 #include "net/holder.h"
 #include "ports.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -137,6 +139,47 @@ nobody(void **state)
 	assert_names_nobody(&a);
 }
 
+struct look {
+	struct addr address;
+	int fd;
+	uid_t user;
+};
+
+/* As somebody who may not look into other users' processes. What is said of the holder is on standard error.
+ */
+static int
+look_as_nobody(void *arg)
+{
+	struct look *look = arg;
+	close(look->fd);
+	if (setgid(65534) < 0 || setuid(65534) < 0)
+		return 2;
+	fputs(holder_find(&look->address, true, said), stderr);
+	return 0;
+}
+
+/* Whoever it is that holds the port, the table has the user, and a daemon's is named like the daemon. */
+static void
+a_user_whose_processes_cannot_be_seen(void **state)
+{
+	enum { DAEMON = 1 };
+	const struct passwd *user = getpwuid(DAEMON);
+	char want[128];
+	(void)state;
+	if (geteuid() != 0 || user == NULL)
+		skip();
+	struct look look = {.address = any_port("127.0.0.1")};
+	assert_int_equal(seteuid(DAEMON), 0);
+	look.fd = ports_bind(&look.address, SOCK_DGRAM);
+	assert_int_equal(seteuid(0), 0);
+	struct forked result = forked_run(look_as_nobody, &look);
+	assert_true(forked_succeeded(&result));
+	snprintf(
+	        want, sizeof want, " by a process of user %s; stop it, or let dotward listen", user->pw_name);
+	assert_memory_equal(result.said, want, strlen(want));
+	close(look.fd);
+}
+
 static void
 six(void **state)
 {
@@ -160,6 +203,7 @@ main(void)
 	        cmocka_unit_test(families_are_not_in_each_others_way),
 	        cmocka_unit_test(wildcard_of_both_families),
 	        cmocka_unit_test(nobody),
+	        cmocka_unit_test(a_user_whose_processes_cannot_be_seen),
 	        cmocka_unit_test(six),
 	};
 	return cmocka_run_group_tests_name("holder", tests, NULL, NULL);

@@ -265,26 +265,6 @@ quoting_in_little_room(void **state)
 }
 
 static void
-one_line_a_second(void **state)
-{
-	struct log_limit limit = {0};
-	unsigned more = 99;
-	(void)state;
-	assert_true(log_allowed(&limit, 5000, &more));
-	assert_int_equal(more, 0);
-	assert_false(log_allowed(&limit, 5000, &more));
-	assert_false(log_allowed(&limit, 5500, &more));
-	assert_false(log_allowed(&limit, 5999, &more));
-	assert_true(log_allowed(&limit, 6000, &more));
-	assert_int_equal(more, 3);
-	assert_false(log_allowed(&limit, 6999, &more));
-	assert_true(log_allowed(&limit, 60000, &more));
-	assert_int_equal(more, 1);
-	assert_true(log_allowed(&limit, 61000, &more));
-	assert_int_equal(more, 0);
-}
-
-static void
 words_and_levels_are_the_same_list(void **state)
 {
 	enum log_level level;
@@ -370,7 +350,6 @@ main(void)
 	        WITH_FILE(nothing_to_write_to_is_no_harm),
 	        cmocka_unit_test(quoting),
 	        cmocka_unit_test(quoting_in_little_room),
-	        cmocka_unit_test(one_line_a_second),
 	        cmocka_unit_test(words_and_levels_are_the_same_list),
 	        cmocka_unit_test(a_shared_level_is_followed_by_other_processes),
 	        cmocka_unit_test(nonsense_in_the_shared_word_is_a_level_all_the_same),

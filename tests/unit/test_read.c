@@ -473,23 +473,6 @@ all_complaints_come_in_one_run_in_the_order_of_the_file(void **state)
 	free(said);
 }
 
-/* What belongs to a later version: harmless things are remarked on. */
-static void
-what_has_no_effect_yet_is_remarked_on(void **state)
-{
-	char *said;
-	(void)state;
-	struct config *config = loading_text(UPSTREAM "metrics: { address = \"127.0.0.2\";\n"
-	                                              "port = 9000; };",
-	        &said);
-	assert_non_null(config);
-	assert_string_equal(said,
-	        "dotward.conf:2: metrics.address = \"127.0.0.2\": has no effect in this version\n"
-	        "dotward.conf:3: metrics.port = 9000: has no effect in this version\n");
-	config_free(config);
-	free(said);
-}
-
 /* Keys that close a hole may say that there is none to close. */
 static void
 what_is_absent_may_be_said_to_be_absent(void **state)
@@ -511,7 +494,6 @@ main(void)
 	        cmocka_unit_test(wrong_upstreams_are_named_with_the_remedy),
 	        cmocka_unit_test(there_are_bounds_for_lists),
 	        cmocka_unit_test(all_complaints_come_in_one_run_in_the_order_of_the_file),
-	        cmocka_unit_test(what_has_no_effect_yet_is_remarked_on),
 	        cmocka_unit_test(what_is_absent_may_be_said_to_be_absent),
 	};
 	return cmocka_run_group_tests(tests, loading_begin, loading_end);
