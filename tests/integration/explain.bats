@@ -39,29 +39,30 @@ asked() {
   printf '%s\t%s\t%s\n' "$rcode" "$ede" "$text"
 }
 
-# Where the answer to the last question came from, as the query log says: "cache", "stale", or the upstream. $1 lines in all.
+# came_from LINES CLIENT: where the answer to the last question of this client came from, as the query log says behind so many lines:
+# "cache", "stale", or the upstream.
 came_from() {
-  wait_for 5 answered "$1"
-  dotward_log | sed -nE 's/.*answered client=.* source=(cache|stale|policy|failure|limit|upstream)( .* upstream=([^ ]+))?.*/\1 \3/p' |
-    tail -n 1 | sed -E 's/^upstream (.)/\1/; s/ $//'
+  wait_for 5 told_behind "$1" "$2" >/dev/null
+  told_behind "$1" "$2" | sed -nE 's/.* source=([a-z]+)( .* upstream=([^ ]+))?.*/\1 \3/p' | tail -n 1 |
+    sed -E 's/^upstream (.)/\1/; s/ $//'
 }
 
-answered() {
-  (($(dotward_log | grep -c 'answered client=') >= $1))
+told_behind() {
+  dotward_log | tail -n "+$(($1 + 1))" | grep -F "answered client=$2@"
 }
 
 # Each row: client, name, type (with "+tcp"), where the answer is to come from, rcode, EDE. Explained, then asked; what is said, what
 # is seen and what is written here must be the same. What is not known before it was asked ("?") is not compared with explain.
 check_rows() {
-  local client name type source rcode ede said seen rows=0 options words from asked_before
-  asked_before=$(dotward_log | grep -c 'answered client=')
+  local client name type source rcode ede said seen rows=0 options words from before
   while read -r client name type source rcode ede; do
     [[ -n $client ]] || continue
     options=() words=()
     [[ $type != *+tcp ]] || options=(+tcp) words=(--tcp)
     said=$(explained "$name" "${type%+tcp}" --client "$client" "${words[@]}") || fail "explain $client $name $type: $said"
+    before=$(dotward_log | wc -l)
     seen=$(asked "$client" "$name" "${type%+tcp}" "${options[@]}")
-    from=$(came_from $((asked_before + rows + 1)))
+    from=$(came_from "$before" "$client")
     IFS=$'\t' read -r said_source said_rcode said_ede said_text said_step said_first <<<"$said"
     IFS=$'\t' read -r seen_rcode seen_ede seen_text <<<"$seen"
     assert_equal "$said_source $seen_rcode $seen_ede" "$source $rcode $ede" "$client $name $type (said: $said)"

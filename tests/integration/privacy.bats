@@ -110,7 +110,7 @@ private_look() {
   is_root || skip "not root: whose process it is cannot be told from who may look into it"
   ! grep -qa __asan_init "${DOTWARD##* }" || skip "the leak checker looks into it"
   for pid in $(workers) $(scribes); do
-    assert_equal "$(stat -c %U "/proc/$pid")" root "owner of what /proc shows of a process of nobody's"
+    assert_equal "$(stat -c %U "/proc/$pid/mem")" root "owner of what /proc shows of a process of nobody's"
     assert_has "$(<"/proc/$pid/status")" "^Uid:[[:space:]]+$(id -u nobody)[[:space:]]"
   done
 }
