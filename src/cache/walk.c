@@ -157,7 +157,7 @@ cache_census(struct cache *c, bool (*lives)(void *arg, uint32_t member), void *a
 	out->dead_bytes = held_bytes > out->used_bytes ? held_bytes - out->used_bytes : 0;
 }
 
-enum { GLANCE_MOST = 65536 };
+enum { GLANCE_MOST = 1 << 19 };
 
 void
 cache_glance(const struct cache *c, struct cache_glance *out)

@@ -25,6 +25,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -373,6 +374,7 @@ exporter_run(const struct exporter_setup *setup)
 	char why[SANDBOX_WHY_BYTES] = "";
 	struct exporter e = {.setup = setup};
 	log_set_role("exporter");
+	prctl(PR_SET_NAME, "dotward-exporter"); /* cut to 15 bytes; in ps and top, and no worker */
 	lastwords_open(setup->words);
 	for (unsigned i = 0; i < EXPORTER_CONNECTIONS; i++)
 		e.guests[i].fd = -1;

@@ -25,7 +25,9 @@ private_serve() {
   KILLS=yes
   echo ads-sesame.test >"$BATS_TEST_TMPDIR/ads"
   faultup_start up
+  METRICS=$(free_port)
   MORE="log: { queries = $1; level = \"debug\"; };
+    metrics: { enabled = true; port = $METRICS; };
     access: { allow = [ \"127.0.0.0/8\" ]; deny = [ \"127.77.33.0/24\" ]; };
     limits: { rate: { queries_per_second = 20; burst = 40; }; tcp_clients_per_address = 2; };
     clients = ( { name = \"kids\"; networks = [ \"127.77.22.0/24\" ]; } );
@@ -64,11 +66,13 @@ private_look() {
     # shellcheck disable=SC2086
     ctl --json $verb >"$OUT/$verb.json"
   done
-  if grep -q 'metrics' "$CONFIG"; then
-    local page
+  local page
+  if [[ $(dotward --version) != *"without metrics"* ]] && command -v curl >/dev/null; then
     for page in metrics status.json '' healthz readyz; do
       curl -s "http://127.0.0.1:$METRICS/$page" >"$OUT/http-$page"
     done
+    assert_has "$(<"$OUT/http-metrics")" '^dotward_queries_total'
+    jq -e .counters.queries "$OUT/http-status.json" >/dev/null
   fi
   ps -ww -o args= --ppid "$DOTWARD_PID" >"$OUT/ps" 2>/dev/null || true
   dotward_stop || true
@@ -106,7 +110,7 @@ private_look() {
   is_root || skip "not root: whose process it is cannot be told from who may look into it"
   ! grep -qa __asan_init "${DOTWARD##* }" || skip "the leak checker looks into it"
   for pid in $(workers) $(scribes); do
-    assert_equal "$(stat -c %U "/proc/$pid")" root "owner of what /proc shows of a process of nobody's"
+    assert_equal "$(stat -c %U "/proc/$pid/mem")" root "owner of what /proc shows of a process of nobody's"
     assert_has "$(<"/proc/$pid/status")" "^Uid:[[:space:]]+$(id -u nobody)[[:space:]]"
   done
 }

@@ -45,8 +45,13 @@ static const struct loading_row values[] = {
                                            "\"warn\", \"notice\", \"info\", \"debug\"\n"},
         {"log: { level = 3; };", "dotward.conf:2: log.level = 3: write one of \"error\", \"warn\", "
                                  "\"notice\", \"info\", \"debug\"\n"},
-        {"log: { format = \"json\"; };",
-                "dotward.conf:2: log.format = \"json\": not in this version; write \"text\"\n"},
+        {"log: { format = \"xml\"; };",
+                "dotward.conf:2: log.format = \"xml\": write one of \"text\", \"json\"\n"},
+        {"log: { sample = 0; };", "dotward.conf:2: log.sample = 0: at least 1\n"},
+        {"log: { queries_target = \"/var/log/q\"; };",
+                "dotward.conf:2: log.queries_target = \"/var/log/q\": write \"file:/var/log/q\"\n"},
+        {"log: { queries_target = \"stderr\"; };", "dotward.conf:2: log.queries_target = \"stderr\": \"\", "
+                                                   "for where log.target says, or \"file:PATH\"\n"},
         {"log = \"debug\";", "dotward.conf:2: log = \"debug\": write a group, log: { ... };\n"},
         {"forward: { timeout_ms = 400000; };",
                 "dotward.conf:2: forward.timeout_ms = 400000: at most 60000\n"},
