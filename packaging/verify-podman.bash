@@ -42,11 +42,11 @@ podman_build() {
   buildah bud --isolation chroot --pull-never --format docker -t "$image" "$verify_root"
 }
 
-# podman_image: the image of this tree; built, unless the last that was built is not older than any file of it.
+# podman_image: the image of this tree; built, unless the last that was built is not older than anything that it is made of.
 podman_image() {
   local saved=$VERIFY_WORK/image.tar
-  if [ -s "$saved" ] && [ -z "$(cd "$verify_root" && find ./* -path './build*' -prune -o -path './autom4te.cache' -prune -o \
-    -path './packaging/verify*' -prune -o -type f -newer "$saved" -print -quit)" ]; then
+  if [ -s "$saved" ] && [ -z "$(cd "$verify_root" && find Dockerfile bootstrap configure.ac Makefile.am m4 src packaging/image* \
+    -newer "$saved" -print -quit)" ]; then
     "${engine[@]}" load --quiet -i "$saved"
   else
     podman_build && podman_save
