@@ -8,6 +8,7 @@
 #include "dns/wire.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 
 /* A counter as a sample of a family, or, without a name, as another one of the family before it. Without a
@@ -456,7 +457,7 @@ print_workers(const struct overview *o, FILE *out)
 	number(out, "worker_births_total", NO_LABELS, o->events[ROSTER_BIRTHS]);
 	family(out, "worker_deaths_total", "counter", "Workers that ended without having been told to.");
 	for (unsigned i = 0; i < ROSTER_SIGNALS; i++)
-		if (o->ended[i] > 0 || i == 0 || i == 6 || i == 9 || i == 11)
+		if (o->ended[i] > 0 || i == 0 || i == SIGABRT || i == SIGKILL || i == SIGSEGV)
 			number(out, "worker_deaths_total", LABELS("signal", overview_signal(i, room)),
 			        o->ended[i]);
 }
