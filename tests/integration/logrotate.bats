@@ -32,9 +32,10 @@ in_file() {
   faultup_start up
   dotward_config "$(upstream up "$up_port")"
   : >"$BATS_TEST_TMPDIR/dotward.log"
-  spawn_dotward -c "$CONFIG" -o "control.socket=\"$SOCKET\"" -o "log.target=\"file:$LOGS/dotward.log\"" --log-level debug
+  spawn_dotward -c "$CONFIG" -o "control.socket=\"$SOCKET\"" -o "log.target=\"file:$LOGS/dotward.log\"" -o log.queries=true --log-level debug
   wait_for 10 in_file dotward.log 'ready '
   assert_resolves first.test
+  wait_for 5 in_file dotward.log 'first\.test'
   rotate
   wait_for 5 in_file dotward.log 'log reopened'
   in_file dotward.log.1 'first\.test'
