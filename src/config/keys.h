@@ -73,7 +73,8 @@ const char *keys_expected(const struct key *key, char *out, size_t room);
 const char *keys_bounds(const struct key *key, char *out, size_t room);
 /* The default as it is written in a file: 5000, "fastest", [ "10.0.0.0/8" ]. */
 const char *keys_default(const struct key *key, char *out, size_t room);
-/* A line for each key that has an effect: path, kind, the words that it may be, its default; with tabs between. */
+/* A line for each key that has an effect: path, kind, the words that it may be, its default; with tabs
+ * between. */
 void keys_print(FILE *out);
 
 #endif

@@ -49,7 +49,7 @@ struct verbs_master {
 	/* The same, for what an overview is taken from. */
 	bool (*overview)(void *arg, struct overview_sources *out);
 	struct asides *asides;
-	struct asides *watches; /* those who watch, counted apart */
+	struct asides *watches;      /* those who watch, counted apart */
 	const struct events *events; /* NULL: not in this build */
 };
 

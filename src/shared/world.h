@@ -35,7 +35,7 @@ struct world {
 	struct hits *hits; /* of lists of names */
 	struct stek *stek; /* of the tickets that clients are given */
 	struct cookies *cookies;
-	struct events *events; /* what has happened of late */
+	struct events *events;   /* what has happened of late */
 	struct roster *roster;   /* who is there, and the counters */
 	struct history *history; /* of the last hour; written by the exporter */
 	struct tops *tops;       /* what is asked for most, and by whom, if anybody wants to know */

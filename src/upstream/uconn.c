@@ -308,7 +308,7 @@ on_message(void *arg, uint8_t *msg, size_t bytes)
 	}
 	struct wire_answer answer;
 	if (ask->tapped_us != 0)
-		uconn_tap_answer(ask, &conn->local, &conn->target->address, msg, bytes);
+		uconn_tap_answer(ask->tapped_us, &conn->local, &conn->target->address, msg, bytes);
 	lastwords_take_hand(ask->hash);
 	fault_pass("answer", ask->query->question.name, ask->query->question.name_bytes);
 	enum wire_match match = wire_answer_take(msg, bytes, &ask->query->question, &answer);
@@ -608,8 +608,10 @@ uconn_ask(struct uconn *conn, struct uconn_ask *ask, uint64_t now_ms)
 	struct edns_write opt = opt_for(conn, ask->query);
 	size_t bytes = wire_ask(msg, UCONN_ASK_BYTES, ask->id, ask->query, &opt);
 	must(bytes > 0);
+	ask->tapped_us = 0;
 	if (tap_has_forwarder())
-		uconn_tap_ask(ask, conn->stream, &conn->local, &conn->target->address, msg, bytes);
+		ask->tapped_us = uconn_tap_ask(
+		        ask->number, conn->stream, &conn->local, &conn->target->address, msg, bytes);
 	stream_commit(conn->stream, bytes);
 	stats_one(conn->stats, STATS_upstream_asked);
 	health_asked(conn->target->health);

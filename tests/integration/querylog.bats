@@ -38,7 +38,7 @@ ask_many() {
   local n=$1
   shift
   run -0 "$HELPERS/dload" udp 127.0.0.1 "$PORT" --questions "$n" --window 100 --timeout-ms $((10000 * PATIENCE)) "$@"
-  assert_has "$output" "\"right\":$n[,}]"
+  assert_has "$output" "\"right\":${n}[,}]"
 }
 
 @test "querylog: a line says who asked what, what came of it, from where, and how long it took" {
@@ -206,6 +206,7 @@ none_writes() {
 
 @test "querylog: the stop does not wait for who does not read" {
   mkfifo "$LOG"
+  # shellcheck disable=SC2217 # held open, not read
   sleep 60 <"$LOG" 3>&- &
   READER=$!
   log_with '' -o drain_timeout_ms=500
@@ -228,6 +229,7 @@ none_writes() {
 
 @test "querylog: a log that nobody reads any more does not hold anybody up" {
   mkfifo "$BATS_TEST_TMPDIR/stderr"
+  # shellcheck disable=SC2217 # held open, not read
   sleep 60 <"$BATS_TEST_TMPDIR/stderr" 3>&- &
   READER=$!
   faultup_start up
