@@ -249,10 +249,10 @@ compose(struct ctl *c)
 static void
 pass_on(void *arg, bool failed, const char *bytes, size_t count)
 {
-	(void)arg;
+	const struct talk *t = arg;
 	fwrite(bytes, 1, count, failed ? stderr : stdout);
 	/* what comes little by little is looked at as it comes */
-	if (!failed)
+	if (!failed && t->streams)
 		fflush(stdout);
 }
 
@@ -260,6 +260,7 @@ static int
 converse(const struct ctl *c)
 {
 	struct talk t = {.path = c->path, .patience_ms = c->patience_ms, .hear = pass_on};
+	t.arg = &t;
 	t.streams = strcmp(c->words[0], "watch") == 0;
 	enum talk_end end = talk(&t, c->request);
 	if (t.why[0] != '\0')
