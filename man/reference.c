@@ -133,17 +133,6 @@ put_default(const struct key *key)
 }
 
 static void
-put_effect(const struct key *key)
-{
-	if (key->effect == KEY_LATER)
-		puts("Accepted with a remark: this version does nothing with it.");
-	else if (key->effect == KEY_ABSENT)
-		puts("Not in this version: refused unless it says what is so without it.");
-	for (size_t i = 0; key->later_words != NULL && key->later_words[i] != NULL; i++)
-		printf("\"%s\" is of a later version.\n", key->later_words[i]);
-}
-
-static void
 put_key(const struct key *key)
 {
 	printf(".It Ic %s\n", key->path);
@@ -155,7 +144,6 @@ put_key(const struct key *key)
 	} else {
 		puts(key->type == KEY_LIST ? "A list of groups." : "A group.");
 	}
-	put_effect(key);
 }
 
 static void
@@ -192,7 +180,6 @@ put_group(const struct key *group)
 	puts(group->type == KEY_LIST ? "A list of groups:" : "A group:");
 	printf(group->type == KEY_LIST ? ".Dl %s = \\&( { ... }, { ... } );\n" : ".Dl %s: { ... };\n",
 	        group->path);
-	put_effect(group);
 	open_list();
 	for (size_t i = 0; i < keys_count; i++)
 		if (is_inside(&keys[i], group))

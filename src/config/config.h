@@ -302,7 +302,7 @@ struct config_sources {
 /*
  * Reads all sources. Complaints, one a line, all of them in one run, go to `complaints`
  * (dotward.conf:41: forward.timeout_ms = 400000: at most 60000). Returns NULL if there was any that is an
- * error. Remarks (a key that has no effect in this version) begin with the same place and do not fail.
+ * error. Remarks (a key that is of no use as things are) begin with the same place and do not fail.
  */
 struct config *config_load(const struct config_sources *sources, FILE *complaints);
 void config_free(struct config *config);

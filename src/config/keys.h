@@ -23,18 +23,11 @@ enum key_type {
 	KEY_ITEMS   /* [ ] of such; field: pointer to the items */
 };
 
-enum key_effect {
-	KEY_NOW,
-	KEY_LATER, /* accepted, with a remark that it has no effect yet */
-	KEY_ABSENT /* refused unless it says what is so without it: its silent absence would be a hole */
-};
-
 enum { KEY_NO_FIELD = 0xffff, KEY_MAX_NAME = 48 };
 
 struct key {
 	const char *path; /* "forward.timeout_ms"; of what is in a list "listen[].address" */
 	enum key_type type;
-	enum key_effect effect;
 	size_t offset; /* of the field in struct config or the list's struct; KEY_NO_FIELD: none */
 	size_t count_offset;
 	size_t bytes; /* of the field; of a list, of one element */
@@ -48,8 +41,7 @@ struct key {
 	const char *example;  /* of a key that another one needs, as it is written in a file */
 	const char *fallback; /* the default as bare text, elements separated by spaces; NULL: none */
 	const char *unit;
-	const char *const *words;       /* ends with NULL */
-	const char *const *later_words; /* known, but not in this version; may be NULL */
+	const char *const *words; /* ends with NULL */
 	const struct item *item;
 	bool (*check)(const char *text, struct why *why);
 	const char *help; /* lines separated by \n */
@@ -73,7 +65,7 @@ const char *keys_expected(const struct key *key, char *out, size_t room);
 const char *keys_bounds(const struct key *key, char *out, size_t room);
 /* The default as it is written in a file: 5000, "fastest", [ "10.0.0.0/8" ]. */
 const char *keys_default(const struct key *key, char *out, size_t room);
-/* A line for each key that has an effect: path, kind, the words that it may be, its default; with tabs
+/* A line for each key: path, kind, the words that it may be, its default; with tabs
  * between. */
 void keys_print(FILE *out);
 

@@ -35,8 +35,6 @@ keys_print(FILE *out)
 {
 	char fallback[256];
 	for (size_t i = 0; i < keys_count; i++) {
-		if (keys[i].effect != KEY_NOW)
-			continue;
 		fprintf(out, "%s\t%s\t", keys[i].path, kind(&keys[i]));
 		print_values(&keys[i], out);
 		fprintf(out, "\t%s\n", keys_default(&keys[i], fallback, sizeof fallback));

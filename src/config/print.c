@@ -108,22 +108,10 @@ is_left_out(const struct key *key, const void *object)
 	return !said;
 }
 
-/* Groups whose keys are all of a later version have nothing to print. */
-static bool
-has_members(const char *parent)
-{
-	for (size_t i = 0; i < keys_count; i++)
-		if (keys_is_member(&keys[i], parent) && keys[i].effect == KEY_NOW &&
-		        (keys[i].type != KEY_GROUP || has_members(keys[i].path)))
-			return true;
-	return false;
-}
-
 static void
 print_key(struct printer *p, const struct key *key, const void *object)
 {
-	if (key->effect != KEY_NOW || (key->type == KEY_GROUP && !has_members(key->path)) ||
-	        is_left_out(key, object))
+	if (is_left_out(key, object))
 		return;
 	if (p->depth == 0)
 		fputc('\n', p->out);

@@ -99,15 +99,6 @@ refuse(struct reader *r, const config_setting_t *setting, const char *why)
 	free(subject);
 }
 
-static void
-remark_no_effect(struct reader *r, const config_setting_t *setting)
-{
-	struct place place = place_of(r, setting);
-	char *subject = subject_of(setting);
-	complain_remark(&r->draft->complaints, &place, subject, "has no effect in this version");
-	free(subject);
-}
-
 /* The setting has a type the key cannot have. */
 static void
 refuse_type(struct reader *r, const struct key *key, const config_setting_t *setting)
@@ -133,43 +124,33 @@ refuse_type(struct reader *r, const struct key *key, const config_setting_t *set
 	refuse(r, setting, why.text);
 }
 
-static bool
+static void
 read_number(struct reader *r, const struct key *key, const config_setting_t *setting, void *object)
 {
 	struct why why;
-	if (config_setting_type(setting) != CONFIG_TYPE_INT64) {
+	if (config_setting_type(setting) != CONFIG_TYPE_INT64)
 		refuse_type(r, key, setting);
-		return false;
-	}
-	if (value_set_number(key, object, config_setting_get_int64(setting), &why))
-		return true;
-	refuse(r, setting, why.text);
-	return false;
+	else if (!value_set_number(key, object, config_setting_get_int64(setting), &why))
+		refuse(r, setting, why.text);
 }
 
-static bool
+static void
 read_bool(struct reader *r, const struct key *key, const config_setting_t *setting, void *object)
 {
-	if (config_setting_type(setting) != CONFIG_TYPE_BOOL) {
+	if (config_setting_type(setting) != CONFIG_TYPE_BOOL)
 		refuse_type(r, key, setting);
-		return false;
-	}
-	value_set_bool(key, object, config_setting_get_bool(setting));
-	return true;
+	else
+		value_set_bool(key, object, config_setting_get_bool(setting));
 }
 
-static bool
+static void
 read_text(struct reader *r, const struct key *key, const config_setting_t *setting, void *object)
 {
 	struct why why;
-	if (config_setting_type(setting) != CONFIG_TYPE_STRING) {
+	if (config_setting_type(setting) != CONFIG_TYPE_STRING)
 		refuse_type(r, key, setting);
-		return false;
-	}
-	if (value_set_text(key, object, config_setting_get_string(setting), &why))
-		return true;
-	refuse(r, setting, why.text);
-	return false;
+	else if (!value_set_text(key, object, config_setting_get_string(setting), &why))
+		refuse(r, setting, why.text);
 }
 
 static bool
@@ -198,28 +179,26 @@ is_said(const config_setting_t *group, const char *name)
 	return !config_setting_is_aggregate(setting) || config_setting_length(setting) > 0;
 }
 
-static bool
+static void
 read_array(struct reader *r, const struct key *key, const config_setting_t *setting, void *object)
 {
 	bool needed = key->needed && !is_said(config_setting_parent(setting), key->instead);
-	bool well = true;
+	bool well = true; /* all that is in it */
 	if (key->alone && config_setting_type(setting) == CONFIG_TYPE_STRING) {
 		value_clear(key, object, 1);
-		return read_element(r, key, setting, object);
+		read_element(r, key, setting, object);
+		return;
 	}
 	if (!config_setting_is_array(setting) && !(key->round && config_setting_is_list(setting))) {
 		refuse_type(r, key, setting);
-		return false;
+		return;
 	}
 	unsigned count = (unsigned)config_setting_length(setting);
 	value_clear(key, object, count);
 	for (unsigned i = 0; i < count; i++)
 		well &= read_element(r, key, config_setting_get_elem(setting, i), object);
-	if (well && count == 0 && (needed || key->type == KEY_FLAGS)) {
+	if (well && count == 0 && (needed || key->type == KEY_FLAGS))
 		refuse(r, setting, "empty; name at least one");
-		return false;
-	}
-	return well;
 }
 
 static void
@@ -297,13 +276,13 @@ list_renew(struct reader *r, const struct key *key, const char *parent, size_t c
 	return elements;
 }
 
-static bool
+static void
 read_list(struct reader *r, const struct key *key, const config_setting_t *setting)
 {
 	char parent[KEY_MAX_NAME];
 	if (!config_setting_is_list(setting)) {
 		refuse_type(r, key, setting);
-		return false;
+		return;
 	}
 	unsigned count = (unsigned)config_setting_length(setting);
 	snprintf(parent, sizeof parent, "%s[]", key->path);
@@ -317,73 +296,41 @@ read_list(struct reader *r, const struct key *key, const config_setting_t *setti
 		else
 			refuse(r, element, "each element is a group, { ... }");
 	}
-	return true;
 }
 
-/* Whether an absent key says what is so without it. */
-static bool
-says_nothing(const struct key *key, const config_setting_t *setting)
-{
-	switch (key->type) {
-	case KEY_NUMBER:
-		return config_setting_get_int64(setting) == strtoll(key->fallback, NULL, 10);
-	case KEY_BOOL:
-		return config_setting_get_bool(setting) == (strcmp(key->fallback, "true") == 0);
-	case KEY_TEXT:
-		return strcmp(config_setting_get_string(setting), key->fallback) == 0;
-	default:
-		return config_setting_length(setting) == 0;
-	}
-}
-
-static bool
+static void
 read_scalar(struct reader *r, const struct key *key, const config_setting_t *setting, void *object)
 {
 	switch (key->type) {
 	case KEY_NUMBER:
 	case KEY_PORT:
-		return read_number(r, key, setting, object);
+		read_number(r, key, setting, object);
+		break;
 	case KEY_BOOL:
-		return read_bool(r, key, setting, object);
+		read_bool(r, key, setting, object);
+		break;
 	case KEY_FLAGS:
 	case KEY_ITEMS:
-		return read_array(r, key, setting, object);
+		read_array(r, key, setting, object);
+		break;
 	default:
-		return read_text(r, key, setting, object);
+		read_text(r, key, setting, object);
 	}
-}
-
-static bool
-read_absent_list(struct reader *r, const struct key *key, const config_setting_t *setting)
-{
-	if (config_setting_is_list(setting) || config_setting_is_array(setting))
-		return true;
-	refuse_type(r, key, setting);
-	return false;
 }
 
 static void
 read_setting(struct reader *r, const struct key *key, const config_setting_t *setting, void *object)
 {
-	bool well;
-	if (key->type == KEY_GROUP) {
-		well = config_setting_is_group(setting);
-		if (well) {
-			read_group(r, key->path, setting, object);
-			value_set_bool(key, object, true);
-		} else {
-			refuse_type(r, key, setting);
-		}
-	} else if (key->type == KEY_LIST) {
-		well = key->effect == KEY_NOW ? read_list(r, key, setting)
-		                              : read_absent_list(r, key, setting);
+	if (key->type == KEY_LIST) {
+		read_list(r, key, setting);
+	} else if (key->type != KEY_GROUP) {
+		read_scalar(r, key, setting, object);
+	} else if (config_setting_is_group(setting)) {
+		read_group(r, key->path, setting, object);
+		value_set_bool(key, object, true);
 	} else {
-		well = read_scalar(r, key, setting, object);
+		refuse_type(r, key, setting);
 	}
-	if (well && key->effect == KEY_ABSENT && !says_nothing(key, setting))
-		refuse(r, setting, "not in this version; leave it out");
-	else if (well && key->effect == KEY_LATER && key->type != KEY_GROUP)
-		remark_no_effect(r, setting);
 	r->draft->places[key - keys] = place_of(r, setting);
 }
 

@@ -95,15 +95,6 @@ value_set_bool(const struct key *key, void *object, bool on)
 		*field = on;
 }
 
-static bool
-is_later(const struct key *key, const char *text)
-{
-	for (size_t i = 0; key->later_words != NULL && key->later_words[i] != NULL; i++)
-		if (strcmp(key->later_words[i], text) == 0)
-			return true;
-	return false;
-}
-
 /* The index of the word, or -1 and why not. */
 static int
 word_index(const struct key *key, const char *text, struct why *why)
@@ -112,8 +103,8 @@ word_index(const struct key *key, const char *text, struct why *why)
 	for (int i = 0; key->words[i] != NULL; i++)
 		if (strcmp(key->words[i], text) == 0)
 			return i;
-	why_not(why, "%swrite %s%s", is_later(key, text) ? "not in this version; " : "",
-	        key->words[1] != NULL ? "one of " : "", keys_bounds(key, words, sizeof words));
+	why_not(why, "write %s%s", key->words[1] != NULL ? "one of " : "",
+	        keys_bounds(key, words, sizeof words));
 	return -1;
 }
 
