@@ -211,11 +211,12 @@ log_repeats_ms(void)
 	return last.again > 0 ? last.until_ms : UINT64_MAX;
 }
 
-/* What is noticed are births, deaths and the like, and at debug every line is wanted. */
+/* Errors and what is noticed (births, deaths, reloads) are each an event of their own; at debug every line is
+ * wanted. */
 static bool
 is_again(enum log_level level, const char *text)
 {
-	bool each = level == LOG_LEVEL_DEBUG || level == LOG_LEVEL_NOTICE;
+	bool each = level != LOG_LEVEL_WARN && level != LOG_LEVEL_INFO;
 	if (each || level != last.level || strcmp(text, last.text) != 0)
 		return false;
 	if (last.again++ == 0)

@@ -63,7 +63,7 @@ bool log_wants(enum log_level level);
 void log_relay(enum log_level level, const char *role, const char *text);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /*
- * An error, warning or info that is the same as the line before it is counted, not written, until another
+ * A warning or info that is the same as the line before it is counted, not written, until another
  * comes: then, or 10 s later, it is written once more with repeated=N. Use log_settle() (logflood.h).
  */
 void log_repeats_tell(uint64_t now_ms);

@@ -180,7 +180,7 @@ violates() {
   mkdir -m 700 "$BATS_TEST_TMPDIR/closed"
   local file=$BATS_TEST_TMPDIR/closed/here.log i
   DOTWARD_NAME=closed/here
-  serve -o 'user="nobody"' -o "log.target=file:$file" --log-level debug
+  serve -o 'user="nobody"' -o log.queries=true -o "log.target=file:$file" --log-level debug
   for i in 1 2 3; do
     mv "$file" "$file.$i"
     kill -USR1 "$DOTWARD_PID"

@@ -149,11 +149,11 @@ the_same_line_in_a_row_is_counted(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 4; i++)
-		log_error("no room for=it");
+		log_warn("no room for=it");
 	assert_string_equal(written(), "no room for=it|");
 	log_notice("another");
 	assert_string_equal(written(), "no room for=it|no room for=it repeated=3|another|");
-	log_error("no room for=it");
+	log_info("no room for=it");
 	log_warn("no room for=it");
 	assert_string_equal(written(), "no room for=it|no room for=it repeated=3|another|no room for=it|"
 	                               "no room for=it|");
