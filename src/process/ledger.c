@@ -18,9 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LEDGER_BLOCK_BYTES = 64 * 1024, LEDGER_COMPLAIN_MS = 10000 };
-
-static const char file_prefix[] = "file:";
+enum { LEDGER_BLOCK_BYTES = 64 * 1024, LEDGER_COMPLAIN_MS = 10000, LEDGER_PREFIX_BYTES = sizeof "file:" - 1 };
 
 struct ledger {
 	int fd; /* -1: it goes where the log goes */
@@ -53,7 +51,7 @@ open_target(const struct config *config, char why[SCRIBE_WHY_BYTES])
 	const char *target = config->log.queries_target;
 	if (target[0] == '\0')
 		return -1;
-	int fd = open_file(target + sizeof file_prefix - 1);
+	int fd = open_file(target + LEDGER_PREFIX_BYTES);
 	if (fd < 0)
 		snprintf(why, SCRIBE_WHY_BYTES, "log.queries_target = \"%.150s\" cannot be opened: %s",
 		        target, fd == -ENXIO ? "a pipe that nobody reads" : strerror(-fd));
