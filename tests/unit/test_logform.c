@@ -104,7 +104,7 @@ what_finds_no_room_is_left_out_and_said(void **state)
 	bytes = logform_json(&f, out, sizeof out);
 	assert_int_equal(bytes, strlen(out));
 	assert_true(bytes < sizeof out && bytes > sizeof out / 2);
-	assert_string_equal(out + bytes - 15, "yyy\",\"cut\":true}" + 1);
+	assert_string_equal(out + bytes - 15, "yy\",\"cut\":true}");
 }
 
 static void
