@@ -282,6 +282,12 @@ is_wanted(const struct herald *h)
 }
 
 void
+herald_forget(struct herald *h)
+{
+	h->of = NULL;
+}
+
+void
 herald_tend(struct herald *h, uint64_t now_ms)
 {
 	watch(h, now_ms);

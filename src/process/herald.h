@@ -39,6 +39,8 @@ int herald_prepare(struct herald *h, const struct config *config, const struct s
 void herald_abandon(struct herald *h);
 /* It serves: from now on the exporter is one of its configuration. */
 void herald_serve(struct herald *h, const struct generation *g, uint64_t now_ms);
+/* None serves any more: an exporter that lives goes on, but none is born and none is watched. */
+void herald_forget(struct herald *h);
 /* The log has been opened anew: so is the exporter. */
 void herald_renew(struct herald *h, uint64_t now_ms);
 /* Ends it, for good. */

@@ -231,6 +231,8 @@ tend(struct master *m, uint64_t now_ms)
 	lineage_tend(&m->line, now_ms);
 	herald_tend(m->herald, now_ms);
 	spending_tell(&m->spending, now_ms);
+	if (m->line.serving == NULL) /* what is freed now may be what it was of */
+		herald_forget(m->herald);
 	lineage_free_drained(&m->line, m->world->retired);
 	unsigned count = lineage_all(&m->line, all);
 	tend_bureau(m, all, count, now_ms);

@@ -194,7 +194,7 @@ main(void)
 	        cmocka_unit_test_setup_teardown(those_of_a_master_that_is_gone_are_free, begin, end),
 	        cmocka_unit_test_setup_teardown(deaths_are_told_apart, begin, end),
 	        cmocka_unit_test(what_is_used_adds_up_over_lives),
-	        cmocka_unit_test(a_row_moves_with_its_master),
+	        cmocka_unit_test_setup_teardown(a_row_moves_with_its_master, begin, end),
 	};
 	return cmocka_run_group_tests_name("roster", tests, NULL, NULL);
 }
