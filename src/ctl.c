@@ -302,12 +302,13 @@ run_top(struct ctl *c)
 {
 	char patience[32];
 	char name[] = "dotward-top", socket_option[] = "-s", patience_option[] = "-t", once[] = "--once";
-	char every[] = "--every", *path = strdup(c->path);
+	char every[] = "--every";
+	if (c->word_count > 1)
+		return usage_error("top [--once] [--every SECONDS]: not understood: ", c->words[1]);
+	char *path = strdup(c->path); /* execv() wants what it could change */
 	char *arguments[10] = {name, socket_option, path, patience_option, patience};
 	unsigned count = 5;
 	snprintf(patience, sizeof patience, "%g", c->patience_ms / 1000.);
-	if (c->word_count > 1)
-		return usage_error("top [--once] [--every SECONDS]: not understood: ", c->words[1]);
 	if (c->once)
 		arguments[count++] = once;
 	if (c->every != NULL) {
