@@ -11,7 +11,7 @@ setup() {
 }
 
 teardown() {
-  [[ -z $TMUX_SOCKET ]] || tmux -S "$TMUX_SOCKET" kill-server 2>/dev/null || true
+  terminal_end
   lib_teardown
 }
 
@@ -82,6 +82,25 @@ seen() {
   wait_for 5 gone
 }
 
+# terminal_begin COLUMNS ROWS COMMAND: a terminal of its own for a shell that does this. The leak checker stays out of it: one that
+# looks at a process whose terminal goes away under it may do so for ever.
+terminal_begin() {
+  TMUX_SOCKET=$BATS_TEST_TMPDIR/tmux
+  ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 \
+    tmux -f /dev/null -S "$TMUX_SOCKET" new-session -d -x "$1" -y "$2" "$3" 3>&-
+}
+
+# What runs in it ends before its terminal does.
+terminal_end() {
+  local shell pid
+  [[ -n $TMUX_SOCKET ]] || return 0
+  shell=$(tmux -S "$TMUX_SOCKET" list-panes -F '#{pane_pid}' 2>/dev/null) || return 0
+  for pid in $(pgrep -P "$shell") $shell; do
+    kill "$pid" 2>/dev/null || true
+  done
+  tmux -S "$TMUX_SOCKET" kill-server 2>/dev/null || true
+}
+
 # --- top --------------------------------------------------------------------------------------------------
 
 needs_top() {
@@ -105,9 +124,8 @@ needs_top() {
   needs_top
   command -v tmux >/dev/null || skip "no tmux"
   serve
-  TMUX_SOCKET=$BATS_TEST_TMPDIR/tmux
-  tmux -f /dev/null -S "$TMUX_SOCKET" new-session -d -x 100 -y 24 \
-    "'$DOTWARDCTL' --socket '$SOCKET' top --every 0.2; echo ended with \$?; exec sleep 60" 3>&-
+  terminal_begin 100 24 \
+    "'$DOTWARDCTL' --socket '$SOCKET' top --every 0.2; echo ended with \$?; exec sleep 60"
   screen() { tmux -S "$TMUX_SOCKET" capture-pane -p; }
   shows() { screen | grep -qE -- "$1"; }
   wait_for 5 shows '^dotward .* serving .* generation 1'
@@ -126,9 +144,8 @@ needs_top() {
   needs_top
   command -v tmux >/dev/null || skip "no tmux"
   serve
-  TMUX_SOCKET=$BATS_TEST_TMPDIR/tmux
-  tmux -f /dev/null -S "$TMUX_SOCKET" new-session -d -x 100 -y 24 \
-    "'$DOTWARDCTL' --socket '$SOCKET' top --every 0.2; exec sleep 60" 3>&-
+  terminal_begin 100 24 \
+    "'$DOTWARDCTL' --socket '$SOCKET' top --every 0.2; exec sleep 60"
   shows() { tmux -S "$TMUX_SOCKET" capture-pane -p | grep -qE -- "$1"; }
   wait_for 5 shows '^dotward .* serving'
   dotward_stop
