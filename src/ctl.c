@@ -7,6 +7,7 @@
 #include "process/usage.h"
 
 #include <errno.h>
+#include <float.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -199,19 +200,6 @@ usage_error(const char *what, const char *which)
 	return TALK_USAGE;
 }
 
-static bool
-read_patience(const char *text, int *ms)
-{
-	char *end;
-	double seconds = strtod(text, &end);
-	if (end == text || *end != '\0' || !(seconds > 0 && seconds <= CTL_MOST_PATIENCE_S))
-		return false;
-	*ms = (int)(seconds * 1000);
-	if (*ms == 0)
-		*ms = 1;
-	return true;
-}
-
 /* A space or a line feed would make more of the request than was meant. */
 static bool
 is_word(const char *text)
@@ -390,7 +378,7 @@ take_option(struct ctl *c, int option, char *text)
 		c->json = true;
 		return TALK_DONE;
 	case 't':
-		return read_patience(text, &c->patience_ms)
+		return talk_seconds(text, DBL_MIN, CTL_MOST_PATIENCE_S, &c->patience_ms)
 		               ? TALK_DONE
 		               : usage_error("-t needs seconds, more than 0 and at most 86400: ", text);
 	case CTL_VERBS:

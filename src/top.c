@@ -24,19 +24,6 @@ static const struct option long_options[] = {
         {NULL, 0, NULL, 0},
 };
 
-static bool
-read_seconds(const char *text, double least, double most, int *ms)
-{
-	char *end;
-	double seconds = strtod(text, &end);
-	if (end == text || *end != '\0' || !(seconds >= least && seconds <= most))
-		return false;
-	*ms = (int)(seconds * 1000);
-	if (*ms == 0)
-		*ms = 1;
-	return true;
-}
-
 /* False: said what is wrong. */
 static bool
 take_option(struct top_setup *setup, int option, const char *text)
@@ -46,7 +33,7 @@ take_option(struct top_setup *setup, int option, const char *text)
 		setup->path = text;
 		return true;
 	case 't':
-		if (read_seconds(text, 0.001, 86400, &setup->patience_ms))
+		if (talk_seconds(text, 0.001, 86400, &setup->patience_ms))
 			return true;
 		fprintf(stderr, "dotwardctl: -t needs seconds, more than 0 and at most 86400: %s\n", text);
 		return false;
@@ -54,7 +41,7 @@ take_option(struct top_setup *setup, int option, const char *text)
 		setup->once = true;
 		return true;
 	case TOP_EVERY:
-		if (read_seconds(text, 0.2, 60, &setup->every_ms))
+		if (talk_seconds(text, 0.2, 60, &setup->every_ms))
 			return true;
 		fprintf(stderr, "dotwardctl: --every needs seconds, 0.2 to 60: %s\n", text);
 		return false;

@@ -67,8 +67,8 @@ who_writes(const struct logform *form)
 	        .slot = slot ? space + 1 : NULL};
 }
 
-static size_t
-put_time(const struct timespec *now, char *out, size_t room)
+size_t
+logform_stamp(const struct timespec *now, char *out, size_t room)
 {
 	struct tm utc;
 	char stamp[32];
@@ -82,7 +82,7 @@ size_t
 logform_text(const struct logform *form, char *out, size_t room)
 {
 	char stamp[64];
-	put_time(&form->now, stamp, sizeof stamp);
+	logform_stamp(&form->now, stamp, sizeof stamp);
 	int used = snprintf(out, room, "%s %s %s: %s", stamp, form->level,
 	        form->role[0] != '\0' ? form->role : "dotward", form->text);
 	return used < 0 ? 0 : (size_t)used < room ? (size_t)used : room - 1;
@@ -194,7 +194,7 @@ json_head(struct form_writer *w, const struct logform *form, const struct loglin
 {
 	char stamp[64], head[256];
 	const struct who who = who_writes(form);
-	put_time(&form->now, stamp, sizeof stamp);
+	logform_stamp(&form->now, stamp, sizeof stamp);
 	bool slot = who.slot != NULL && pair_called(line, "slot") == NULL;
 	snprintf(head, sizeof head, "{\"time\":\"%s\",\"level\":\"%s\",\"role\":\"%.*s\"%s%s", stamp,
 	        form->level, who.role_bytes, who.role, slot ? ",\"slot\":" : "", slot ? who.slot : "");

@@ -18,6 +18,8 @@ struct logform {
 };
 
 /* "2026-11-21T11:20:03.123Z notice worker 1: TEXT", cut at `room`; the bytes before the NUL. */
+/* "2026-11-21T11:20:03.123Z"; how long it is. */
+size_t logform_stamp(const struct timespec *when, char *out, size_t room);
 size_t logform_text(const struct logform *form, char *out, size_t room);
 
 /*

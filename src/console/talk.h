@@ -37,6 +37,11 @@ struct talk {
 	int status;
 };
 
+/* CLOCK_MONOTONIC. */
+uint64_t talk_now_ms(void);
+/* A number of seconds as somebody has typed it, in milliseconds, at least 1. False: none, or out of bounds.
+ */
+bool talk_seconds(const char *text, double least, double most, int *ms) __attribute__((warn_unused_result));
 /* Puts the request, which ends with a line feed, and hears the answer to its end. */
 enum talk_end talk(struct talk *t, const char *request) __attribute__((warn_unused_result));
 

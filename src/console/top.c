@@ -117,29 +117,21 @@ heed(struct top *t, int key)
 	return true;
 }
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static void
 show(struct top *t)
 {
-	uint64_t due_ms = now_ms() + (uint64_t)t->every_ms;
+	uint64_t due_ms = talk_now_ms() + (uint64_t)t->every_ms;
 	int key;
 	do {
 		screen_size(&t->frame.columns, &t->frame.rows);
 		compose(t);
 		screen_show(&t->frame);
-		uint64_t now = now_ms();
+		uint64_t now = talk_now_ms();
 		key = screen_key(now < due_ms ? (int)(due_ms - now) : 0);
-		if (key == 0 && now_ms() >= due_ms) {
+		if (key == 0 && talk_now_ms() >= due_ms) {
 			if (!t->paused)
 				(void)!look(t);
-			due_ms = now_ms() + (uint64_t)t->every_ms;
+			due_ms = talk_now_ms() + (uint64_t)t->every_ms;
 		}
 	} while (heed(t, key));
 }

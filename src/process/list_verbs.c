@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "config/list.h"
 #include "process/loader.h"
+#include "process/printout.h"
 #include "process/verbs.h"
 #include "query/list_read.h"
 
@@ -93,8 +94,7 @@ list_verbs_list(void *arg, struct control_call *call)
 {
 	const struct verbs_master *master = arg;
 	struct verbs_lists with;
-	char *text = NULL;
-	size_t bytes = 0;
+	struct printout p;
 	if (master->lists == NULL || !master->lists(master->arg, &with)) {
 		control_say(call, CONTROL_FAILED,
 		        master->lists == NULL ? "not in this build"
@@ -102,18 +102,12 @@ list_verbs_list(void *arg, struct control_call *call)
 		return;
 	}
 	const struct lists *lists = shelf_lists(with.shelf);
-	FILE *out = open_memstream(&text, &bytes);
-	if (out == NULL) {
-		control_say(call, CONTROL_FAILED, "out of memory");
+	FILE *out = printout_begin(&p, call);
+	if (out == NULL)
 		return;
-	}
 	(control_wants_json(call) ? print_json : print_text)(
 	        &with, lists != NULL ? lists_count(lists) : 0, out);
-	if (fclose(out) == 0)
-		control_answer(call, CONTROL_DONE, text);
-	else
-		control_say(call, CONTROL_FAILED, "out of memory");
-	free(text);
+	printout_end(&p);
 }
 
 void

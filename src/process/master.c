@@ -453,6 +453,89 @@ take_apart(struct master *m)
 	world_close(m->world);
 }
 
+/* What generations have of the world. */
+static void
+share_world(struct master *m)
+{
+	m->shared = (struct generation_world){.quarantine = m->world->quarantine,
+	        .health = m->world->health,
+	        .tickets = m->world->tickets,
+	        .limits = m->world->limits,
+	        .hits = m->world->hits,
+	        .tops = m->world->tops,
+	        .stek = m->world->stek,
+	        .cookies = m->world->cookies,
+	        .roster = m->world->roster,
+	        .epoch = m->world->epoch,
+	        .qps = m->world->qps,
+	        .seed = m->world->seed,
+	        .leave_master = leave_master,
+	        .arg = m};
+}
+
+/* Whoever does a part of the master's work, with what a master before us has left for it. */
+static void
+open_departments(struct master *m)
+{
+	const struct keeper_setup keeping = {.seed = m->world->seed,
+	        .inherited = m->inheritance.cache,
+	        .predecessor = m->inheritance.ready >= 0 ? getppid() : 0,
+	        .leave_master = leave_master,
+	        .arg = m};
+	m->keeper = keeper_new(&keeping);
+	m->inheritance.cache = -1;
+	const struct bureau_setup writing = {
+	        .leave_master = leave_master, .arg = m, .retired = m->world->retired};
+	m->bureau = bureau_new(&writing);
+	m->shared.bureau = m->bureau;
+	const struct librarian_setup listing = {
+	        .inherited = m->inheritance.lists, .leave_master = leave_master, .arg = m};
+	m->librarian = librarian_new(&listing);
+	const struct hosts_setup looking_up = {
+	        .inherited = m->inheritance.hosts, .leave_master = leave_master, .arg = m};
+	m->hosts = hosts_new(&looking_up);
+	const struct herald_setup telling = {.world = m->world,
+	        .inherited = m->inheritance.sockets,
+	        .inherited_count = m->inheritance.socket_count,
+	        .leave_master = leave_master,
+	        .arg = m};
+	m->herald = herald_new(&telling);
+}
+
+/* From now on others see and hear what becomes of us. */
+static void
+begin_to_tell(struct master *m)
+{
+	struct roster_process *us = &m->world->roster->helpers[ROSTER_MASTER];
+	spending_open(&m->spending, &us->cpu_us, &us->memory_bytes, &us->beat_ms);
+	log_share_level(m->world->log_level);
+	log_set_hearer(on_event, m->world->events);
+	log_set_level(m->setup->config->log.level);
+}
+
+/* Where people ask, and who goes on when another binary takes over. */
+static void
+open_desk(struct master *m)
+{
+	const struct admin_deeds deeds = {.arg = m,
+	        .report = on_report,
+	        .reload = master_reload,
+	        .reload_lists = master_reload_lists,
+	        .upgrade = upgrade,
+	        .stop = on_stop_asked,
+	        .cache = on_cache,
+	        .lists = on_lists,
+	        .overview = on_overview,
+	        .events = m->world->events};
+	m->admin = admin_new(&deeds);
+	m->successor.line = &m->line;
+	m->successor.keeper = m->keeper;
+	m->successor.admin = m->admin;
+	m->successor.world = m->world;
+	m->successor.hosts = m->hosts;
+	m->successor.herald = m->herald;
+}
+
 int
 master_run(const struct master_setup *setup)
 {
@@ -474,65 +557,10 @@ master_run(const struct master_setup *setup)
 		return status;
 	}
 	m.lookout = lookout_open(m.world->epoch);
-	m.shared = (struct generation_world){.quarantine = m.world->quarantine,
-	        .health = m.world->health,
-	        .tickets = m.world->tickets,
-	        .limits = m.world->limits,
-	        .hits = m.world->hits,
-	        .tops = m.world->tops,
-	        .stek = m.world->stek,
-	        .cookies = m.world->cookies,
-	        .roster = m.world->roster,
-	        .epoch = m.world->epoch,
-	        .qps = m.world->qps,
-	        .seed = m.world->seed,
-	        .leave_master = leave_master,
-	        .arg = &m};
-	const struct keeper_setup keeping = {.seed = m.world->seed,
-	        .inherited = m.inheritance.cache,
-	        .predecessor = m.inheritance.ready >= 0 ? getppid() : 0,
-	        .leave_master = leave_master,
-	        .arg = &m};
-	m.keeper = keeper_new(&keeping);
-	const struct bureau_setup writing = {
-	        .leave_master = leave_master, .arg = &m, .retired = m.world->retired};
-	m.bureau = bureau_new(&writing);
-	m.shared.bureau = m.bureau;
-	m.inheritance.cache = -1;
-	const struct librarian_setup listing = {
-	        .inherited = m.inheritance.lists, .leave_master = leave_master, .arg = &m};
-	m.librarian = librarian_new(&listing);
-	const struct hosts_setup looking_up = {
-	        .inherited = m.inheritance.hosts, .leave_master = leave_master, .arg = &m};
-	m.hosts = hosts_new(&looking_up);
-	const struct herald_setup telling = {.world = m.world,
-	        .inherited = m.inheritance.sockets,
-	        .inherited_count = m.inheritance.socket_count,
-	        .leave_master = leave_master,
-	        .arg = &m};
-	m.herald = herald_new(&telling);
-	struct roster_process *us = &m.world->roster->helpers[ROSTER_MASTER];
-	spending_open(&m.spending, &us->cpu_us, &us->memory_bytes, &us->beat_ms);
-	log_share_level(m.world->log_level);
-	log_set_hearer(on_event, m.world->events);
-	log_set_level(setup->config->log.level);
-	const struct admin_deeds deeds = {.arg = &m,
-	        .report = on_report,
-	        .reload = master_reload,
-	        .reload_lists = master_reload_lists,
-	        .upgrade = upgrade,
-	        .stop = on_stop_asked,
-	        .cache = on_cache,
-	        .lists = on_lists,
-	        .overview = on_overview,
-	        .events = m.world->events};
-	m.admin = admin_new(&deeds);
-	m.successor.line = &m.line;
-	m.successor.keeper = m.keeper;
-	m.successor.admin = m.admin;
-	m.successor.world = m.world;
-	m.successor.hosts = m.hosts;
-	m.successor.herald = m.herald;
+	share_world(&m);
+	open_departments(&m);
+	begin_to_tell(&m);
+	open_desk(&m);
 	struct generation *first = master_make(&m, setup->config, why);
 	if (first == NULL) {
 		master_fail(&m, why);

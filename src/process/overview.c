@@ -14,6 +14,12 @@
 static const char *const helper_names[ROSTER_HELPERS] = {"master", "exporter", "scribe", "dnstap"};
 
 const char *
+overview_rcode(unsigned index, char room[WIRE_WORD_BYTES])
+{
+	return index + 1 < STATS_RCODES ? wire_rcode_text((uint16_t)index, room) : "other";
+}
+
+const char *
 overview_signal(unsigned signal, char room[OVERVIEW_SIGNAL_BYTES])
 {
 	static const struct {

@@ -93,5 +93,7 @@ void overview_metrics(const struct overview *o, FILE *out);
 /* "SIGKILL"; "exit" for 0; of a signal without a name of its own, in `room`. */
 enum { OVERVIEW_SIGNAL_BYTES = 16 };
 const char *overview_signal(unsigned signal, char room[OVERVIEW_SIGNAL_BYTES]);
+/* Of a counter of stats_slab.rcodes: "NXDOMAIN"; "other" for the last. Perhaps in `room`. */
+const char *overview_rcode(unsigned index, char room[WIRE_WORD_BYTES]);
 
 #endif

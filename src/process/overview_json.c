@@ -46,14 +46,12 @@ print_counters(const struct overview *o, struct json *j)
 static void
 print_queries(const struct overview *o, struct json *j)
 {
-	static const char *const protocols[STATS_PROTOCOLS] = {"udp", "tcp", "tls"},
-	                         *const families[STATS_FAMILIES] = {"ipv4", "ipv6"};
 	json_array(j, "queries");
 	for (unsigned p = 0; p < STATS_PROTOCOLS; p++)
 		for (unsigned f = 0; f < STATS_FAMILIES; f++) {
 			json_object(j, NULL);
-			json_text(j, "protocol", protocols[p]);
-			json_text(j, "family", families[f]);
+			json_text(j, "protocol", stats_protocol_words[p]);
+			json_text(j, "family", stats_family_words[f]);
 			json_number(j, "count", atomic_load(&o->sums.asked[p][f]));
 			json_end(j);
 		}
@@ -68,8 +66,7 @@ print_responses(const struct overview *o, struct json *j)
 	for (unsigned i = 0; i < STATS_RCODES; i++) {
 		uint64_t count = atomic_load(&o->sums.rcodes[i]);
 		if (count > 0 || i <= WIRE_RCODE_NXDOMAIN)
-			json_number(j, i + 1 < STATS_RCODES ? wire_rcode_text((uint16_t)i, word) : "other",
-			        count);
+			json_number(j, overview_rcode(i, word), count);
 	}
 	json_end(j);
 }

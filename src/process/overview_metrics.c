@@ -268,22 +268,18 @@ print_counters(const struct overview *o, FILE *out)
 static void
 print_clients(const struct overview *o, FILE *out)
 {
-	static const char *const protocols[STATS_PROTOCOLS] = {"udp", "tcp", "tls"},
-	                         *const families[STATS_FAMILIES] = {"ipv4", "ipv6"};
 	char word[WIRE_WORD_BYTES];
 	family(out, "queries_total", "counter", "Messages that came from clients, of whatever kind.");
 	for (unsigned p = 0; p < STATS_PROTOCOLS; p++)
 		for (unsigned f = 0; f < STATS_FAMILIES; f++)
-			number(out, "queries_total", LABELS("protocol", protocols[p], "family", families[f]),
+			number(out, "queries_total",
+			        LABELS("protocol", stats_protocol_words[p], "family", stats_family_words[f]),
 			        atomic_load(&o->sums.asked[p][f]));
 	family(out, "responses_total", "counter", "Answers given to clients.");
 	for (unsigned i = 0; i < STATS_RCODES; i++) {
 		uint64_t count = atomic_load(&o->sums.rcodes[i]);
 		if (count > 0 || i <= WIRE_RCODE_REFUSED)
-			number(out, "responses_total",
-			        LABELS("rcode",
-			                i + 1 < STATS_RCODES ? wire_rcode_text((uint16_t)i, word) : "other"),
-			        count);
+			number(out, "responses_total", LABELS("rcode", overview_rcode(i, word)), count);
 	}
 	family(out, "response_duration_seconds", "histogram",
 	        "From a query to its answer, where the cache had it (hit) or an upstream was asked (miss).");

@@ -7,9 +7,8 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "process/overview.h"
+#include "process/printout.h"
 #include "process/verbs.h"
-
-#include <stdlib.h>
 
 static bool
 take(const struct verbs_master *master, struct overview_sources *sources, struct overview *o)
@@ -18,16 +17,6 @@ take(const struct verbs_master *master, struct overview_sources *sources, struct
 		return false;
 	overview_take(o, sources, clock_now_ms(), clock_wall_ms());
 	return true;
-}
-
-static void
-answer(struct control_call *call, FILE *out, char **text)
-{
-	if (fclose(out) == 0)
-		control_answer(call, CONTROL_DONE, *text);
-	else
-		control_say(call, CONTROL_FAILED, "out of memory");
-	free(*text);
 }
 
 static void
@@ -51,20 +40,17 @@ stats_verb(void *arg, struct control_call *call)
 {
 	const struct verbs_master *master = arg;
 	struct report report;
-	char *text = NULL;
-	size_t bytes = 0;
-	FILE *out = open_memstream(&text, &bytes);
-	if (out == NULL) {
-		control_say(call, CONTROL_FAILED, "out of memory");
+	struct printout p;
+	FILE *out = printout_begin(&p, call);
+	if (out == NULL)
 		return;
-	}
 	master->report(master->arg, &report);
 	if (control_wants_json(call))
 		print_json(master, &report, out);
 	else
 		report_stats(&report, false, out);
 	report_free(&report);
-	answer(call, out, &text);
+	printout_end(&p);
 }
 
 void
@@ -73,18 +59,15 @@ stats_verb_prometheus(void *arg, struct control_call *call)
 	const struct verbs_master *master = arg;
 	struct overview_sources sources;
 	struct overview o;
-	char *text = NULL;
-	size_t bytes = 0;
+	struct printout p;
 	if (!take(master, &sources, &o)) {
 		control_say(call, CONTROL_FAILED, "it is starting or stopping; try again");
 		return;
 	}
-	FILE *out = open_memstream(&text, &bytes);
+	FILE *out = printout_begin(&p, call);
 	if (out != NULL) {
 		overview_metrics(&o, out);
-		answer(call, out, &text);
-	} else {
-		control_say(call, CONTROL_FAILED, "out of memory");
+		printout_end(&p);
 	}
 	overview_free(&o);
 }

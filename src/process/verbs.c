@@ -7,6 +7,7 @@
 #include "process/cache_verbs.h"
 #include "process/explain_verbs.h"
 #include "process/list_verbs.h"
+#include "process/printout.h"
 #include "process/stats_verbs.h"
 #include "process/upstream_verbs.h"
 #include "process/watch.h"
@@ -17,22 +18,15 @@ static void
 tell(void *arg, struct control_call *call, report_print_fn *print)
 {
 	const struct verbs_master *master = arg;
-	char *text = NULL;
-	size_t bytes = 0;
+	struct printout p;
 	struct report report;
-	FILE *out = open_memstream(&text, &bytes);
-	if (out == NULL) {
-		control_say(call, CONTROL_FAILED, "out of memory");
+	FILE *out = printout_begin(&p, call);
+	if (out == NULL)
 		return;
-	}
 	master->report(master->arg, &report);
 	print(&report, control_wants_json(call), out);
 	report_free(&report);
-	if (fclose(out) == 0)
-		control_answer(call, CONTROL_DONE, text);
-	else
-		control_say(call, CONTROL_FAILED, "out of memory");
-	free(text);
+	printout_end(&p);
 }
 
 static void

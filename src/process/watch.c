@@ -6,8 +6,8 @@
  */
 #include "process/watch.h"
 
-#include "base/clock.h"
 #include "base/json.h"
+#include "base/logform.h"
 #include "process/verbs.h"
 
 #include <inttypes.h>
@@ -21,24 +21,14 @@ struct watch {
 	struct aside_ground ground;
 };
 
-/* "2026-11-21T11:20:03.123Z" */
-static void
-time_text(uint64_t wall_ms, char out[32])
-{
-	time_t seconds = (time_t)(wall_ms / 1000);
-	struct tm parts;
-	char day[24];
-	if (gmtime_r(&seconds, &parts) == NULL || strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &parts) == 0)
-		snprintf(day, sizeof day, "?");
-	snprintf(out, 32, "%s.%03uZ", day, (unsigned)(wall_ms % 1000));
-}
-
 void
 watch_print(const struct event *event, bool json, FILE *out)
 {
-	char when[32];
+	char when[64];
+	const struct timespec at = {.tv_sec = (time_t)(event->wall_ms / 1000),
+	        .tv_nsec = (long)(event->wall_ms % 1000) * 1000000};
 	const char *level = log_level_word((enum log_level)event->level);
-	time_text(event->wall_ms, when);
+	logform_stamp(&at, when, sizeof when);
 	if (!json) {
 		fprintf(out, "%s %s %s: %s\n", when, level, event->role[0] ? event->role : "dotward",
 		        event->text);

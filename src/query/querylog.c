@@ -19,7 +19,6 @@ enum {
 	QUERYLOG_WHY_BYTES = 200, /* of a reason; the rest is left out */
 	QUERYLOG_TYPES = 66,      /* that have a cell, from 0: up to HTTPS */
 	QUERYLOG_RCODES = 6,
-	QUERYLOG_PROTOCOLS = 3,
 };
 
 struct querylog {
@@ -34,7 +33,7 @@ struct querylog {
 	/* Made once, as nearly every line has them: before the number, by whether there is an answer; before
 	 * the client; from there to the name; from there to the type; from there to the rest, if the rcode is
 	 * one of the usual. */
-	struct pen_cell event[2], client[2], protocol[QUERYLOG_PROTOCOLS], type[QUERYLOG_TYPES],
+	struct pen_cell event[2], client[2], protocol[STATS_PROTOCOLS], type[QUERYLOG_TYPES],
 	        result[QUERYLOG_RCODES][TALE_POISON + 1], bytes;
 };
 
@@ -142,9 +141,8 @@ write_type(const struct querylog *log, struct pen *p, uint16_t type)
 static void
 write_protocol(const struct querylog *log, struct pen *p, unsigned protocol)
 {
-	static const char *const words[] = {"udp", "tcp", "tls"};
 	quote(log, p);
-	word(log, p, "protocol", words[protocol]);
+	word(log, p, "protocol", stats_protocol_words[protocol]);
 }
 
 static void
@@ -312,7 +310,7 @@ make_cells(struct querylog *log)
 		CELL(log->event[answered], write_event(log, p, answered));
 		CELL(log->client[answered], write_before_client(log, p, answered));
 	}
-	for (unsigned i = 0; i < QUERYLOG_PROTOCOLS; i++)
+	for (unsigned i = 0; i < STATS_PROTOCOLS; i++)
 		CELL(log->protocol[i], write_from_protocol(log, p, i));
 	for (uint16_t type = 0; type < QUERYLOG_TYPES; type++)
 		CELL(log->type[type], write_type(log, p, type));

@@ -79,7 +79,7 @@ opt_for(const struct replies *rs, const struct query *q)
 static void
 be_silent(const struct replies *rs, const struct query *q, const struct tale_cause *cause)
 {
-	teller_ended(rs->teller, q, NULL, 0, 0, cause);
+	teller_ended(rs->teller, q, NULL, 0, 0, cause, 0);
 	door_commit(rs, q, 0);
 }
 
@@ -98,14 +98,16 @@ word_of(const struct tale_cause *cause)
 	return cause->text != NULL ? cause->text : tale_source_word(cause->source);
 }
 
-/* Here and not by a tale, as it is always wanted and takes no more of it than this. */
-static void
+/* Here and not by a tale, as it is always wanted and takes no more of it than this. Returns the time it saw,
+ * or 0. */
+static uint64_t
 note_wait(const struct replies *rs, const struct query *q, enum tale_source source)
 {
 	if (source == TALE_POLICY || source == TALE_LIMIT || source == TALE_POISON)
-		return;
-	latency_note(&rs->stats->waits[source == TALE_CACHE ? STATS_HIT : STATS_MISS],
-	        clock_now_us() - q->begun_us);
+		return 0;
+	uint64_t now_us = clock_now_us();
+	latency_note(&rs->stats->waits[source == TALE_CACHE ? STATS_HIT : STATS_MISS], now_us - q->begun_us);
+	return now_us;
 }
 
 static void
@@ -117,9 +119,9 @@ leave_unmetered(const struct replies *rs, const struct query *q, const uint8_t *
 		stats_one(rs->stats, STATS_truncated);
 	stats_one(rs->stats, STATS_answered);
 	stats_rcode(rs->stats, rcode);
-	note_wait(rs, q, cause->source);
+	uint64_t now_us = note_wait(rs, q, cause->source);
 	log_answered(q, rcode, bytes, word_of(cause));
-	teller_ended(rs->teller, q, out, bytes, rcode, cause);
+	teller_ended(rs->teller, q, out, bytes, rcode, cause, now_us);
 	door_commit(rs, q, bytes);
 }
 

@@ -1,7 +1,7 @@
 /*
- * A tale is put together only if somebody wants it, on the stack. It costs one look at the clock, which is
- * the monotonic one; the time of day is made from that with a difference that is looked up ten times a
- * second, so that an administrator who sets the clock is believed soon enough.
+ * A tale is put together only if somebody wants it, on the stack. It costs one look at the clock at most,
+ * which is the monotonic one; the time of day is made from that with a difference that is looked up ten times
+ * a second, so that an administrator who sets the clock is believed soon enough.
  */
 #include "query/teller.h"
 
@@ -89,7 +89,7 @@ teller_asked(struct teller *t, const struct query *q)
 
 void
 teller_ended(struct teller *t, const struct query *q, const uint8_t *answer, size_t bytes, uint16_t rcode,
-        const struct tale_cause *cause)
+        const struct tale_cause *cause, uint64_t now_us)
 {
 	if (t->ended_count == 0)
 		return;
@@ -100,7 +100,7 @@ teller_ended(struct teller *t, const struct query *q, const uint8_t *answer, siz
 	tale.answer_bytes = bytes;
 	tale.rcode = rcode;
 	tale.cause = *cause;
-	tale.ended_us = clock_now_us();
+	tale.ended_us = now_us != 0 ? now_us : clock_now_us();
 	tale.ended_wall_us = wall_us(t, tale.ended_us, tale.ended_us);
 	tale.begun_wall_us = tale.begun_us + t->wall_ahead_us;
 	for (unsigned i = 0; i < t->ended_count; i++)

@@ -24,8 +24,9 @@ void teller_take_in(struct teller *teller, const struct query *q, const uint8_t 
 /* Its client's group is known. */
 void teller_asked(struct teller *teller, const struct query *q);
 void teller_taken_in(struct teller *teller);
-/* The question, as the client asked it, has ended: `answer` is what the client gets; 0 bytes: nothing. */
+/* The question, as the client asked it, has ended: `answer` is what the client gets; 0 bytes: nothing.
+ * `now_us`: the clock, for who has looked at it already; else 0. */
 void teller_ended(struct teller *teller, const struct query *q, const uint8_t *answer, size_t bytes,
-        uint16_t rcode, const struct tale_cause *cause);
+        uint16_t rcode, const struct tale_cause *cause, uint64_t now_us);
 
 #endif

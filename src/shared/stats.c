@@ -24,6 +24,9 @@ static const char *const helps[] = {STATS_COUNTERS(STATS_HELP)};
 #undef STATS_HELP
 _Static_assert(sizeof names / sizeof names[0] == STATS_COUNT, "a name for each counter");
 
+const char *const stats_protocol_words[STATS_PROTOCOLS] = {"udp", "tcp", "tls"};
+const char *const stats_family_words[STATS_FAMILIES] = {"ipv4", "ipv6"};
+
 size_t
 stats_footprint(unsigned slots)
 {

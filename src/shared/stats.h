@@ -108,6 +108,8 @@ enum stats_wait {
 	STATS_MISS, /* an upstream was waited for, whatever came of it */
 	STATS_WAITS
 };
+/* "udp", "tcp", "tls"; "ipv4", "ipv6": as everybody is told. */
+extern const char *const stats_protocol_words[STATS_PROTOCOLS], *const stats_family_words[STATS_FAMILIES];
 enum { STATS_RCODES = 25 /* the last one stands for all above, too */ };
 
 /* Words and nothing else: slabs are added to each other as they are. */

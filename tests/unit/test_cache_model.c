@@ -510,7 +510,8 @@ test_roomy(void **state)
 	size_t most = 4096;
 	for (uint64_t i = steps(10); i > 0 && m->put_bytes < m->bytes * 8 / 10; i--)
 		step(m, most);
-	assert_true(m->hits > m->steps / 4);
+	/* A short run may be emptied halfway (deed_flush_all), and has not filled up again when it ends. */
+	assert_true(m->hits > m->steps / 20);
 	finish(m, most);
 }
 
