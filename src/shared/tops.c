@@ -23,16 +23,18 @@
 enum { TOPS_SETS = 64, TOPS_WAYS = 8 };
 
 struct tops_row {
+	_Atomic uint64_t begun_with; /* of its count */
 	_Atomic uint32_t turn;
-	_Atomic uint32_t window; /* 0: none */
-	_Atomic uint64_t count;
-	_Atomic uint64_t begun_with; /* of `count` */
 	uint8_t bytes;
 	uint8_t key[TOPS_KEY_BYTES];
 };
 
+/* What a search looks at in all rows is beside each other, in two lines of the processor's cache: a rare key
+ * finds the rarest of eight rows by them alone. */
 struct tops_set {
-	_Atomic uint32_t tags[TOPS_WAYS]; /* beside each other, as most searches need no more of a row */
+	_Alignas(64) _Atomic uint32_t tags[TOPS_WAYS];
+	_Atomic uint32_t windows[TOPS_WAYS]; /* 0: none */
+	_Atomic uint64_t counts[TOPS_WAYS];
 	struct tops_row rows[TOPS_WAYS];
 };
 
@@ -84,41 +86,45 @@ has_key(const struct tops_row *row, const void *key, size_t bytes)
 	return row->bytes == bytes && memcmp(row->key, key, bytes) == 0;
 }
 
-/* The row of this key in this window, or NULL. */
-static struct tops_row *
-find(struct tops_set *set, uint32_t tag, const void *key, size_t bytes, uint32_t window)
+/* The way of this key in this window, or TOPS_WAYS. */
+static unsigned
+find(const struct tops_set *set, uint32_t tag, const void *key, size_t bytes, uint32_t window)
 {
-	for (unsigned way = 0; way < TOPS_WAYS; way++) {
-		struct tops_row *row = &set->rows[way];
-		if (atomic_load_explicit(&set->tags[way], memory_order_relaxed) == tag &&
-		        atomic_load(&row->window) == window && (atomic_load(&row->turn) & 1) == 0 &&
-		        has_key(row, key, bytes))
-			return row;
-	}
-	return NULL;
+	unsigned way = 0;
+	while (way < TOPS_WAYS && (atomic_load_explicit(&set->tags[way], memory_order_relaxed) != tag ||
+	                                  atomic_load(&set->windows[way]) != window ||
+	                                  (atomic_load(&set->rows[way].turn) & 1) != 0 ||
+	                                  !has_key(&set->rows[way], key, bytes)))
+		way++;
+	return way;
 }
 
 static uint64_t
-count_in(const struct tops_row *row, uint32_t window)
+count_in(const struct tops_set *set, unsigned way, uint32_t window)
 {
-	return atomic_load(&row->window) == window ? atomic_load(&row->count) : 0;
+	return atomic_load(&set->windows[way]) == window ? atomic_load(&set->counts[way]) : 0;
 }
 
 static unsigned
 rarest(const struct tops_set *set, uint32_t window)
 {
 	unsigned best = 0;
-	for (unsigned way = 1; way < TOPS_WAYS; way++)
-		if (count_in(&set->rows[way], window) < count_in(&set->rows[best], window))
+	uint64_t least = UINT64_MAX;
+	for (unsigned way = 0; way < TOPS_WAYS; way++) {
+		uint64_t count = count_in(set, way, window);
+		if (count < least) {
 			best = way;
+			least = count;
+		}
+	}
 	return best;
 }
 
 /* Nobody who is in it has been for less than a window. */
 static bool
-is_left_behind(const struct tops_row *row, uint32_t window)
+is_left_behind(const struct tops_set *set, unsigned way, uint32_t window)
 {
-	return atomic_load(&row->window) + 1 < window;
+	return atomic_load(&set->windows[way]) + 1 < window;
 }
 
 /* Gives a row to another key, unless somebody is just doing that. */
@@ -127,18 +133,18 @@ take_over(struct tops_set *set, unsigned way, uint32_t tag, const void *key, siz
 {
 	struct tops_row *row = &set->rows[way];
 	uint32_t turn = atomic_load(&row->turn);
-	if ((turn & 1) != 0 && !is_left_behind(row, window))
+	if ((turn & 1) != 0 && !is_left_behind(set, way, window))
 		return;
 	uint32_t mine = (turn & 1) != 0 ? turn + 2 : turn + 1;
 	if (!atomic_compare_exchange_strong(&row->turn, &turn, mine))
 		return;
-	uint64_t before = count_in(row, window);
-	atomic_store(&row->window, window);
+	uint64_t before = count_in(set, way, window);
+	atomic_store(&set->windows[way], window);
 	atomic_store(&set->tags[way], tag);
 	row->bytes = (uint8_t)bytes;
 	memcpy(row->key, key, bytes);
 	atomic_store(&row->begun_with, before);
-	atomic_store(&row->count, before + 1);
+	atomic_store(&set->counts[way], before + 1);
 	atomic_store(&row->turn, mine + 1);
 }
 
@@ -153,21 +159,22 @@ tops_count(struct tops *t, enum tops_mode mode, enum tops_kind kind, const void 
 	uint64_t hash = XXH3_64bits_withSeed(key, bytes, t->seed);
 	uint32_t tag = (uint32_t)(hash >> 32);
 	struct tops_set *set = &t->sets[kind][window % 2][hash % TOPS_SETS];
-	struct tops_row *row = find(set, tag, key, bytes, window);
-	if (row != NULL)
-		atomic_fetch_add_explicit(&row->count, 1, memory_order_relaxed);
+	unsigned way = find(set, tag, key, bytes, window);
+	if (way < TOPS_WAYS)
+		atomic_fetch_add_explicit(&set->counts[way], 1, memory_order_relaxed);
 	else
 		take_over(set, rarest(set, window), tag, key, bytes, window);
 }
 
 /* False: it is of another window, or just being given to another key. */
 static bool
-copy_row(const struct tops_row *row, uint32_t window, struct tops_entry *out)
+copy_row(const struct tops_set *set, unsigned way, uint32_t window, struct tops_entry *out)
 {
+	const struct tops_row *row = &set->rows[way];
 	uint32_t turn = atomic_load(&row->turn);
-	if ((turn & 1) != 0 || atomic_load(&row->window) != window)
+	if ((turn & 1) != 0 || atomic_load(&set->windows[way]) != window)
 		return false;
-	uint64_t count = atomic_load(&row->count), begun_with = atomic_load(&row->begun_with);
+	uint64_t count = atomic_load(&set->counts[way]), begun_with = atomic_load(&row->begun_with);
 	out->bytes = row->bytes;
 	memcpy(out->key, row->key, sizeof out->key);
 	atomic_thread_fence(memory_order_acquire);
@@ -182,7 +189,7 @@ count_of(const struct tops_set *set, uint32_t window, const struct tops_entry *w
 {
 	for (unsigned way = 0; way < TOPS_WAYS; way++) {
 		struct tops_entry entry;
-		if (copy_row(&set->rows[way], window, &entry) && entry.bytes == wanted->bytes &&
+		if (copy_row(set, way, window, &entry) && entry.bytes == wanted->bytes &&
 		        memcmp(entry.key, wanted->key, entry.bytes) == 0)
 			return entry.count;
 	}
@@ -215,11 +222,11 @@ tops_read(const struct tops *t, enum tops_kind kind, struct tops_entry *entries,
 	for (unsigned i = 0; i < TOPS_SETS * TOPS_WAYS; i++) {
 		unsigned set = i / TOPS_WAYS, way = i % TOPS_WAYS;
 		struct tops_entry entry;
-		if (copy_row(&now[set].rows[way], window, &entry)) {
+		if (copy_row(&now[set], way, window, &entry)) {
 			entry.count += count_of(&before[set], window - 1, &entry);
 			count = place(entries, count, most, &entry);
 		}
-		if (copy_row(&before[set].rows[way], window - 1, &entry) &&
+		if (copy_row(&before[set], way, window - 1, &entry) &&
 		        count_of(&now[set], window, &entry) == 0)
 			count = place(entries, count, most, &entry);
 	}
