@@ -7,7 +7,7 @@ COPY bootstrap ./
 RUN ./bootstrap deps build run
 COPY . .
 RUN mkdir -p build-aux && autoreconf -fi && mkdir /build && cd /build \
-    && /src/configure -q --prefix=/usr --sysconfdir=/etc --localstatedir=/var CFLAGS='-O2 -g' \
+    && /src/configure -q --prefix=/usr --sysconfdir=/etc --localstatedir=/var --with-dnstap CFLAGS='-O2 -g' \
     && make -j"$(nproc)" && make install-strip DESTDIR=/install \
     && /src/packaging/image-root /install /image
 

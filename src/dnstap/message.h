@@ -1,8 +1,7 @@
 /*
  * One dnstap message as bytes: who asked whom, when, and the DNS message (dnstap.proto has the fields).
  *
- * Written by hand, straight to where it is to lie: the path of a question allocates nothing, and a library
- * for protocol buffers would walk its tables twice, to measure and to write.
+ * protobuf-c packs it straight to where it is to lie: the path of a question allocates nothing.
  */
 #ifndef DOTWARD_DNSTAP_MESSAGE_H
 #define DOTWARD_DNSTAP_MESSAGE_H
@@ -31,12 +30,12 @@ struct dnstap_message {
 	size_t dns_bytes;
 };
 
-enum { DNSTAP_NAME_BYTES = 255, DNSTAP_HEAD_BYTES = 2 * (DNSTAP_NAME_BYTES + 3) };
+enum { DNSTAP_NAME_BYTES = 255 };
 
 /* What every message of a process begins with. */
 struct dnstap_head {
-	uint8_t bytes[DNSTAP_HEAD_BYTES];
-	size_t count;
+	uint8_t identity[DNSTAP_NAME_BYTES], version[DNSTAP_NAME_BYTES];
+	size_t identity_bytes, version_bytes; /* 0: left out */
 };
 
 /* "" leaves one out; of each, up to DNSTAP_NAME_BYTES are taken. */
@@ -45,7 +44,10 @@ void dnstap_head_make(struct dnstap_head *head, const char *identity, const char
 enum { DNSTAP_OVERHEAD_BYTES = 160 };
 /* The most bytes that a message with so many of DNS takes. */
 size_t dnstap_most(const struct dnstap_head *head, size_t dns_bytes);
-/* Writes it into dnstap_most() bytes; how many it took. The last one is never 3. */
+/*
+ * Writes it into dnstap_most() bytes; how many it took. The last one is never 3, which is that of a STOP: no
+ * message can make a file look as if it had ended.
+ */
 size_t dnstap_write(const struct dnstap_head *head, const struct dnstap_message *message, uint8_t *out);
 
 #endif

@@ -2,7 +2,7 @@
  * The tap of this process: where dnstap messages leave the path of a question, for a scribe to write
  * (process/tapster.h). A file global as the log is: the places that tap are far from each other, and passing
  * it through all between would say nothing. Closed, which it is unless the configuration says otherwise, it
- * costs a compare.
+ * costs a compare. A build without dnstap has it closed for good, and nothing of src/dnstap.
  */
 #ifndef DOTWARD_DNSTAP_TAP_H
 #define DOTWARD_DNSTAP_TAP_H
@@ -22,6 +22,8 @@ struct tap_setup {
 	unsigned sample;        /* of one question in so many */
 };
 
+#ifdef DOTWARD_DNSTAP
+
 /* All of it outlives tap_close(), but for the texts. */
 void tap_open(const struct tap_setup *setup);
 void tap_close(void);
@@ -32,21 +34,13 @@ extern bool tap_client, tap_forwarder;
 static inline bool
 tap_has_client(void)
 {
-#ifdef DOTWARD_DNSTAP
 	return tap_client;
-#else
-	return false;
-#endif
 }
 
 static inline bool
 tap_has_forwarder(void)
 {
-#ifdef DOTWARD_DNSTAP
 	return tap_forwarder;
-#else
-	return false;
-#endif
 }
 
 /*
@@ -59,4 +53,50 @@ bool tap_wants(uint32_t number);
 /* One message, of a question that tap_wants(). */
 void tap_put(const struct dnstap_message *message);
 
+#else
+
+static inline void
+tap_open(const struct tap_setup *setup)
+{
+	(void)setup;
+}
+
+static inline void
+tap_close(void)
+{
+}
+
+static inline bool
+tap_has_client(void)
+{
+	return false;
+}
+
+static inline bool
+tap_has_forwarder(void)
+{
+	return false;
+}
+
+static inline void
+tap_note(uint32_t number, bool hidden)
+{
+	(void)number;
+	(void)hidden;
+}
+
+static inline bool
+tap_wants(uint32_t number)
+{
+	(void)number;
+	return false;
+}
+
+static inline void
+tap_put(const struct dnstap_message *message)
+{
+	(void)message;
+}
+
+#endif
 #endif

@@ -9,6 +9,7 @@
  */
 #include "process/bureau.h"
 
+#include "autoconf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/must.h"
@@ -31,7 +32,9 @@ enum { BUREAU_FORK_RETRY_MS = 1000 };
 
 static const struct scribe_craft *const crafts[BUREAU_CRAFTS] = {
         [BUREAU_QUERYLOG] = &ledger_craft,
+#ifdef DOTWARD_DNSTAP
         [BUREAU_DNSTAP] = &tapster_craft,
+#endif
 };
 
 struct seat {
@@ -63,6 +66,13 @@ struct bureau {
 	struct desk *desks;
 	bool killed;
 };
+
+static bool
+is_wanted(unsigned craft, const struct config *config)
+{
+	/* one that this dotward was built without is missing */
+	return crafts[craft] != NULL && crafts[craft]->wanted(config);
+}
 
 struct bureau *
 bureau_new(const struct bureau_setup *setup)
@@ -121,7 +131,7 @@ wanted(const struct config *config)
 {
 	unsigned count = 0;
 	for (unsigned i = 0; i < BUREAU_CRAFTS; i++)
-		count += crafts[i]->wanted(config);
+		count += is_wanted(i, config);
 	return count;
 }
 
@@ -148,7 +158,7 @@ furnish(struct desk *d, unsigned seats, char why[BUREAU_WHY_BYTES])
 	}
 	shm_hide(d->shm); /* there are names and clients in it */
 	for (unsigned i = 0; i < BUREAU_CRAFTS; i++) {
-		if (!crafts[i]->wanted(d->config))
+		if (!is_wanted(i, d->config))
 			continue;
 		int fd = crafts[i]->open(d->config, why);
 		if (fd < -1)

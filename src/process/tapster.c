@@ -4,7 +4,7 @@
 #include "process/tapster.h"
 
 #include "base/must.h"
-#include "dnstap/fstrm.h"
+#include "dnstap/frames.h"
 
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -16,7 +16,7 @@ struct tapster {
 	struct tapster_file *file;
 	unsigned count;
 	struct iovec parts[2 * TAPSTER_FRAMES];
-	uint8_t lengths[TAPSTER_FRAMES][FSTRM_LENGTH_BYTES];
+	uint8_t lengths[TAPSTER_FRAMES][FRAMES_LENGTH_BYTES];
 };
 
 static bool
@@ -64,8 +64,8 @@ tapster_put(void *arg, const uint8_t *record, size_t bytes)
 	if (t->count == TAPSTER_FRAMES || bytes == 0)
 		return false;
 	struct iovec *parts = &t->parts[2 * t->count];
-	fstrm_length(t->lengths[t->count], bytes);
-	parts[0] = (struct iovec){t->lengths[t->count], FSTRM_LENGTH_BYTES};
+	frames_length(t->lengths[t->count], bytes);
+	parts[0] = (struct iovec){t->lengths[t->count], FRAMES_LENGTH_BYTES};
 	parts[1] = (struct iovec){(void *)(uintptr_t)record, bytes};
 	t->count++;
 	return true;

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/must.h"
-#include "dnstap/fstrm.h"
+#include "dnstap/frames.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,8 +34,8 @@ struct tapster_file {
 static bool
 begins_well(int fd)
 {
-	uint8_t start[FSTRM_HANDSHAKE_BYTES], found[FSTRM_HANDSHAKE_BYTES];
-	size_t bytes = fstrm_write(FSTRM_START, start);
+	uint8_t start[FRAMES_HANDSHAKE_BYTES], found[FRAMES_HANDSHAKE_BYTES];
+	size_t bytes = frames_write(FSTRM_CONTROL_START, start);
 	ssize_t got = pread(fd, found, bytes, 0);
 	return got >= 0 && memcmp(found, start, (size_t)got) == 0;
 }
@@ -75,11 +75,11 @@ append(int fd, const void *bytes, size_t count)
 static int64_t
 measure(int fd)
 {
-	struct fstrm_walk walk = {0};
+	struct frames_walk walk = {0};
 	uint8_t *block = must_alloc(1, FILE_BLOCK_BYTES);
 	ssize_t got;
 	while ((got = pread(fd, block, FILE_BLOCK_BYTES, (off_t)walk.at)) > 0)
-		if (!fstrm_walk(&walk, block, (size_t)got))
+		if (!frames_walk(&walk, block, (size_t)got))
 			break;
 	free(block);
 	return got < 0 ? -1 : (int64_t)walk.whole;
@@ -89,24 +89,24 @@ measure(int fd)
 static int
 put_right(int fd)
 {
-	uint8_t start[FSTRM_HANDSHAKE_BYTES];
+	uint8_t start[FRAMES_HANDSHAKE_BYTES];
 	struct stat is;
 	if (fstat(fd, &is) < 0)
 		return -errno;
 	int64_t whole = is.st_size > 0 ? measure(fd) : 0;
 	if (whole < 0 || (whole < is.st_size && ftruncate(fd, whole) < 0))
 		return -errno;
-	return whole > 0 ? 0 : append(fd, start, fstrm_write(FSTRM_START, start));
+	return whole > 0 ? 0 : append(fd, start, frames_write(FSTRM_CONTROL_START, start));
 }
 
 static bool
 ends_with_stop(int fd)
 {
-	uint8_t stop[FSTRM_HANDSHAKE_BYTES], found[FSTRM_STOP_BYTES];
+	uint8_t stop[FRAMES_HANDSHAKE_BYTES], found[FRAMES_STOP_BYTES];
 	struct stat is;
-	fstrm_write(FSTRM_STOP, stop);
-	return fstat(fd, &is) == 0 && is.st_size >= FSTRM_STOP_BYTES &&
-	       pread(fd, found, sizeof found, is.st_size - FSTRM_STOP_BYTES) == sizeof found &&
+	frames_write(FSTRM_CONTROL_STOP, stop);
+	return fstat(fd, &is) == 0 && is.st_size >= FRAMES_STOP_BYTES &&
+	       pread(fd, found, sizeof found, is.st_size - FRAMES_STOP_BYTES) == sizeof found &&
 	       memcmp(found, stop, sizeof found) == 0;
 }
 
@@ -135,9 +135,9 @@ take_up(int fd)
 static void
 give_up(int fd)
 {
-	uint8_t stop[FSTRM_HANDSHAKE_BYTES];
+	uint8_t stop[FRAMES_HANDSHAKE_BYTES];
 	if (lock_alone(fd) == 0 && put_right(fd) == 0) {
-		int ignored = append(fd, stop, fstrm_write(FSTRM_STOP, stop));
+		int ignored = append(fd, stop, frames_write(FSTRM_CONTROL_STOP, stop));
 		(void)ignored;
 	}
 	flock(fd, LOCK_UN);

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/must.h"
-#include "dnstap/fstrm.h"
+#include "dnstap/frames.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -75,10 +75,10 @@ hang_up(struct tapster_line *line)
  */
 
 static int
-say(int fd, enum fstrm_control control)
+say(int fd, fstrm_control_type control)
 {
-	uint8_t frame[FSTRM_HANDSHAKE_BYTES];
-	size_t bytes = fstrm_write(control, frame);
+	uint8_t frame[FRAMES_HANDSHAKE_BYTES];
+	size_t bytes = frames_write(control, frame);
 	ssize_t sent = send(fd, frame, bytes, MSG_NOSIGNAL);
 	if (sent < 0)
 		return -errno;
@@ -87,13 +87,13 @@ say(int fd, enum fstrm_control control)
 
 /* A control frame of this kind, in time. */
 static int
-hear(int fd, enum fstrm_control wanted, unsigned ms)
+hear(int fd, fstrm_control_type wanted, unsigned ms)
 {
-	uint8_t bytes[FSTRM_HANDSHAKE_BYTES];
+	uint8_t bytes[FRAMES_HANDSHAKE_BYTES];
 	size_t held = 0;
 	uint64_t until_ms = clock_now_ms() + ms, now_ms;
 	while ((now_ms = clock_now_ms()) < until_ms) {
-		enum fstrm_control control;
+		fstrm_control_type control;
 		bool fits;
 		if (!wait_for(fd, POLLIN, (unsigned)(until_ms - now_ms)))
 			break;
@@ -101,7 +101,7 @@ hear(int fd, enum fstrm_control wanted, unsigned ms)
 		if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
 			return got == 0 ? -ECONNRESET : -errno;
 		held += got > 0 ? (size_t)got : 0;
-		int taken = fstrm_read(bytes, held, &control, &fits);
+		int taken = frames_read(bytes, held, &control, &fits);
 		if (taken != 0)
 			return taken > 0 && control == wanted && fits ? 0 : -EPROTO;
 	}
@@ -111,10 +111,10 @@ hear(int fd, enum fstrm_control wanted, unsigned ms)
 static int
 greet(int fd)
 {
-	int failed = say(fd, FSTRM_READY);
+	int failed = say(fd, FSTRM_CONTROL_READY);
 	if (failed == 0)
-		failed = hear(fd, FSTRM_ACCEPT, LINE_GREETING_MS);
-	return failed < 0 ? failed : say(fd, FSTRM_START);
+		failed = hear(fd, FSTRM_CONTROL_ACCEPT, LINE_GREETING_MS);
+	return failed < 0 ? failed : say(fd, FSTRM_CONTROL_START);
 }
 
 static int
@@ -254,8 +254,8 @@ tapster_line_send(struct tapster_line *line, const struct tapster_frames *frames
 void
 tapster_line_free(struct tapster_line *line)
 {
-	if (line->fd >= 0 && say(line->fd, FSTRM_STOP) == 0) {
-		int ignored = hear(line->fd, FSTRM_FINISH, LINE_GREETING_MS);
+	if (line->fd >= 0 && say(line->fd, FSTRM_CONTROL_STOP) == 0) {
+		int ignored = hear(line->fd, FSTRM_CONTROL_FINISH, LINE_GREETING_MS);
 		(void)ignored;
 	}
 	hang_up(line);

@@ -1,5 +1,6 @@
 /*
- * dnstap messages, byte by byte: the fields of the schema, and nothing of what is not known.
+ * dnstap messages, byte by byte and as they are unpacked: the fields of the schema, and nothing of what is
+ * not known.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 
 #include "dnstap/message.h"
 
+#include <dnstap.pb-c.h>
 #include <string.h>
 
 static struct addr
@@ -61,7 +63,7 @@ what_is_not_known_is_left_out(void **state)
 	(void)state;
 	const struct addr nobody = {0}, anywhere = addr("::@853");
 	dnstap_head_make(&head, "", "");
-	assert_int_equal(head.count, 0);
+	assert_int_equal(head.identity_bytes + head.version_bytes, 0);
 	const struct dnstap_message m = {.type = DNSTAP_FORWARDER_RESPONSE,
 	        .protocol = DNSTAP_DOT,
 	        .asker = &nobody,
@@ -78,14 +80,15 @@ what_is_not_known_is_left_out(void **state)
 static void
 the_largest_fits_what_was_promised(void **state)
 {
-	static uint8_t dns[65535], out[DNSTAP_HEAD_BYTES + DNSTAP_OVERHEAD_BYTES + sizeof dns + 1];
+	static uint8_t dns[65535], out[2 * DNSTAP_NAME_BYTES + DNSTAP_OVERHEAD_BYTES + sizeof dns + 1];
 	char name[400];
 	struct dnstap_head head;
 	(void)state;
 	memset(name, 'n', sizeof name - 1);
 	name[sizeof name - 1] = '\0';
 	dnstap_head_make(&head, name, name);
-	assert_true(head.count <= DNSTAP_HEAD_BYTES);
+	assert_int_equal(head.identity_bytes, DNSTAP_NAME_BYTES);
+	assert_int_equal(head.version_bytes, DNSTAP_NAME_BYTES);
 	const struct addr a = addr("2001:db8::1@65535");
 	const struct dnstap_message m = {.type = DNSTAP_CLIENT_RESPONSE,
 	        .protocol = DNSTAP_TCP,
@@ -105,6 +108,49 @@ the_largest_fits_what_was_promised(void **state)
 	assert_int_equal(out[bytes - 1], 1);
 }
 
+static void
+it_is_unpacked_as_it_was_packed(void **state)
+{
+	uint8_t out[256];
+	struct dnstap_head head;
+	(void)state;
+	const struct addr asker = addr("2001:db8::7@4660"), answerer = addr("192.0.2.1@853");
+	dnstap_head_make(&head, "me", "");
+	const struct dnstap_message m = {.type = DNSTAP_FORWARDER_RESPONSE,
+	        .protocol = DNSTAP_DOT,
+	        .asker = &asker,
+	        .answerer = &answerer,
+	        .asked_us = UINT64_C(1789000320) * 1000000 + 999999,
+	        .answered_us = UINT64_C(1789000321) * 1000000,
+	        .dns = (const uint8_t *)"answer",
+	        .dns_bytes = 6};
+	Dnstap__Dnstap *dnstap = dnstap__dnstap__unpack(NULL, dnstap_write(&head, &m, out), out);
+	assert_non_null(dnstap);
+	assert_int_equal(dnstap->type, DNSTAP__DNSTAP__TYPE__MESSAGE);
+	assert_int_equal(dnstap->identity.len, 2);
+	assert_memory_equal(dnstap->identity.data, "me", 2);
+	assert_false(dnstap->has_version);
+	const Dnstap__Message *message = dnstap->message;
+	assert_int_equal(message->type, DNSTAP__MESSAGE__TYPE__FORWARDER_RESPONSE);
+	assert_int_equal(message->socket_family, DNSTAP__SOCKET_FAMILY__INET6);
+	assert_int_equal(message->socket_protocol, DNSTAP__SOCKET_PROTOCOL__DOT);
+	assert_int_equal(message->query_address.len, 16);
+	assert_memory_equal(message->query_address.data, "\x20\1\xd\xb8\0\0\0\0\0\0\0\0\0\0\0\7", 16);
+	assert_int_equal(message->response_address.len, 4);
+	assert_memory_equal(message->response_address.data, "\xc0\0\2\1", 4);
+	assert_int_equal(message->query_port, 4660);
+	assert_int_equal(message->response_port, 853);
+	assert_int_equal(message->query_time_sec, 1789000320);
+	assert_int_equal(message->query_time_nsec, 999999000);
+	assert_int_equal(message->response_time_sec, 1789000321);
+	assert_true(message->has_response_time_nsec);
+	assert_int_equal(message->response_time_nsec, 0);
+	assert_false(message->has_query_message);
+	assert_int_equal(message->response_message.len, 6);
+	assert_memory_equal(message->response_message.data, "answer", 6);
+	dnstap__dnstap__free_unpacked(dnstap, NULL);
+}
+
 int
 main(void)
 {
@@ -112,6 +158,7 @@ main(void)
 	        cmocka_unit_test(a_query_has_these_fields),
 	        cmocka_unit_test(what_is_not_known_is_left_out),
 	        cmocka_unit_test(the_largest_fits_what_was_promised),
+	        cmocka_unit_test(it_is_unpacked_as_it_was_packed),
 	};
 	return cmocka_run_group_tests_name("message", tests, NULL, NULL);
 }

@@ -73,14 +73,10 @@ open_it_has_what_is_wanted(void **state)
 	(void)state;
 	open_with(true, false, 1);
 	assert_false(tap_has_forwarder());
-#ifdef DOTWARD_DNSTAP
 	assert_true(tap_has_client());
-#endif
 	open_with(false, true, 1);
 	assert_false(tap_has_client());
-#ifdef DOTWARD_DNSTAP
 	assert_true(tap_has_forwarder());
-#endif
 }
 
 static void

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/log.h"
-#include "dnstap/fstrm.h"
+#include "dnstap/frames.h"
 #include "process/tapster.h"
 
 #include <fcntl.h>
@@ -57,10 +57,10 @@ clean(void **state)
 static struct tapster_frames
 frames(const char *contents)
 {
-	static uint8_t length[FSTRM_LENGTH_BYTES];
+	static uint8_t length[FRAMES_LENGTH_BYTES];
 	static struct iovec parts[64];
 	unsigned count = (unsigned)strlen(contents);
-	fstrm_length(length, 1);
+	frames_length(length, 1);
 	for (unsigned i = 0; i < count; i++) {
 		parts[2 * i] = (struct iovec){length, sizeof length};
 		parts[2 * i + 1] = (struct iovec){(void *)(uintptr_t)(contents + i), 1};
@@ -96,14 +96,14 @@ contents(void)
 	ssize_t got = read(fd, bytes, sizeof bytes);
 	close(fd);
 	for (ssize_t at = 0; at < got;) {
-		enum fstrm_control control;
+		fstrm_control_type control;
 		bool fits;
-		int taken = fstrm_read(bytes + at, (size_t)(got - at), &control, &fits);
+		int taken = frames_read(bytes + at, (size_t)(got - at), &control, &fits);
 		if (got - at >= 5 && bytes[at + 3] == 1) {
 			out[used++] = (char)bytes[at + 4];
 			at += 5;
 		} else if (taken > 0) {
-			out[used++] = control == FSTRM_START ? 'S' : '.';
+			out[used++] = control == FSTRM_CONTROL_START ? 'S' : '.';
 			at += taken;
 		} else {
 			out[used++] = '!';
@@ -240,7 +240,7 @@ listen_there(void)
  */
 struct reader {
 	int fd;
-	enum fstrm_control answer;
+	fstrm_control_type answer;
 	const char *frames;
 	bool to_the_end;
 };
@@ -260,17 +260,17 @@ read_all(int fd, uint8_t *out, size_t bytes)
 static bool
 reads(const struct reader *r)
 {
-	uint8_t bytes[FSTRM_HANDSHAKE_BYTES], wanted[FSTRM_HANDSHAKE_BYTES];
+	uint8_t bytes[FRAMES_HANDSHAKE_BYTES], wanted[FRAMES_HANDSHAKE_BYTES];
 	int fd = accept(r->fd, NULL, NULL);
-	size_t count = fstrm_write(FSTRM_READY, wanted);
+	size_t count = frames_write(FSTRM_CONTROL_READY, wanted);
 	if (fd < 0 || !read_all(fd, bytes, count) || memcmp(bytes, wanted, count) != 0)
 		return false;
-	count = fstrm_write(r->answer, wanted);
+	count = frames_write(r->answer, wanted);
 	if (write(fd, wanted, count) != (ssize_t)count)
 		return false;
-	if (r->answer != FSTRM_ACCEPT)
+	if (r->answer != FSTRM_CONTROL_ACCEPT)
 		return true;
-	count = fstrm_write(FSTRM_START, wanted);
+	count = frames_write(FSTRM_CONTROL_START, wanted);
 	if (!read_all(fd, bytes, count) || memcmp(bytes, wanted, count) != 0)
 		return false;
 	for (const char *at = r->frames; *at != '\0'; at++)
@@ -278,10 +278,10 @@ reads(const struct reader *r)
 			return false;
 	if (!r->to_the_end)
 		return true;
-	count = fstrm_write(FSTRM_STOP, wanted);
+	count = frames_write(FSTRM_CONTROL_STOP, wanted);
 	if (!read_all(fd, bytes, count) || memcmp(bytes, wanted, count) != 0)
 		return false;
-	count = fstrm_write(FSTRM_FINISH, wanted);
+	count = frames_write(FSTRM_CONTROL_FINISH, wanted);
 	return write(fd, wanted, count) == (ssize_t)count;
 }
 
@@ -315,7 +315,7 @@ static void
 a_reader_gets_frames_and_a_goodbye(void **state)
 {
 	(void)state;
-	const struct reader r = {listen_there(), FSTRM_ACCEPT, "abc", true};
+	const struct reader r = {listen_there(), FSTRM_CONTROL_ACCEPT, "abc", true};
 	pid_t pid = reader_begin(&r);
 	struct tapster_line *line = tapster_line_new(path);
 	assert_int_equal(send_frames(line, "ab"), 0);
@@ -328,13 +328,13 @@ static void
 another_reader_goes_on(void **state)
 {
 	(void)state;
-	const struct reader first = {listen_there(), FSTRM_ACCEPT, "a", false};
+	const struct reader first = {listen_there(), FSTRM_CONTROL_ACCEPT, "a", false};
 	pid_t pid = reader_begin(&first);
 	struct tapster_line *line = tapster_line_new(path);
 	assert_int_equal(send_frames(line, "a"), 0);
 	assert_reader_was_content(pid);
 	unlink(path);
-	const struct reader second = {listen_there(), FSTRM_ACCEPT, "bc", true};
+	const struct reader second = {listen_there(), FSTRM_CONTROL_ACCEPT, "bc", true};
 	pid = reader_begin(&second);
 	assert_int_equal(send_frames(line, "bc"), 0);
 	tapster_line_free(line);
@@ -357,7 +357,7 @@ static void
 who_does_not_accept_gets_nothing(void **state)
 {
 	(void)state;
-	const struct reader r = {listen_there(), FSTRM_FINISH, "", false};
+	const struct reader r = {listen_there(), FSTRM_CONTROL_FINISH, "", false};
 	pid_t pid = reader_begin(&r);
 	struct tapster_line *line = tapster_line_new(path);
 	assert_int_equal(send_frames(line, "abc"), 3);

@@ -3,7 +3,7 @@
  * is, no byte behind it is touched, and the end of a stream is found the same in pieces as in one.
  */
 #include "base/must.h"
-#include "dnstap/fstrm.h"
+#include "dnstap/frames.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,29 +13,29 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void
 walk_check(const uint8_t *bytes, size_t size)
 {
-	struct fstrm_walk whole = {0}, pieces = {0};
-	bool good = fstrm_walk(&whole, bytes, size);
+	struct frames_walk whole = {0}, pieces = {0};
+	bool good = frames_walk(&whole, bytes, size);
 	must(whole.whole <= size);
-	for (size_t at = 0; at < size && fstrm_walk(&pieces, bytes + at, 1); at++)
+	for (size_t at = 0; at < size && frames_walk(&pieces, bytes + at, 1); at++)
 		must(pieces.whole <= at + 1);
 	must(pieces.whole == whole.whole && pieces.bad == !good);
 	/* cut off there, it is whole */
-	struct fstrm_walk again = {0};
-	must(fstrm_walk(&again, bytes, (size_t)whole.whole) && again.whole == whole.whole);
+	struct frames_walk again = {0};
+	must(frames_walk(&again, bytes, (size_t)whole.whole) && again.whole == whole.whole);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	enum fstrm_control control;
+	fstrm_control_type control;
 	bool fits;
 	uint8_t *bytes = malloc(size + (size == 0));
 	memcpy(bytes, data, size);
-	int taken = fstrm_read(bytes, size, &control, &fits);
+	int taken = frames_read(bytes, size, &control, &fits);
 	must(taken <= (int)size);
 	if (taken > 0) {
-		must(control >= FSTRM_ACCEPT && control <= FSTRM_FINISH);
-		must(fstrm_read(bytes, (size_t)taken - 1, &control, &fits) == 0);
+		must(control >= FSTRM_CONTROL_ACCEPT && control <= FSTRM_CONTROL_FINISH);
+		must(frames_read(bytes, (size_t)taken - 1, &control, &fits) == 0);
 	}
 	walk_check(bytes, size);
 	free(bytes);
