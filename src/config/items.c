@@ -588,7 +588,7 @@ is_built_with_dnstap(const char *text, struct why *why)
 	return true;
 #else
 	return *text == '\0' ||
-	       why_not(why, "\"\": this dotward was built without dnstap (configure --without-dnstap)");
+	       why_not(why, "\"\": this dotward was built without dnstap (configure --with-dnstap)");
 #endif
 }
 
