@@ -19,8 +19,8 @@ ATTEMPT_MS=$((1500 * PATIENCE))
 
 # The time limits are those of every day; what a question cost that met one would be ATTEMPT_MS and more.
 every_day() {
-  echo "policy = \"$1\"; hedge = false; timeout_ms = $((5000 * PATIENCE)); attempt_timeout_ms = $ATTEMPT_MS;"
-  echo "connect_timeout_ms = $((2000 * PATIENCE)); connect_patience_ms = $((150 * PATIENCE)); handshake_timeout_ms = $((3000 * PATIENCE));"
+  echo "policy = \"$1\"; hedge = false; timeout_ms = $(patient 5000); attempt_timeout_ms = $ATTEMPT_MS;"
+  echo "connect_timeout_ms = $(patient 2000); connect_patience_ms = $((150 * PATIENCE)); handshake_timeout_ms = $(patient 3000);"
 }
 
 # mixed NAME: an upstream by the addresses of both families, of which one is dead.
@@ -99,10 +99,10 @@ all_that_is_wrong() {
   # Not even when all are tried again.
   assert_nobody_waits later
   output=$("$DOTWARDCTL" --socket "$(lib_dir)/dotward.control" upstreams)
-  assert_has "$output" "^problem: dead .*: no connection within $((2000 * PATIENCE)) ms, "
+  assert_has "$output" "^problem: dead .*: no connection within $(patient 2000) ms, "
   assert_has "$output" '^problem: failing .*: answers SERVFAIL or REFUSED to what other upstreams answer, '
   assert_has "$output" '^problem: expired .*: .*certificate expired on '
   assert_has "$output" '^problem: gone .*: Connection refused, '
-  assert_has "$output" "^problem: both .*@$nowhere_both_port: no connection within $((2000 * PATIENCE)) ms, "
+  assert_has "$output" "^problem: both .*@$nowhere_both_port: no connection within $(patient 2000) ms, "
   assert_count "$output" '^problem: ' 5
 }

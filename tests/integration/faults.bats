@@ -309,7 +309,7 @@ connection_suffer() {
 }
 
 @test "faults: a handshake slower than one attempt, but in time, is waited for" {
-  FORWARD="timeout_ms = $((4000 * PATIENCE)); attempt_timeout_ms = $((300 * PATIENCE)); handshake_timeout_ms = $((3000 * PATIENCE));"
+  FORWARD="timeout_ms = $(patient 4000); attempt_timeout_ms = $(patient 300); handshake_timeout_ms = $(patient 3000);"
   one --handshake-delay-ms $((900 * PATIENCE))
   assert_resolves patient.test
 }

@@ -18,7 +18,7 @@ serve_cached() {
 
 # Time enough for an upstream that takes some: for tests with --delay-ms and the like. Asked once, however long it takes.
 patient_forward() {
-  echo "policy = \"sequential\"; hedge = false; timeout_ms = $((8000 * PATIENCE)); attempt_timeout_ms = $((8000 * PATIENCE));"
+  echo "policy = \"sequential\"; hedge = false; timeout_ms = $(patient 8000); attempt_timeout_ms = $(patient 8000);"
 }
 
 question() {

@@ -53,6 +53,12 @@ wait_for() {
   done
 }
 
+# patient MS: a limit of dotward's own, stretched like ours, as far as the configuration goes.
+patient() {
+  local ms=$(($1 * PATIENCE))
+  echo $((ms < 60000 ? ms : 60000))
+}
+
 free_port() {
   "$HELPERS/rawdns" port
 }
@@ -243,7 +249,7 @@ forward_default() {
   local key
   echo "policy = \"sequential\"; hedge = ${HEDGE:-false};"
   while read -r key; do
-    echo "${key% *} = $((${key#* } * PATIENCE));"
+    echo "${key% *} = $(patient "${key#* }");"
   done <<<'timeout_ms 2000
 attempt_timeout_ms 600
 connect_timeout_ms 500

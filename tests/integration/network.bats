@@ -182,7 +182,7 @@ silence() {
 
 # With the limits of every day, but for these: the first that connects wins within them in any case.
 impatient() {
-  echo "policy = \"sequential\"; timeout_ms = $((2000 * PATIENCE)); attempt_timeout_ms = $((600 * PATIENCE));"
+  echo "policy = \"sequential\"; timeout_ms = $(patient 2000); attempt_timeout_ms = $(patient 600);"
 }
 
 @test "network: a way that swallows everything for a while: the first answer comes at once" {
@@ -205,7 +205,7 @@ impatient() {
 # What clients asked while all was swallowed is answered as well, as long as they wait.
 @test "network: questions that wait for the way to come back are answered when it does" {
   lay_cable
-  FORWARD="timeout_ms = $((20000 * PATIENCE)); attempt_timeout_ms = $((600 * PATIENCE)); connect_timeout_ms = $((20000 * PATIENCE));"
+  FORWARD="timeout_ms = $(patient 20000); attempt_timeout_ms = $(patient 600); connect_timeout_ms = $(patient 20000);"
   serve
   there "$HELPERS/rawdns" control "$up_control" close # nothing is open: only a new connection helps
   fall_silent
@@ -224,7 +224,7 @@ impatient() {
 
 # Nothing is asked again for being slow, so that what is asked again is so for another reason.
 without_patience() {
-  echo "hedge = false; timeout_ms = $((4000 * PATIENCE)); attempt_timeout_ms = $((4000 * PATIENCE));"
+  echo "hedge = false; timeout_ms = $(patient 4000); attempt_timeout_ms = $(patient 4000);"
 }
 
 @test "network: questions in flight are asked again on new connections, and answered" {

@@ -138,7 +138,7 @@ counts() {
 }
 
 @test "proxy: the header may come byte by byte, but it must come" {
-  proxied_start 127.0.0.0/8 "limits: { tcp_idle_timeout_ms = $((400 * PATIENCE)); };"
+  proxied_start 127.0.0.0/8 "limits: { tcp_idle_timeout_ms = $(patient 400); };"
   asks tcp "$(header4 192.0.2.7)" --chop 1 --pause-ms 1 a.test
   assert_has "$output" 'right=yes'
   asks tcp "${SIGNATURE}2111" --until-close

@@ -175,7 +175,7 @@ upstream_has() {
 
 # serve_patiently OPTION...: an answer may take its time, and so may a drain.
 serve_patiently() {
-  FORWARD="policy = \"sequential\"; timeout_ms = $((10000 * PATIENCE)); attempt_timeout_ms = $((10000 * PATIENCE));"
+  FORWARD="policy = \"sequential\"; timeout_ms = $(patient 10000); attempt_timeout_ms = $(patient 10000);"
   HELD=()
   serve -o drain_timeout_ms=$((10000 * PATIENCE)) "$@"
 }

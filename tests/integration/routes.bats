@@ -150,7 +150,7 @@ reload() {
 @test "routes: an expired answer comes at once when its own upstreams are down" {
   local begun
   WORKERS=1
-  FORWARD="policy = \"sequential\"; attempts = 1; handshake_timeout_ms = $((1500 * PATIENCE));"
+  FORWARD="policy = \"sequential\"; attempts = 1; handshake_timeout_ms = $(patient 1500);"
   faultup_start rest
   faultup_start corp --ttl 1
   MORE="cache: { stale_wait_ms = $((4000 * PATIENCE)); failure_ttl_s = 0; };"

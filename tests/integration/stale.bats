@@ -176,7 +176,7 @@ ms() {
 }
 
 @test "stale: an answer with DO is not for who did not ask for it" {
-  FORWARD="policy = \"sequential\"; timeout_ms = $((1000 * PATIENCE)); attempt_timeout_ms = $((500 * PATIENCE));"
+  FORWARD="policy = \"sequential\"; timeout_ms = $(patient 1000); attempt_timeout_ms = $(patient 500);"
   expiring
   old one.test edns=0 do=1
   silence_up
@@ -476,7 +476,7 @@ back() {
 @test "stale: with a second upstream that answers, nothing is stale" {
   faultup_start up --serial 1 --ttl 1
   faultup_start second --serial 1 --ttl 1
-  CACHE='prefetch = false;' FORWARD="policy = \"sequential\"; attempt_timeout_ms = $((300 * PATIENCE));" \
+  CACHE='prefetch = false;' FORWARD="policy = \"sequential\"; attempt_timeout_ms = $(patient 300);" \
     serve_cached "$(upstream up "$up_port")" "$(upstream second "$second_port")"
   old one.test
   keeps

@@ -63,7 +63,7 @@ is() {
 @test "upstreams: questions in flight are counted, and connections of a dead worker are not" {
   local worker
   faultup_start up --delay-ms 1500
-  FORWARD="hedge = false; timeout_ms = $((8000 * PATIENCE)); attempt_timeout_ms = $((4000 * PATIENCE));" WORKERS=1 \
+  FORWARD="hedge = false; timeout_ms = $(patient 8000); attempt_timeout_ms = $(patient 4000);" WORKERS=1 \
     dotward_config "$(upstream up "$up_port")"
   dotward_start
   raw udp --wait-ms 10 slow.test || true
