@@ -1,14 +1,20 @@
 /*
  * A tale is put together only if somebody wants it, on the stack. It costs one look at the clock at most,
  * which is the monotonic one; the time of day is made from that with a difference that is looked up ten times
- * a second, so that an administrator who sets the clock is believed soon enough.
+ * a second, so that an administrator who sets the clock is believed soon enough. Lines of a worker are in
+ * order by their times as long as nobody does.
  */
 #include "query/teller.h"
 
 #include "base/clock.h"
 #include "base/must.h"
 
-enum { TELLER_WALL_US = 100000 };
+#include <stdlib.h>
+
+enum {
+	TELLER_WALL_US = 100000, /* between two looks */
+	TELLER_STEP_US = 1000,   /* a smaller difference is none: lines would not be in order */
+};
 
 const char *
 tale_source_word(enum tale_source source)
@@ -50,13 +56,24 @@ teller_taken_in(struct teller *t)
 	t->message = NULL;
 }
 
+/* How far the time of day is ahead. If others had the processor between the looks, what they tell is
+ * worthless. */
+static void
+look_at_the_wall(struct teller *t, uint64_t now_us)
+{
+	uint64_t before_us = clock_now_us(), ahead_us = clock_wall_us() - before_us,
+	         took_us = clock_now_us() - before_us;
+	int64_t step_us = (int64_t)(ahead_us - t->wall_ahead_us);
+	if (t->wall_until_us == 0 || (took_us < TELLER_STEP_US && llabs(step_us) > TELLER_STEP_US))
+		t->wall_ahead_us = ahead_us;
+	t->wall_until_us = now_us + TELLER_WALL_US;
+}
+
 static uint64_t
 wall_us(struct teller *t, uint64_t monotonic_us, uint64_t now_us)
 {
-	if (now_us >= t->wall_until_us) {
-		t->wall_ahead_us = clock_wall_us() - now_us;
-		t->wall_until_us = now_us + TELLER_WALL_US;
-	}
+	if (now_us >= t->wall_until_us)
+		look_at_the_wall(t, now_us);
 	return monotonic_us + t->wall_ahead_us;
 }
 
