@@ -80,6 +80,7 @@ assert_burst() {
 }
 
 @test "rate: who is told to come by TCP does, and has an allowance there" {
+  needs_speed
   limited 'queries_per_second = 1; burst = 5; slip = 1;'
   ask 20 20
   assert_burst "$(grep -c 'right=yes' <<<"$output")" 5
@@ -97,6 +98,7 @@ assert_burst() {
 }
 
 @test "rate: who knows cookies is given one, and has an allowance with it" {
+  needs_speed
   limited 'queries_per_second = 1; burst = 5; slip = 1;'
   ask 20 20
   run -0 q +cookie one.test
@@ -121,6 +123,7 @@ assert_burst() {
 }
 
 @test "rate: a reload keeps what is used up, and takes up other limits" {
+  needs_speed
   limited
   ask 60 20
   ctl reload

@@ -32,11 +32,13 @@ rough() {
 }
 
 @test "rough: an upstream that closes in the middle of a length" {
+  needs_speed
   rough cuts-length
   (($(faultup_stat up connections) > 4)) || fail "it did not close"
 }
 
 @test "rough: an upstream that resets connections" {
+  needs_speed
   rough resets
   (($(faultup_stat up connections) > 4)) || fail "it did not reset"
 }
@@ -102,6 +104,7 @@ busier() {
 # goes SIGNAL: two upstreams, and the busier one goes: nobody waits for long.
 goes() {
   local pid
+  needs_speed
   faultup_start one
   faultup_start two
   FORWARD='policy = "fastest";' dotward_config "$(upstream one "$one_port")" "$(upstream two "$two_port")"

@@ -109,7 +109,7 @@ reload() {
   faultup_start rest
   faultup_start corp
   serve "$(route corp corp.test)"
-  for mode in servfail refused garbage close slow-9000; do
+  for mode in servfail refused garbage close "slow-$((9000 * PATIENCE))"; do
     run -0 q "$mode.corp.test" A
     assert_has "$output" 'status: (SERVFAIL|REFUSED)'
   done

@@ -106,6 +106,7 @@ is_sanitized() {
 }
 
 @test "sandbox: a violation is an obituary that says what signal it was" {
+  needs_sandbox
   serve
   KILLS=yes
   local pid

@@ -25,6 +25,7 @@ connections() {
 }
 
 @test "steering: few questions are for one worker of eight, and one connection does for them" {
+  needs_speed
   serve
   QPS=$((20 * PATIENCE)) pace_begin --seconds $((4 * PATIENCE))
   pace_end
@@ -47,6 +48,7 @@ connections() {
 }
 
 @test "steering: when there is suddenly much to do all get their part, within half a second, and nothing is lost" {
+  needs_speed
   WORKERS=4 serve
   assert_resolves
   local begun line
@@ -70,6 +72,7 @@ connections() {
 }
 
 @test "steering: the one that is given all is killed again and again, and nothing is lost" {
+  needs_speed
   KILLS=yes
   WORKERS=3 serve
   QPS=$((100 * PATIENCE)) pace_begin --seconds $((4 * PATIENCE)) --kill "$DOTWARD_PID" --every-ms $((200 * PATIENCE))
@@ -79,6 +82,7 @@ connections() {
 }
 
 @test "steering: a worker that is out for a while is not waited for" {
+  needs_speed
   KILLS=yes
   WORKERS=3 serve
   local n
