@@ -103,6 +103,7 @@ closed_after() {
 }
 
 @test "tcp: waiting for an answer is not idling" {
+  needs_speed
   serve -o limits.tcp_idle_timeout_ms=300
   run -0 raw tcp slow-500.test
   assert_has "$output" 'right=yes'

@@ -72,7 +72,7 @@ is() {
   wait_for 5 is up .in_flight 0
   # it dies without having noticed that its connection is gone, and its successor cannot have one
   KILLS=yes
-  read -r worker < <(workers)
+  read -r worker _ < <(workers)
   kill -STOP "$worker"
   end "$up_pid" || true
   assert_equal "$(of up .connections)" 1
