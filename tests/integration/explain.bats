@@ -284,7 +284,7 @@ ROWS
 }
 
 @test "explain: an expired answer is told of, and upstreams that are down come last" {
-  FORWARD='policy = "sequential"; timeout_ms = 1000; attempt_timeout_ms = 300; connect_timeout_ms = 200; handshake_timeout_ms = 300;' \
+  FORWARD="policy = \"sequential\"; timeout_ms = $(patient 1000); attempt_timeout_ms = $(patient 300); connect_timeout_ms = $(patient 200); handshake_timeout_ms = $(patient 300);" \
     MORE='cache: { stale_wait_ms = 0; };' serve_one
   assert_resolves ttl-1.test
   expired() { [[ $(json .cache explain ttl-1.test) == expired ]]; }

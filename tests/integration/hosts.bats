@@ -194,7 +194,7 @@ refused() {
   bootstrap_start 127.0.0.2
   # a bootstrap server more: asked anew, and by the old address until it is known
   dotward_config "$(by_host "$(named), $(pinned good)")"
-  QPS=500 pace_begin --seconds 2
+  QPS=500 pace_begin --seconds $((2 * PATIENCE))
   run -0 ctl reload
   wait_for 10 asked_at other
   pace_end
