@@ -51,7 +51,7 @@ boot_fill() {
 # The servers and the load, from the sources of the tests.
 boot_helpers() {
   local from=$verify_root/tests/integration
-  gcc -O1 -D_GNU_SOURCE -o "$1/dpace" "$from"/dpace.c "$from"/oracle.c &&
+  gcc -O1 -D_GNU_SOURCE -o "$1/dpace" "$from"/dpace.c "$from"/oracle.c -lm &&
     gcc -O1 -D_GNU_SOURCE -o "$1/faultup" "$from"/faultup{,_answer,_conn,_later,_ticket}.c "$from"/oracle.c -lgnutls
 }
 
