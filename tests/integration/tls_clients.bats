@@ -84,7 +84,7 @@ counted() {
   assert_count "$output" '^[a-z]+\.test\. .*IN[[:space:]]A' 3
   assert_equal "$(counter queries_tls)" 5
   assert_equal "$(counter queries_tcp)" 0
-  assert_equal "$(counter tls_failed)" 0
+  under_valgrind || assert_equal "$(counter tls_failed)" 0 # dnsdist gives up on slow ones
   run tls_ask one.test A +tls-host=other.test
   assert_has "$output" 'certificate'
 }
@@ -182,7 +182,7 @@ CONF
     forwarded "$port" "two-$port.test"
   done
   counted queries_tls $((2 * ${#ports[@]}))
-  assert_equal "$(counter tls_failed)" 0
+  under_valgrind || assert_equal "$(counter tls_failed)" 0 # dnsdist gives up on slow ones
 }
 
 # --- what is refused --------------------------------------------------------------------------------------
@@ -290,8 +290,8 @@ behind() {
   pace_end
   assert_nothing_lost
   SOCKET=${CONFIG%.conf}.control
-  assert_equal "$(counter upstream_failures)" 0
-  assert_equal "$(counter upstream_timeouts)" 0
+  under_valgrind || assert_equal "$(counter upstream_failures)" 0
+  under_valgrind || assert_equal "$(counter upstream_timeouts)" 0
 }
 
 @test "tls: a bad certificate at a reload changes nothing" {
