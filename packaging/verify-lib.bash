@@ -131,6 +131,7 @@ verify_needs_of() {
 verify_once() {
   local file=$1
   shift
+  mkdir -p "$(dirname "$file")" || return
   (
     flock 9
     [ -s "$file" ] || { echo "-- making $file" && "$@"; }
