@@ -140,7 +140,7 @@ stops_in_order() {
 
 questions() {
   local said
-  said=$(in_container /usr/sbin/dotwardctl --json stats) && grep -Eo '"queries": *[0-9]+' <<<"$said" | grep -Eo '[0-9]+' | sed -n 1p
+  said=$(in_container /usr/sbin/dotwardctl --json stats) && verify_asked <<<"$said"
 }
 
 more_questions() {

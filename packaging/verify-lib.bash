@@ -127,6 +127,11 @@ verify_needs_of() {
   sed -n 's/^# needs: *//p' "$1"
 }
 
+# verify_asked: how many questions there were, of what "dotwardctl --json stats" says. Its first number of that name; others count parts.
+verify_asked() {
+  grep -oE '"queries": *[0-9]+' | grep -oE '[0-9]+' | sed -n 1p
+}
+
 # verify_once FILE COMMAND...: what makes FILE, unless it is there; one at a time.
 verify_once() {
   local file=$1

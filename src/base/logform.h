@@ -17,9 +17,9 @@ struct logform {
 	const char *text;
 };
 
-/* "2026-11-21T11:20:03.123Z notice worker 1: TEXT", cut at `room`; the bytes before the NUL. */
 /* "2026-11-21T11:20:03.123Z"; how long it is. */
 size_t logform_stamp(const struct timespec *when, char *out, size_t room);
+/* "2026-11-21T11:20:03.123Z notice worker 1: TEXT", cut at `room`; the bytes before the NUL. */
 size_t logform_text(const struct logform *form, char *out, size_t room);
 
 /*

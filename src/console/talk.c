@@ -3,6 +3,8 @@
  */
 #include "console/talk.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
@@ -13,16 +15,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
-
-uint64_t
-talk_now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 bool
 talk_seconds(const char *text, double least, double most, int *ms)
@@ -104,7 +97,7 @@ reach(struct talk *t, const char *request)
 	/* one that turns us away may have closed already; what it said can be read all the same */
 	if (send(t->fd, request, strlen(request), MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
 		return connect_failed(t, errno);
-	t->last_ms = talk_now_ms();
+	t->last_ms = clock_now_ms();
 	return TALK_DONE;
 }
 
@@ -135,7 +128,7 @@ take_head(struct talk *t, const char *bytes, size_t count)
 static int
 patience_left(const struct talk *t)
 {
-	uint64_t now = talk_now_ms(), until = t->last_ms + (uint64_t)t->patience_ms;
+	uint64_t now = clock_now_ms(), until = t->last_ms + (uint64_t)t->patience_ms;
 	if (t->streams && t->status == TALK_DONE)
 		return -1;
 	return now < until ? (int)(until - now) : 0;
@@ -155,7 +148,7 @@ hear(struct talk *t, char *bytes, size_t room)
 		ssize_t got = recv(t->fd, bytes, room, MSG_DONTWAIT);
 		if (got < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
-		t->last_ms = talk_now_ms();
+		t->last_ms = clock_now_ms();
 		return got < 0 ? 0 : got; /* a broken connection is an end like another */
 	}
 }

@@ -37,8 +37,6 @@ struct talk {
 	int status;
 };
 
-/* CLOCK_MONOTONIC. */
-uint64_t talk_now_ms(void);
 /* A number of seconds as somebody has typed it, in milliseconds, at least 1. False: none, or out of bounds.
  */
 bool talk_seconds(const char *text, double least, double most, int *ms) __attribute__((warn_unused_result));

@@ -4,6 +4,7 @@
  */
 #include "console/top.h"
 
+#include "base/clock.h"
 #include "console/frame.h"
 #include "console/screen.h"
 #include "console/snapshot.h"
@@ -120,18 +121,18 @@ heed(struct top *t, int key)
 static void
 show(struct top *t)
 {
-	uint64_t due_ms = talk_now_ms() + (uint64_t)t->every_ms;
+	uint64_t due_ms = clock_now_ms() + (uint64_t)t->every_ms;
 	int key;
 	do {
 		screen_size(&t->frame.columns, &t->frame.rows);
 		compose(t);
 		screen_show(&t->frame);
-		uint64_t now = talk_now_ms();
+		uint64_t now = clock_now_ms();
 		key = screen_key(now < due_ms ? (int)(due_ms - now) : 0);
-		if (key == 0 && talk_now_ms() >= due_ms) {
+		if (key == 0 && clock_now_ms() >= due_ms) {
 			if (!t->paused)
 				(void)!look(t);
-			due_ms = talk_now_ms() + (uint64_t)t->every_ms;
+			due_ms = clock_now_ms() + (uint64_t)t->every_ms;
 		}
 	} while (heed(t, key));
 }

@@ -70,11 +70,11 @@ look_at_the_wall(struct teller *t, uint64_t now_us)
 }
 
 static uint64_t
-wall_us(struct teller *t, uint64_t monotonic_us, uint64_t now_us)
+wall_us(struct teller *t, uint64_t now_us)
 {
 	if (now_us >= t->wall_until_us)
 		look_at_the_wall(t, now_us);
-	return monotonic_us + t->wall_ahead_us;
+	return now_us + t->wall_ahead_us;
 }
 
 /* What is known from the beginning. While one question is taken in, others may end. */
@@ -99,7 +99,7 @@ teller_asked(struct teller *t, const struct query *q)
 		return;
 	struct tale tale;
 	begin(t, q, &tale);
-	tale.begun_wall_us = wall_us(t, tale.begun_us, tale.begun_us);
+	tale.begun_wall_us = wall_us(t, tale.begun_us);
 	for (unsigned i = 0; i < t->asked_count; i++)
 		t->asked[i].asked(t->asked[i].arg, &tale);
 }
@@ -118,7 +118,7 @@ teller_ended(struct teller *t, const struct query *q, const uint8_t *answer, siz
 	tale.rcode = rcode;
 	tale.cause = *cause;
 	tale.ended_us = now_us != 0 ? now_us : clock_now_us();
-	tale.ended_wall_us = wall_us(t, tale.ended_us, tale.ended_us);
+	tale.ended_wall_us = wall_us(t, tale.ended_us);
 	tale.begun_wall_us = tale.begun_us + t->wall_ahead_us;
 	for (unsigned i = 0; i < t->ended_count; i++)
 		t->ended[i].ended(t->ended[i].arg, &tale);

@@ -290,6 +290,15 @@ dotward_log() {
   cat "$(lib_dir)/${DOTWARD_NAME:-dotward}.log"
 }
 
+# As a filter: leaves out the warning that SANDBOX=no brings with it, where that is said.
+without_sandbox_warning() {
+  if [[ ${SANDBOX:-yes} == yes ]]; then
+    cat
+  else
+    sed '/sandbox = false/d'
+  fi
+}
+
 logged() {
   grep -Eq -- "$1" "$(lib_dir)/${DOTWARD_NAME:-dotward}.log"
 }

@@ -106,7 +106,7 @@ flip() {
   configure
   dotward_start --log-level info
   assert_has "$(dotward_log)" 'info.*cache starts empty: there is no file yet'
-  assert_lacks "$(dotward_log | grep -v 'sandbox = false')" 'warn|error'
+  assert_lacks "$(dotward_log | without_sandbox_warning)" 'warn|error'
   assert_resolves a.test
 }
 

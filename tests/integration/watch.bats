@@ -45,7 +45,7 @@ seen() {
   watch --json
   run -0 ctl log notice
   wait_for 5 seen 'control verb=log'
-  run -0 jq -es 'length > 2 and all(.[]; .time and (.level == "notice" or (.event | startswith("sandbox = false"))) and .role == "master" and .event)' "$BATS_TEST_TMPDIR/watched"
+  run -0 jq -es 'length > 2 and all(.[]; .time and .level == "notice" and .role == "master" and .event)' <(without_sandbox_warning <"$BATS_TEST_TMPDIR/watched")
   kill "$WATCHER"
 }
 

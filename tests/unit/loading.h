@@ -14,6 +14,13 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define UPSTREAM     "upstreams = ( { addresses = [ \"9.9.9.9\" ]; } );\n"
 
+/* For `sandbox` of a configuration that processes are to be born with: valgrind can install no filters. */
+static inline const char *
+loading_sandbox(void)
+{
+	return getenv("VALGRIND") == NULL ? "true" : "false";
+}
+
 /* A text and all that is said about it. */
 struct loading_row {
 	const char *text;

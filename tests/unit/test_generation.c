@@ -43,7 +43,7 @@ configure(const char *more)
 	snprintf(text, sizeof text,
 	        "listen = ( { address = \"%s\"; } );\nuser = \"\";\ndrain_timeout_ms = 1000;\n"
 	        "upstreams = ( { addresses = [ \"127.0.0.1@1\" ]; } );\nsandbox = %s;\n%s",
-	        addr_text(&address, listen), getenv("VALGRIND") == NULL ? "true" : "false", more);
+	        addr_text(&address, listen), loading_sandbox(), more);
 	return loading_good(text);
 }
 

@@ -76,9 +76,7 @@ born(const char *cache)
 	        "upstreams = ( { addresses = [ \"127.0.0.1@1\" ]; },"
 	        " { name = \"corp\"; addresses = [ \"127.0.0.1@2\" ]; } );\n"
 	        "cache: { %s };\nroutes = ( %s );\nsandbox = %s;",
-	        addr_text(&address, listen), cache, routes,
-	        getenv("VALGRIND") == NULL ? "true"
-	                                   : "false"); /* which can install no filters of system calls */
+	        addr_text(&address, listen), cache, routes, loading_sandbox());
 	struct config *config = loading_good(text);
 	if (keeper_provide(k, config, &given, reason) < 0)
 		fail_msg("%s", reason);
