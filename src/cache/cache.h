@@ -177,9 +177,9 @@ void cache_census(
         struct cache *cache, bool (*lives)(void *arg, uint32_t member), void *arg, struct cache_census *out);
 
 /*
- * The same at a glance, for who looks every second: no record is touched. Entries are those in the index,
- * counted in a sample of it where it is large; bytes are those of segments in use, what was replaced
- * included.
+ * The same at a glance, for who looks every second: no record is touched. Entries are those in the index; of
+ * more than 4096, or of a very large index, an estimate from a part of it. Bytes are those of segments in
+ * use, what was replaced included.
  */
 struct cache_glance {
 	uint64_t bytes, used_bytes, entries;

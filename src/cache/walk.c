@@ -157,19 +157,22 @@ cache_census(struct cache *c, bool (*lives)(void *arg, uint32_t member), void *a
 	out->dead_bytes = held_bytes > out->used_bytes ? held_bytes - out->used_bytes : 0;
 }
 
-enum { GLANCE_MOST = 1 << 19 };
+/* To look at all of a large index would put it into the processor's caches, in place of what workers have
+ * there. */
+enum { GLANCE_MOST = 1 << 19, GLANCE_ENOUGH = 4096 };
 
 void
 cache_glance(const struct cache *c, struct cache_glance *out)
 {
 	const struct segments *segments = &c->evict.segments;
-	uint64_t words = word_count(c), step = 1 + words / (GLANCE_MOST + 1), seen = 0, found = 0;
+	uint64_t words = word_count(c), seen = 0, found = 0;
 	*out = (struct cache_glance){.bytes = c->layout.bytes};
 	for (unsigned i = 0; i < segments->count; i++)
 		if (segment_state(segments, i).kind != SEGMENT_FREE)
 			out->used_bytes += atomic_load_explicit(&segments->used[i], memory_order_relaxed);
-	/* Where a key has its place is chance, so any part of the index is like the whole. */
-	for (uint64_t i = 0; i < words; i += step, seen++)
-		found += atomic_load_explicit(&c->evict.buckets.words[i], memory_order_relaxed) != 0;
+	/* Where a key has its place is chance, so any part of the index is like the whole. It is the same
+	 * part each time: what changes is the cache. */
+	for (; seen < words && seen < GLANCE_MOST && found < GLANCE_ENOUGH; seen++)
+		found += atomic_load_explicit(&c->evict.buckets.words[seen], memory_order_relaxed) != 0;
 	out->entries = seen > 0 ? found * words / seen : 0;
 }

@@ -340,6 +340,29 @@ damage_is_counted_and_cleared_by_whoever_asks(void **state)
 	assert_int_equal(caches_census(cache).entries, MANY - 1);
 }
 
+/* --- at a glance */
+
+static void
+few_are_counted_and_many_estimated(void **state)
+{
+	enum { PLENTY = 20000 };
+	struct cache *large = caches_new(32 << 20);
+	struct cache_glance glance;
+	(void)state;
+	assert_non_null(large);
+	for (unsigned i = 0; i < PLENTY; i++) {
+		if (i == MANY) {
+			cache_glance(large, &glance);
+			assert_int_equal(glance.entries, MANY);
+		}
+		put_in(large, i);
+	}
+	cache_glance(large, &glance);
+	assert_in_range(glance.entries, PLENTY * 9 / 10, PLENTY * 11 / 10);
+	assert_true(glance.used_bytes > 0 && glance.used_bytes <= glance.bytes);
+	cache_free(large);
+}
+
 int
 main(void)
 {
@@ -357,6 +380,7 @@ main(void)
 	        FRESH(lost_until_they_are_swept),
 	        FRESH(held_by_nobody_is_lost),
 	        FRESH(damage_is_counted_and_cleared_by_whoever_asks),
+	        FRESH(few_are_counted_and_many_estimated),
 	};
 	return cmocka_run_group_tests_name("walk", tests, NULL, NULL);
 }
