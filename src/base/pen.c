@@ -59,14 +59,33 @@ pen_thousandths(struct pen *p, uint64_t thousandths)
 	pen_number(p, thousandths % 1000, 3);
 }
 
+static char *
+put_octet(char *at, unsigned octet)
+{
+	if (octet >= 100)
+		*at++ = (char)('0' + octet / 100);
+	if (octet < 10) {
+		*at++ = (char)('0' + octet);
+		return at;
+	}
+	memcpy(at, pairs + octet % 100 * 2, 2);
+	return at + 2;
+}
+
 static void
 write_in4(struct pen *p, const uint8_t bytes[4])
 {
+	char text[INET_ADDRSTRLEN], *at = text, **into = &at;
+	bool fits = (size_t)(p->end - p->at) >= sizeof text;
+	if (fits)
+		into = &p->at; /* straight into its place, as above */
 	for (unsigned i = 0; i < 4; i++) {
 		if (i > 0)
-			pen_word(p, ".");
-		pen_number(p, bytes[i], 1);
+			*(*into)++ = '.';
+		*into = put_octet(*into, bytes[i]);
 	}
+	if (!fits)
+		pen_bytes(p, text, (size_t)(at - text));
 }
 
 /* The longest run of two zeroes and more, the first of several (RFC 5952 section 4.2). */

@@ -2,6 +2,9 @@
  * A name is counted in lower case and in wire form; of one that is longer than a key may be, the end is
  * counted, from the first label that fits: those are mostly names that a machine made up under one domain. A
  * client is its address, without the port, or its network where log.anonymise says so.
+ *
+ * The table is shared, so that to count is to wait for what other workers have just counted: that costs more
+ * than all else that is done for a question in a log. Hence the share of them.
  */
 #include "query/popular.h"
 
@@ -25,6 +28,27 @@ popular_mode(const struct config *config)
 	return config->log.anonymise ? TOPS_NETWORKS : TOPS_WHOLE;
 }
 
+/* Multiples of the golden ratio are spread evenly (see querylog.c). */
+static bool
+is_chosen(const struct popular *p, uint32_t number)
+{
+	return (uint64_t)(number * UINT32_C(2654435769)) << p->halvings >> 32 == 0;
+}
+
+static void
+count_heard(struct popular *p, uint64_t period)
+{
+	if (period == p->period) {
+		p->heard++;
+		return;
+	}
+	p->halvings = 0;
+	while (period == p->period + 1 && p->heard >> p->halvings > POPULAR_PLENTY)
+		p->halvings++;
+	p->period = period;
+	p->heard = 1;
+}
+
 static void
 count_name(const struct popular *p, const struct wire_question *question, uint64_t now_ms)
 {
@@ -39,7 +63,12 @@ count_name(const struct popular *p, const struct wire_question *question, uint64
 	if (bytes == 0)
 		return;
 	name_fold(name, bytes, folded);
-	tops_count(p->tops, p->mode, TOPS_NAMES, folded, bytes, now_ms);
+	tops_count(p->tops, &(struct tops_seen){.mode = p->mode,
+	                            .kind = TOPS_NAMES,
+	                            .key = folded,
+	                            .bytes = bytes,
+	                            .times = 1u << p->halvings,
+	                            .now_ms = now_ms});
 }
 
 static void
@@ -54,16 +83,24 @@ count_client(const struct popular *p, const struct addr *client, uint64_t now_ms
 	struct addr_net net = addr_net_of(client, prefix);
 	key[0] = net.prefix;
 	memcpy(key + POPULAR_PREFIX, net.bytes, count);
-	tops_count(p->tops, p->mode, TOPS_CLIENTS, key, POPULAR_PREFIX + count, now_ms);
+	tops_count(p->tops, &(struct tops_seen){.mode = p->mode,
+	                            .kind = TOPS_CLIENTS,
+	                            .key = key,
+	                            .bytes = POPULAR_PREFIX + count,
+	                            .times = 1u << p->halvings,
+	                            .now_ms = now_ms});
 }
 
 /* What was no question, and what nobody may know of, is not counted. */
 void
 popular_hear(void *arg, const struct tale *tale)
 {
-	const struct popular *p = arg;
+	struct popular *p = arg;
 	uint64_t now_ms = tale->ended_us / 1000;
 	if (tale->hidden || tale->query == NULL || tale->query->question.name_bytes == 0)
+		return;
+	count_heard(p, now_ms / POPULAR_PERIOD_MS);
+	if (!is_chosen(p, tale->number))
 		return;
 	count_name(p, &tale->query->question, now_ms);
 	count_client(p, &tale->from->peer, now_ms);

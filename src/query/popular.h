@@ -1,6 +1,7 @@
 /*
  * Counts who asks and for what, in memory that keeps the most frequent (shared/tops.h): a hearer of tales.
- * Only for a configuration that lets names and clients be kept at all.
+ * Only for a configuration that lets names and clients be kept at all. Of very many questions some are
+ * counted, each for as many as it stands for: what is frequent then is frequent among those, too.
  */
 #ifndef DOTWARD_QUERY_POPULAR_H
 #define DOTWARD_QUERY_POPULAR_H
@@ -12,7 +13,13 @@
 struct popular {
 	struct tops *tops;
 	enum tops_mode mode;
+	uint64_t period;   /* the one under way */
+	uint32_t heard;    /* in it */
+	unsigned halvings; /* one question in 2 to this power is counted */
 };
+
+/* A worker that hears at most so many in one period counts all of the next one. */
+enum { POPULAR_PERIOD_MS = 100, POPULAR_PLENTY = 64 };
 
 /* What this configuration allows. */
 enum tops_mode popular_mode(const struct config *config);

@@ -110,11 +110,15 @@ write_odd(const struct querylog *log, struct pen *p, uint8_t byte)
 static void
 write_label(const struct querylog *log, struct pen *p, const uint8_t *label, size_t bytes)
 {
-	for (size_t i = 0; i < bytes; i++)
-		if (log->plain[label[i]] && p->at < p->end)
-			*p->at++ = (char)label[i];
-		else
-			write_odd(log, p, label[i]);
+	const uint8_t *end = label + bytes;
+	while (label < end) {
+		char *at = p->at; /* not in memory, as long as nothing odd comes */
+		while (label < end && log->plain[*label] && at < p->end)
+			*at++ = (char)*label++;
+		p->at = at;
+		if (label < end)
+			write_odd(log, p, *label++);
+	}
 	pen_word(p, ".");
 }
 

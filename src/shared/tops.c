@@ -129,7 +129,7 @@ is_left_behind(const struct tops_set *set, unsigned way, uint32_t window)
 
 /* Gives a row to another key, unless somebody is just doing that. */
 static void
-take_over(struct tops_set *set, unsigned way, uint32_t tag, const void *key, size_t bytes, uint32_t window)
+take_over(struct tops_set *set, unsigned way, uint32_t tag, const struct tops_seen *seen, uint32_t window)
 {
 	struct tops_row *row = &set->rows[way];
 	uint32_t turn = atomic_load(&row->turn);
@@ -141,29 +141,28 @@ take_over(struct tops_set *set, unsigned way, uint32_t tag, const void *key, siz
 	uint64_t before = count_in(set, way, window);
 	atomic_store(&set->windows[way], window);
 	atomic_store(&set->tags[way], tag);
-	row->bytes = (uint8_t)bytes;
-	memcpy(row->key, key, bytes);
+	row->bytes = (uint8_t)seen->bytes;
+	memcpy(row->key, seen->key, seen->bytes);
 	atomic_store(&row->begun_with, before);
-	atomic_store(&set->counts[way], before + 1);
+	atomic_store(&set->counts[way], before + seen->times);
 	atomic_store(&row->turn, mine + 1);
 }
 
 void
-tops_count(struct tops *t, enum tops_mode mode, enum tops_kind kind, const void *key, size_t bytes,
-        uint64_t now_ms)
+tops_count(struct tops *t, const struct tops_seen *seen)
 {
-	must(kind < TOPS_KINDS && bytes > 0 && bytes <= TOPS_KEY_BYTES);
-	if (mode == TOPS_OFF || mode != tops_mode(t))
+	must(seen->kind < TOPS_KINDS && seen->bytes > 0 && seen->bytes <= TOPS_KEY_BYTES);
+	if (seen->mode == TOPS_OFF || seen->mode != tops_mode(t))
 		return;
-	uint32_t window = window_at(now_ms);
-	uint64_t hash = XXH3_64bits_withSeed(key, bytes, t->seed);
+	uint32_t window = window_at(seen->now_ms);
+	uint64_t hash = XXH3_64bits_withSeed(seen->key, seen->bytes, t->seed);
 	uint32_t tag = (uint32_t)(hash >> 32);
-	struct tops_set *set = &t->sets[kind][window % 2][hash % TOPS_SETS];
-	unsigned way = find(set, tag, key, bytes, window);
+	struct tops_set *set = &t->sets[seen->kind][window % 2][hash % TOPS_SETS];
+	unsigned way = find(set, tag, seen->key, seen->bytes, window);
 	if (way < TOPS_WAYS)
-		atomic_fetch_add_explicit(&set->counts[way], 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&set->counts[way], seen->times, memory_order_relaxed);
 	else
-		take_over(set, rarest(set, window), tag, key, bytes, window);
+		take_over(set, rarest(set, window), tag, seen, window);
 }
 
 /* False: it is of another window, or just being given to another key. */

@@ -1,7 +1,7 @@
 /*
  * What is asked for most, and by whom, of late: counts of keys (names, addresses), of which there may be any
  * number, in little memory that all workers share. Keys that are seen often are in it, with counts that are
- * never too high; of the many that are seen seldom, some are.
+ * never higher than what was counted; of the many that are seen seldom, some are.
  *
  * Off, it holds nothing and takes nothing. Counts are of the half hour under way and the one before.
  */
@@ -42,9 +42,17 @@ void tops_begin(struct tops *tops, uint64_t seed);
  * now_ms: here and below, clock_now_ms(). */
 void tops_switch(struct tops *tops, enum tops_mode mode, uint64_t now_ms);
 enum tops_mode tops_mode(const struct tops *tops);
-/* Counts one, if it is switched to the mode that the counter was told; `bytes` from 1 to TOPS_KEY_BYTES. */
-void tops_count(struct tops *tops, enum tops_mode mode, enum tops_kind kind, const void *key, size_t bytes,
-        uint64_t now_ms);
+/* What was seen: a key of 1 to TOPS_KEY_BYTES. */
+struct tops_seen {
+	enum tops_mode mode; /* that the counter was told */
+	enum tops_kind kind;
+	const void *key;
+	size_t bytes;
+	uint32_t times;
+	uint64_t now_ms;
+};
+/* Counts it, if that mode is switched on. */
+void tops_count(struct tops *tops, const struct tops_seen *seen);
 /* The most frequent ones, at most `most`, by count. Returns how many; 0 if it is off. */
 size_t tops_read(const struct tops *tops, enum tops_kind kind, struct tops_entry *entries, size_t most,
         uint64_t now_ms);

@@ -62,8 +62,17 @@ say(uint64_t at_ms)
 static void
 count_one(const char *name)
 {
-	tops_count(world->tops, TOPS_WHOLE, TOPS_NAMES, name, strlen(name) + 1, now_ms);
-	tops_count(world->tops, TOPS_WHOLE, TOPS_CLIENTS, "\x20\xc0\x00\x02\x01", 5, now_ms);
+	struct tops_seen seen = {.mode = TOPS_WHOLE,
+	        .kind = TOPS_NAMES,
+	        .key = name,
+	        .bytes = strlen(name) + 1,
+	        .times = 1,
+	        .now_ms = now_ms};
+	tops_count(world->tops, &seen);
+	seen.kind = TOPS_CLIENTS;
+	seen.key = "\x20\xc0\x00\x02\x01";
+	seen.bytes = 5;
+	tops_count(world->tops, &seen);
 }
 
 static void

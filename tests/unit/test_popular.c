@@ -30,7 +30,7 @@ begin(void **state)
 {
 	(void)state;
 	popular.tops = mmap(NULL, tops_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	popular.mode = TOPS_WHOLE;
+	popular = (struct popular){.tops = popular.tops, .mode = TOPS_WHOLE};
 	tale = (struct tale){.from = &from, .query = &query, .ended_us = now_ms * 1000};
 	if (popular.tops == MAP_FAILED)
 		return -1;
@@ -129,6 +129,45 @@ of_long_names_the_end_counts(void **state)
 	assert_top(TOPS_NAMES, 2, name, 3);
 }
 
+/* Three of four are for one name. */
+static void
+hear_many(uint64_t period, unsigned count)
+{
+	tale.ended_us = now_ms * 1000 + period * POPULAR_PERIOD_MS * 1000;
+	for (unsigned i = 0; i < count; i++) {
+		tale.number++;
+		hear(i % 3 == 0 ? "192.0.2.1@1" : "192.0.2.2@1", i % 4 == 0 ? "a.example." : "b.example.");
+	}
+}
+
+/* What one period brought decides about the next one. */
+static void
+of_plenty_a_share_is_counted_for_all(void **state)
+{
+	struct tops_entry entry;
+	(void)state;
+	hear_many(0, 8 * POPULAR_PLENTY);
+	assert_top(TOPS_NAMES, 2, "b.example.", 6 * POPULAR_PLENTY);
+	hear_many(1, 8 * POPULAR_PLENTY);
+	assert_int_equal(popular.halvings, 3);
+	top(TOPS_NAMES, &entry);
+	assert_in_range(entry.count, 118 * POPULAR_PLENTY / 10, 122 * POPULAR_PLENTY / 10);
+	assert_int_equal(entry.count % 8, 0);
+	top(TOPS_CLIENTS, &entry);
+	assert_in_range(entry.count, 105 * POPULAR_PLENTY / 10, 109 * POPULAR_PLENTY / 10);
+}
+
+static void
+of_few_all_are_counted_again(void **state)
+{
+	(void)state;
+	hear_many(0, 4 * POPULAR_PLENTY);
+	hear_many(2, 4);
+	assert_top(TOPS_NAMES, 2, "b.example.", 3 * POPULAR_PLENTY + 3);
+	hear_many(3, 4);
+	assert_top(TOPS_NAMES, 2, "b.example.", 3 * POPULAR_PLENTY + 6);
+}
+
 static void
 what_must_not_be_known_is_not(void **state)
 {
@@ -175,6 +214,8 @@ main(void)
 	        cmocka_unit_test_setup_teardown(clients_are_the_same_at_any_port, begin, end),
 	        cmocka_unit_test_setup_teardown(clients_are_networks_where_nobody_may_know_more, begin, end),
 	        cmocka_unit_test_setup_teardown(of_long_names_the_end_counts, begin, end),
+	        cmocka_unit_test_setup_teardown(of_plenty_a_share_is_counted_for_all, begin, end),
+	        cmocka_unit_test_setup_teardown(of_few_all_are_counted_again, begin, end),
 	        cmocka_unit_test_setup_teardown(what_must_not_be_known_is_not, begin, end),
 	        cmocka_unit_test(the_configuration_decides),
 	        cmocka_unit_test(keys_that_are_none_are_told_as_such),

@@ -43,10 +43,21 @@ end(void **state)
 }
 
 static void
+count_key(enum tops_mode mode, const char *key, size_t bytes, uint32_t times, uint64_t now_ms)
+{
+	tops_count(tops, &(struct tops_seen){.mode = mode,
+	                         .kind = TOPS_NAMES,
+	                         .key = key,
+	                         .bytes = bytes,
+	                         .times = times,
+	                         .now_ms = now_ms});
+}
+
+static void
 count_at(const char *key, unsigned times, uint64_t now_ms)
 {
 	for (unsigned i = 0; i < times; i++)
-		tops_count(tops, TOPS_WHOLE, TOPS_NAMES, key, strlen(key), now_ms);
+		count_key(TOPS_WHOLE, key, strlen(key), 1, now_ms);
 }
 
 static size_t
@@ -76,6 +87,18 @@ few_are_counted_exactly(void **state)
 	assert_top(1, "b", 3);
 	assert_top(2, "c", 1);
 	assert_int_equal(tops_read(tops, TOPS_CLIENTS, top, MOST, begin_ms), 0);
+}
+
+static void
+one_may_stand_for_several(void **state)
+{
+	(void)state;
+	count_key(TOPS_WHOLE, "a", 1, 16, begin_ms);
+	count_key(TOPS_WHOLE, "a", 1, 1, begin_ms);
+	count_key(TOPS_WHOLE, "b", 1, 4, begin_ms);
+	assert_int_equal(read_at(begin_ms), 2);
+	assert_top(0, "a", 17);
+	assert_top(1, "b", 4);
 }
 
 static void
@@ -177,7 +200,7 @@ another_mode_begins_anew(void **state)
 	assert_int_equal(read_at(begin_ms), 0);
 	count_at("10.0.0.1", 5, begin_ms);
 	assert_int_equal(read_at(begin_ms), 0);
-	tops_count(tops, TOPS_NETWORKS, TOPS_NAMES, "10.0.0.0/24", 11, begin_ms);
+	count_key(TOPS_NETWORKS, "10.0.0.0/24", 11, 1, begin_ms);
 	assert_int_equal(read_at(begin_ms), 1);
 	assert_top(0, "10.0.0.0/24", 1);
 }
@@ -204,7 +227,7 @@ count_for_ever(void)
 	for (unsigned i = 0;; i++) {
 		memset(key, 'a' + (int)(i * 7919 % 26), sizeof key);
 		key[0] = (char)('a' + i % 23);
-		tops_count(tops, TOPS_WHOLE, TOPS_NAMES, key, sizeof key, begin_ms);
+		count_key(TOPS_WHOLE, key, sizeof key, 1, begin_ms);
 	}
 }
 
@@ -249,6 +272,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(few_are_counted_exactly, begin, end),
+	        cmocka_unit_test_setup_teardown(one_may_stand_for_several, begin, end),
 	        cmocka_unit_test_setup_teardown(no_more_than_asked_for, begin, end),
 	        cmocka_unit_test_setup_teardown(the_frequent_stand_out_of_a_flood, begin, end),
 	        cmocka_unit_test_setup_teardown(counts_go_back_two_windows, begin, end),
