@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/must.h"
-#include "query/querylog.h"
+#include "query/queryline.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +25,7 @@ struct ledger {
 	size_t used;
 	unsigned lost;        /* since the last flush */
 	uint64_t complain_ms; /* not again before */
+	struct queryline *form;
 	char block[LEDGER_BLOCK_BYTES];
 };
 
@@ -62,8 +63,8 @@ static void *
 begin(const struct config *config, int fd)
 {
 	struct ledger *l = must_alloc(1, sizeof *l);
-	(void)config;
 	l->fd = fd;
+	l->form = queryline_new(config);
 	return l;
 }
 
@@ -117,40 +118,28 @@ write_block(struct ledger *l)
 
 /* syslog and the journal have time and level by themselves, and take lines one by one: "ROLE: WORDS...". */
 static void
-put_by_line(const char *line, size_t bytes)
+put_by_line(char *line, size_t bytes)
 {
-	char text[QUERYLOG_RECORD_BYTES];
-	snprintf(text, sizeof text, "%.*s", (int)bytes - 1, line);
-	char *words = strstr(text, ": ");
+	line[bytes - 1] = '\0';
+	char *words = strstr(line, ": ");
 	if (words != NULL)
 		*words = '\0';
-	log_relay(LOG_LEVEL_NOTICE, text, words != NULL ? words + 2 : "");
-}
-
-/* What a worker wrote that was in a bad way may be anything. */
-static bool
-is_record(const uint8_t *record, size_t bytes)
-{
-	return bytes >= 2 && bytes <= QUERYLOG_RECORD_BYTES && record[0] < bytes - 1 &&
-	       record[bytes - 1] == '\n';
+	log_relay(LOG_LEVEL_NOTICE, line, words != NULL ? words + 2 : "");
 }
 
 static bool
 put(void *arg, const uint8_t *record, size_t bytes)
 {
 	struct ledger *l = arg;
-	if (!is_record(record, bytes))
-		return false;
-	const char *line = (const char *)record + 1;
-	if (l->fd < 0 && log_output() < 0) {
-		put_by_line(line + record[0], bytes - 1 - record[0]);
-		return true;
-	}
-	if (l->used + bytes > sizeof l->block)
+	if (sizeof l->block - l->used < QUERYLINE_BYTES)
 		write_block(l);
-	memcpy(l->block + l->used, line, bytes - 1);
-	l->used += bytes - 1;
-	return true;
+	char *line = l->block + l->used;
+	size_t stamp, length = queryline_write(l->form, record, bytes, line, &stamp);
+	if (length > 0 && l->fd < 0 && log_output() < 0)
+		put_by_line(line + stamp, length - stamp);
+	else
+		l->used += length;
+	return length > 0;
 }
 
 static unsigned
@@ -175,7 +164,9 @@ adopt(void *arg, int fd)
 static void
 end(void *arg)
 {
-	free(arg);
+	struct ledger *l = arg;
+	queryline_free(l->form);
+	free(l);
 }
 
 const struct scribe_craft ledger_craft = {.name = "query log",

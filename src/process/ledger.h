@@ -1,6 +1,6 @@
 /*
- * The craft of the scribe who writes the query log (scribe.h): lines that workers have put together
- * (query/querylog.h) go where log.queries_target says, many with one call.
+ * The craft of the scribe who writes the query log (scribe.h): what workers have noted (query/querynote.h) is
+ * made into lines, which go where log.queries_target says, many with one call.
  */
 #ifndef DOTWARD_PROCESS_LEDGER_H
 #define DOTWARD_PROCESS_LEDGER_H

@@ -1,5 +1,6 @@
 /*
- * The line for each question, in both forms, byte by byte: it is what other programs read.
+ * The line for each question, in both forms, byte by byte, as it is what other programs read: from the tale
+ * that a worker hears, through its spool, to the text.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +9,9 @@
 /* cmocka needs those four before it */
 #include <cmocka.h>
 
+#include "query/queryline.h"
 #include "query/querylog.h"
+#include "query/querynote.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +26,8 @@ static struct spool_reader reader;
 static struct query_from from;
 static struct wire_query query;
 static struct tale tale;
-static char line[QUERYLOG_RECORD_BYTES + 1];
+static struct queryline *form;
+static char line[QUERYLINE_BYTES];
 
 static void
 name_set(const void *wire, size_t bytes)
@@ -56,14 +60,24 @@ begin(void **state)
 	        .ended_wall_us = 1763683203123999,
 	        .number = 7};
 	querylog = NULL;
+	form = NULL;
 	return 0;
+}
+
+static void
+forget(void)
+{
+	querylog_free(querylog);
+	queryline_free(form);
+	querylog = NULL;
+	form = NULL;
 }
 
 static int
 end(void **state)
 {
 	(void)state;
-	querylog_free(querylog);
+	forget();
 	free((void *)spool);
 	return 0;
 }
@@ -72,26 +86,28 @@ static const char *
 written(void)
 {
 	static char here[] = "";
-	size_t bytes;
+	size_t bytes, stamp;
 	if (querylog == NULL) {
 		config.log.queries_target = here;
 		querylog = querylog_new(&config, spool, &stats, 3);
+		form = queryline_new(&config);
 		hearer = querylog_hearer(querylog);
 		spool_read_begin(&reader, spool);
 	}
 	assert_null(hearer.asked);
 	hearer.ended(hearer.arg, &tale);
-	const char *record = spool_next(&reader, &bytes);
+	const uint8_t *record = spool_next(&reader, &bytes);
 	if (record == NULL)
 		return NULL;
-	assert_true(bytes <= QUERYLOG_RECORD_BYTES);
-	assert_int_equal(record[bytes - 1], '\n');
-	memcpy(line, record + 1, bytes - 2);
-	line[bytes - 2] = '\0';
+	assert_true(bytes <= QUERYNOTE_MOST);
+	bytes = queryline_write(form, record, bytes, line, &stamp);
+	assert_in_range(bytes, 1, QUERYLINE_BYTES);
+	assert_int_equal(line[bytes - 1], '\n');
+	line[bytes - 1] = '\0';
 	if (config.log.json)
-		assert_int_equal(record[0], 0);
+		assert_int_equal(stamp, 0);
 	else
-		assert_memory_equal(line + record[0], "worker 3: ", 10);
+		assert_memory_equal(line + stamp, "worker 3: ", 10);
 	spool_release(&reader);
 	return line;
 }
@@ -127,8 +143,7 @@ from_upstream(void **state)
 	             "rcode=NXDOMAIN source=upstream ms=1234.567 bytes=40 upstream=quad9 "
 	             "address=2001:db8::53@853");
 	config.log.json = true;
-	querylog_free(querylog);
-	querylog = NULL;
+	forget();
 	assert_string_equal(written(), JSON
 	        "\"answered\",\"q\":7,\"client\":\"2001:db8:1:2::9@5353\",\"protocol\":\"tcp\",\"name\":"
 	        "\"www.Test.\",\"type\":\"A\",\"rcode\":\"NXDOMAIN\",\"source\":\"upstream\",\"ms\":1234.567,"
@@ -187,8 +202,7 @@ names(void **state)
 		const char *found = member(written(), " name=");
 		assert_int_equal(strncmp(found, wanted, strlen(wanted)), 0);
 		assert_int_equal(found[strlen(wanted)], ' ');
-		querylog_free(querylog);
-		querylog = NULL;
+		forget();
 		config.log.json = true;
 		found = member(written(), "\"name\":\"");
 		size_t used = 0;
@@ -199,8 +213,7 @@ names(void **state)
 		}
 		undone[used] = '\0';
 		assert_string_equal(undone, wanted);
-		querylog_free(querylog);
-		querylog = NULL;
+		forget();
 	}
 	name_set("", 1);
 	assert_int_equal(strncmp(member(written(), "\"name\":\""), ".\"", 2), 0);
@@ -278,6 +291,45 @@ a_full_spool(void **state)
 	assert_int_equal(kept + atomic_load(&stats.counters[STATS_log_dropped]), 20000);
 }
 
+/* A worker in a bad way may leave anything. */
+static void
+records_that_are_none(void **state)
+{
+	(void)state;
+	struct addr address;
+	_Alignas(8) uint8_t good[QUERYNOTE_MOST + 1] = {0}, record[QUERYNOTE_MOST] = {0};
+	size_t stamp;
+	written();
+	assert_int_equal(addr_parse(&address, "192.0.2.53@853", 0), 0);
+	tale.cause = (struct tale_cause){
+	        .source = TALE_UPSTREAM, .list = -1, .text = "why", .upstream = "up", .address = &address};
+	size_t bytes = querynote_write(good, &tale, 3);
+	assert_true(queryline_write(form, good, bytes, line, &stamp) > 0);
+	for (size_t less = 0; less < bytes; less++)
+		assert_int_equal(queryline_write(form, good, less, line, &stamp), 0);
+	assert_int_equal(queryline_write(form, good, bytes + 1, line, &stamp), 0);
+	for (size_t at = 0; at < bytes; at++)
+		for (unsigned value = 0; value < 256; value++) {
+			memcpy(record, good, bytes);
+			record[at] = (uint8_t)value;
+			size_t length = queryline_write(form, record, bytes, line, &stamp);
+			assert_in_range(length, 0, QUERYLINE_BYTES);
+		}
+#define SPOILT(member, value)                                                                                \
+	do {                                                                                                 \
+		memcpy(record, good, bytes);                                                                 \
+		((struct querynote *)(void *)record)->member = (value);                                      \
+		assert_int_equal(queryline_write(form, record, bytes, line, &stamp), 0);                     \
+	} while (0)
+	SPOILT(protocol, STATS_PROTOCOLS);
+	SPOILT(source, TALE_POISON + 1);
+	SPOILT(by, JUDGE_BY_ANY + 1);
+	SPOILT(list, 1);
+	SPOILT(has_address, 0);
+	SPOILT(name_bytes, 255);
+	SPOILT(client.any.sa_family, AF_UNIX);
+}
+
 int
 main(void)
 {
@@ -293,6 +345,7 @@ main(void)
 	        TEST(one_in_so_many),
 	        TEST(nothing_of_who_is_hidden),
 	        TEST(a_full_spool),
+	        TEST(records_that_are_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
