@@ -170,10 +170,10 @@ function showTiles(s, now, minute) {
 	const off = s.cache && !s.cache.size_bytes;
 	const timed = now?.p50 !== undefined ? now : minute;
 	fill($('tiles'), [
-		['Questions per second', rate(now?.qps), `${short(c.queries)} since the start`],
-		['Answered from cache', off ? 'off' : cached, off ? 'cache.size is 0' : `${percent(hits, looked)} since the start`],
+		['Questions per second', rate(now?.qps), `${short(c.queries)} in all`],
+		['Answered from cache', off ? 'off' : cached, off ? 'cache.size is 0' : `${percent(hits, looked)} in all`],
 		['Time to answer', millis(timed?.p50), timed?.p99 === undefined ? 'half of the answers' : `99 % within ${millis(timed.p99)}`],
-		['Failed', percent(minute?.servfail, minute?.queries), `SERVFAIL, ${count(s.responses?.SERVFAIL ?? 0)} since the start`],
+		['Failed', percent(minute?.servfail, minute?.queries), `SERVFAIL, ${count(s.responses?.SERVFAIL ?? 0)} in all`],
 	], ([name, value, more]) => make('div', {}, make('dt', {}, name),
 		make('dd', {class: 'big'}, ...withUnit(value)), make('dd', {class: 'more'}, more)));
 }
