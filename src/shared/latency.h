@@ -1,5 +1,5 @@
 /*
- * How long something took, counted in fixed buckets: 1, 2, 5, 10 … from 50 microseconds to 5 seconds. Plain
+ * How long something took, counted in fixed buckets: 1, 2, 5, 10 … from 2 microseconds to 5 seconds. Plain
  * words, so that histograms of several processes can be added to each other.
  */
 #ifndef DOTWARD_SHARED_LATENCY_H
@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum { LATENCY_BOUNDS = 16, LATENCY_BUCKETS = LATENCY_BOUNDS + 1 };
+enum { LATENCY_BOUNDS = 20, LATENCY_BUCKETS = LATENCY_BOUNDS + 1 };
 
 /* The upper bounds, which belong to their buckets; the last bucket has none. */
 extern const uint32_t latency_bounds_us[LATENCY_BOUNDS];

@@ -14,7 +14,7 @@
 
 struct world_header {
 	char magic[16];
-	uint64_t header_bytes, quarantine_bytes, health_bytes, stats_count, tickets_bytes, limits_bytes,
+	uint64_t header_bytes, quarantine_bytes, health_bytes, stats_bytes, tickets_bytes, limits_bytes,
 	        hits_bytes, stek_bytes, cookies_bytes, roster_bytes, history_bytes, tops_bytes, events_bytes;
 };
 
@@ -39,7 +39,7 @@ header_of_ours(void)
 	        .header_bytes = sizeof(struct world_memory),
 	        .quarantine_bytes = sizeof(struct quarantine),
 	        .health_bytes = health_footprint(),
-	        .stats_count = STATS_COUNT,
+	        .stats_bytes = sizeof(struct stats_slab),
 	        .tickets_bytes = tickets_bytes(),
 	        .limits_bytes = limits_bytes(),
 	        .hits_bytes = hits_bytes(),
