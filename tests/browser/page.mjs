@@ -140,6 +140,19 @@ await claim('has charts that move', async () => {
 	await until('another line of delays', async () => (await delay()) !== delayed);
 });
 
+// In microseconds; what is less than one of them is one.
+const micros = (said) => {
+	const [, number, unit] = /([\d.]+) (µs|ms|s)/.exec(said);
+	return number * {µs: 1, ms: 1000, s: 1e6}[unit];
+};
+
+await claim('has room for what takes a few microseconds', async () => {
+	const legend = await text(page, '#time-chart .legend .p50'), ticks = await page.locator('#time-chart .axes text[text-anchor=end]').allTextContents();
+	assert.ok(micros(legend) < 50, legend);
+	assert.ok(Math.min(...ticks.map(micros)) <= micros(legend), `${legend}, at ${ticks}`);
+	return `${legend.trim()}, at ${ticks.join(', ')}`;
+});
+
 await claim('keeps steps of ten seconds as history', async () => {
 	await until('two points', async () => (await json()).history.points.length >= 2);
 	await page.locator('summary').click();

@@ -23,9 +23,9 @@ function roundTicks(most) {
 	return Array.from({length: Math.max(2, Math.ceil((most || 1) / step - 1e-6) + 1)}, (_, i) => i * step);
 }
 
-// Powers of ten around what there is.
+// Powers of ten around what there is, from the microsecond that is the least that is measured.
 function powerTicks(least, most) {
-	const from = Math.floor(Math.log10(Math.max(least, 0.01))), to = Math.max(from + 1, Math.ceil(Math.log10(Math.max(most, 0.01))));
+	const from = Math.floor(Math.log10(Math.max(least, 0.001))), to = Math.max(from + 1, Math.ceil(Math.log10(Math.max(most, 0.001))));
 	return Array.from({length: to - from + 1}, (_, i) => 10 ** (from + i));
 }
 

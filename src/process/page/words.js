@@ -50,7 +50,7 @@ function millis(ms) {
 		return `${ms.toFixed(0)} ms`;
 	if (ms >= 1)
 		return `${ms.toFixed(1)} ms`;
-	return `${Math.round(ms * 1000)} µs`;
+	return ms < 0.001 ? '< 1 µs' : `${Math.round(ms * 1000)} µs`;
 }
 
 // Round times, as at the side of a chart: 10 ms.
