@@ -63,8 +63,9 @@ teardown() {
   FORWARD=$(patient_forward)
   cached --delay-ms $((1000 * PATIENCE))
   local n pids=()
+  # each from an address of its own: dig shares ports (SO_REUSEPORT), and two of a hundred had the same one now and then
   for ((n = 0; n < 100; n++)); do
-    dig @127.0.0.1 -p "$PORT" +tries=1 +timeout=$((9 * PATIENCE)) +short one.test A >"$BATS_TEST_TMPDIR/dig$n" 3>&- &
+    dig -b "127.0.1.$((n + 1))" @127.0.0.1 -p "$PORT" +tries=1 +timeout=$((9 * PATIENCE)) +short one.test A >"$BATS_TEST_TMPDIR/dig$n" 3>&- &
     pids+=($!)
   done
   wait "${pids[@]}"
