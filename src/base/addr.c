@@ -130,6 +130,12 @@ addr_host(const struct addr *a, size_t *count)
 }
 
 bool
+addr_is_ip(const struct addr *a)
+{
+	return a->any.sa_family == AF_INET || a->any.sa_family == AF_INET6;
+}
+
+bool
 addr_is_wildcard(const struct addr *a)
 {
 	static const uint8_t zero[16];

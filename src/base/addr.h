@@ -39,6 +39,8 @@ const char *addr_host_text(const struct addr *a, char out[ADDR_TEXT_BYTES]);
 socklen_t addr_bytes(const struct addr *a);
 uint16_t addr_port(const struct addr *a);
 void addr_set_port(struct addr *a, uint16_t port);
+/* False: there is none (AF_UNSPEC), or of another family. */
+bool addr_is_ip(const struct addr *a);
 bool addr_is_wildcard(const struct addr *a);
 /* Same address and port (and scope). */
 bool addr_equal(const struct addr *a, const struct addr *b);

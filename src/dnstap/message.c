@@ -45,7 +45,7 @@ data(const uint8_t *bytes, size_t count)
 static bool
 is_known(const struct addr *a)
 {
-	return a != NULL && (a->any.sa_family == AF_INET || a->any.sa_family == AF_INET6);
+	return a != NULL && addr_is_ip(a);
 }
 
 /* True when there is an address to tell. */

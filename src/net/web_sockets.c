@@ -43,8 +43,7 @@ listens_at(int fd, struct addr *out)
 		return false;
 	size = sizeof *out;
 	memset(out, 0, sizeof *out);
-	return getsockname(fd, &out->any, &size) == 0 &&
-	       (out->any.sa_family == AF_INET || out->any.sa_family == AF_INET6);
+	return getsockname(fd, &out->any, &size) == 0 && addr_is_ip(out);
 }
 
 static bool

@@ -236,7 +236,7 @@ accept_one(struct exporter *e, int listener, uint64_t now_ms)
 	int fd = accept4(listener, &peer.any, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
 		return errno == EINTR || errno == ECONNABORTED;
-	if (peer.any.sa_family == AF_INET || peer.any.sa_family == AF_INET6)
+	if (addr_is_ip(&peer.address))
 		address = peer.address;
 	struct guest *guest = guest_find(e, -1);
 	if (guest == NULL || !may_connect(e, &address)) {

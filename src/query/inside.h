@@ -6,6 +6,7 @@
 
 #include "dns/wire.h"
 #include "query/query.h"
+#include "shared/stats.h"
 
 #include <stdatomic.h>
 
@@ -38,10 +39,10 @@ query_is_proven(const struct query *q)
 	return q->from.stream || q->verified;
 }
 
-static inline const char *
+static inline enum stats_protocol
 query_protocol(const struct query_from *from)
 {
-	return from->tls ? "tls" : from->stream ? "tcp" : "udp";
+	return from->tls ? STATS_BY_TLS : from->stream ? STATS_BY_TCP : STATS_BY_UDP;
 }
 
 #endif

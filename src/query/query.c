@@ -96,8 +96,9 @@ log_begun(const struct queries *qs, const struct query *q, size_t bytes)
 	bool named = qs->config->log.queries;
 	char peer[ADDR_TEXT_BYTES], name[NAME_TEXT_BYTES], type[WIRE_WORD_BYTES];
 	log_write(LOG_LEVEL_DEBUG, "q=%u asked protocol=%s bytes=%zu type=%s%s%s%s%s", q->number,
-	        query_protocol(&q->from), bytes, wire_type_text(q->wire.question.type, type),
-	        named ? " client=" : "", named ? addr_text(&q->from.peer, peer) : "", named ? " name=" : "",
+	        stats_protocol_words[query_protocol(&q->from)], bytes,
+	        wire_type_text(q->wire.question.type, type), named ? " client=" : "",
+	        named ? addr_text(&q->from.peer, peer) : "", named ? " name=" : "",
 	        named ? name_text(q->wire.question.name, q->wire.question.name_bytes, name) : "");
 }
 
@@ -438,10 +439,7 @@ begin(struct queries *qs, struct query *q, const uint8_t *msg, size_t bytes)
 static void
 count_apart(struct stats_slab *stats, const struct query_from *from)
 {
-	stats_asked(stats,
-	        from->tls      ? STATS_BY_TLS
-	        : from->stream ? STATS_BY_TCP
-	                       : STATS_BY_UDP,
+	stats_asked(stats, query_protocol(from),
 	        from->peer.any.sa_family == AF_INET6 ? STATS_BY_IPV6 : STATS_BY_IPV4);
 }
 

@@ -11,8 +11,8 @@
 #include "query/judge.h"
 #include "query/querynote.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	QUERYLINE_IPV4_PREFIX = 24,

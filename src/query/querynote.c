@@ -3,6 +3,8 @@
  */
 #include "query/querynote.h"
 
+#include "query/inside.h"
+
 #include <string.h>
 
 static uint8_t *
@@ -35,7 +37,7 @@ querynote_write(uint8_t *room, const struct tale *tale, unsigned slot)
 	        .slot = (uint16_t)slot,
 	        .type = question->type,
 	        .rcode = tale->rcode,
-	        .protocol = tale->from->tls ? 2 : tale->from->stream,
+	        .protocol = (uint8_t)query_protocol(tale->from),
 	        .source = (uint8_t)cause->source,
 	        .by = (uint8_t)cause->by,
 	        .has_address = cause->address != NULL,
@@ -50,17 +52,11 @@ querynote_write(uint8_t *room, const struct tale *tale, unsigned slot)
 	return (size_t)(at - room);
 }
 
-static bool
-is_address(const struct addr *a)
-{
-	return a->any.sa_family == AF_INET || a->any.sa_family == AF_INET6;
-}
-
 /* What is looked up in a table, and what the rest is told apart by. */
 static bool
 is_sound(const struct querynote *note)
 {
-	return is_address(&note->client) && note->protocol < STATS_PROTOCOLS && note->source <= TALE_POISON &&
+	return addr_is_ip(&note->client) && note->protocol < STATS_PROTOCOLS && note->source <= TALE_POISON &&
 	       note->by <= JUDGE_BY_ANY && note->has_address <= 1 && note->why_bytes <= QUERYNOTE_WHY_BYTES;
 }
 
@@ -81,5 +77,5 @@ querynote_read(const uint8_t *record, size_t bytes, struct querynote_parts *out)
 	out->name = record + address_bytes;
 	out->upstream = (const char *)out->name + note->name_bytes;
 	out->why = out->upstream + note->upstream_bytes;
-	return !note->has_address || is_address(&out->address);
+	return !note->has_address || addr_is_ip(&out->address);
 }

@@ -44,7 +44,7 @@ log_answered(const struct query *q, uint16_t rcode, size_t bytes, const char *so
 	char type[WIRE_WORD_BYTES], word[WIRE_WORD_BYTES];
 	log_write(LOG_LEVEL_DEBUG,
 	        "q=%u is answered protocol=%s type=%s rcode=%s bytes=%zu ms=%llu from=\"%s\"", q->number,
-	        query_protocol(&q->from), wire_type_text(q->wire.question.type, type),
+	        stats_protocol_words[query_protocol(&q->from)], wire_type_text(q->wire.question.type, type),
 	        wire_rcode_text(rcode, word), bytes, (unsigned long long)(clock_now_ms() - q->begun_ms),
 	        source);
 }

@@ -6,6 +6,7 @@
 
 #include "base/must.h"
 #include "dnstap/tap.h"
+#include "query/inside.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -49,7 +50,9 @@ tapping_close(struct tapping *t)
 static enum dnstap_protocol
 protocol_of(const struct query_from *from)
 {
-	return from->tls ? DNSTAP_DOT : from->stream ? DNSTAP_TCP : DNSTAP_UDP;
+	static const enum dnstap_protocol protocols[STATS_PROTOCOLS] = {
+	        [STATS_BY_UDP] = DNSTAP_UDP, [STATS_BY_TCP] = DNSTAP_TCP, [STATS_BY_TLS] = DNSTAP_DOT};
+	return protocols[query_protocol(from)];
 }
 
 /* Which of our addresses was asked: with the port of the one that is listened on. */

@@ -137,6 +137,18 @@ wildcards(void **state)
 }
 
 static void
+what_is_an_address(void **state)
+{
+	struct addr four = addr_of("192.0.2.1@53"), six = addr_of("::1@53"), none = {0}, local = {0};
+	(void)state;
+	local.any.sa_family = AF_UNIX;
+	assert_true(addr_is_ip(&four));
+	assert_true(addr_is_ip(&six));
+	assert_false(addr_is_ip(&none));
+	assert_false(addr_is_ip(&local));
+}
+
+static void
 who_is_the_same(void **state)
 {
 	static const struct {
@@ -292,6 +304,7 @@ main(void)
 	        cmocka_unit_test(port_can_be_changed),
 	        cmocka_unit_test(bytes_fit_the_family),
 	        cmocka_unit_test(wildcards),
+	        cmocka_unit_test(what_is_an_address),
 	        cmocka_unit_test(who_is_the_same),
 	        cmocka_unit_test(nets_come_back),
 	        cmocka_unit_test(bad_nets_are_refused),

@@ -1,6 +1,6 @@
 /*
  * The line for each question, in both forms, byte by byte, as it is what other programs read: from the tale
- * that a worker hears, through its spool, to the text.
+ * that a worker hears (querylog.c), through the note in its spool (querynote.c), to the text (queryline.c).
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -25,7 +25,8 @@ function roundTicks(most) {
 
 // Powers of ten around what there is, from the microsecond that is the least that is measured.
 function powerTicks(least, most) {
-	const from = Math.floor(Math.log10(Math.max(least, 0.001))), to = Math.max(from + 1, Math.ceil(Math.log10(Math.max(most, 0.001))));
+	const power = (ms) => Math.log10(Math.max(ms, 0.001));
+	const from = Math.floor(power(least)), to = Math.max(from + 1, Math.ceil(power(most)));
 	return Array.from({length: to - from + 1}, (_, i) => 10 ** (from + i));
 }
 
